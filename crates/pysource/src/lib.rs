@@ -1,0 +1,1 @@
+//! Reads FastAPI projects from their source.

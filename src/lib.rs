@@ -1,0 +1,9 @@
+//! previewd shows people the FastAPI backend that was just generated for them, running.
+//! See ARCHITECTURE.md for the shape: `serve` talks to people, `keeper` keeps what must survive it.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod cli;
+pub mod error;
+pub mod id;
+pub mod time;
