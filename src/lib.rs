@@ -6,4 +6,7 @@
 pub mod cli;
 pub mod error;
 pub mod id;
+pub mod keeper;
+#[cfg(test)]
+mod test_support;
 pub mod time;

@@ -1,0 +1,236 @@
+"""Serves one FastAPI application on a unix socket that it was handed.
+
+Started by previewd's keeper, as a process of its own or in a fork of a zygote. Standard library only, until the
+application's own packages are on the path. Instructions come as JSON on descriptor 3, the listening socket is
+descriptor 4, structured records go to descriptor 5, one JSON document a line.
+"""
+
+import asyncio
+import contextvars
+import importlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+
+SPEC_FD, LISTENER_FD, RECORDS_FD = 3, 4, 5
+# A record is one line of previewd's journal, which cuts at 64 KiB; JSON escapes may double a text.
+MAX_TEXT = 30_000
+# Seconds that open requests may take at the end.
+GRACE = 5
+
+request_id = contextvars.ContextVar("previewd_request_id", default=None)
+
+
+class Records:
+    """The side channel: what the program said, with the level and the exception that it said it with."""
+
+    def __init__(self, fd):
+        self.fd = fd
+        self.lock = threading.RLock()
+
+    def send(self, kind, **fields):
+        fields["kind"] = kind
+        rid = request_id.get()
+        if rid is not None:
+            fields.setdefault("requestId", rid)
+        line = json.dumps(fields, separators=(",", ":"), default=str).encode("utf-8", "replace") + b"\n"
+        with self.lock:
+            while line:
+                line = line[os.write(self.fd, line) :]
+
+
+def shorten(text):
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + " … (cut)"
+
+
+def capture_logging(records):
+    """Lets each record that a handler would print to a standard stream go through the side channel instead.
+
+    What a terminal would show is what the log shows, once, and with its real level.
+    """
+    plain_emit = logging.StreamHandler.emit
+
+    def emit(handler, record):
+        stream = handler.stream
+        if type(handler).format is not logging.Handler.format or stream not in (sys.stdout, sys.stderr):
+            return plain_emit(handler, record)
+        try:
+            records.send(
+                "log",
+                level=record.levelname,
+                levelno=record.levelno,
+                logger=record.name,
+                message=shorten(handler.format(record)),
+                stream="stdout" if stream is sys.stdout else "stderr",
+            )
+        except RecursionError:
+            raise
+        except Exception:
+            handler.handleError(record)
+
+    logging.StreamHandler.emit = emit
+
+
+class Observed:
+    """The application, with one record for each request that it answered."""
+
+    def __init__(self, app, records, probe):
+        self.app = app
+        self.records = records
+        self.probe = probe
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] not in ("http", "websocket"):
+            return await self.app(scope, receive, send)
+        headers = dict(scope.get("headers") or ())
+        if self.probe and headers.get(b"x-previewd-probe") == self.probe:
+            return await self.app(scope, receive, send)
+        token = request_id.set(headers.get(b"x-request-id", b"").decode("latin-1") or None)
+        started = time.perf_counter()
+        status = None
+
+        async def observing_send(message):
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif message["type"] == "websocket.accept":
+                status = 101
+            await send(message)
+
+        try:
+            await self.app(scope, receive, observing_send)
+        except BaseException:
+            status = status or 500
+            raise
+        finally:
+            self.report(scope, status, (time.perf_counter() - started) * 1000)
+            request_id.reset(token)
+
+    def report(self, scope, status, millis):
+        path = scope.get("path", "")
+        if scope.get("query_string"):
+            path += "?" + scope["query_string"].decode("latin-1")
+        client = scope.get("client")
+        self.records.send(
+            "request",
+            method=scope.get("method", "WEBSOCKET"),
+            path=shorten(path),
+            status=status,
+            millis=round(millis, 2),
+            client=client[0] if client else None,
+        )
+
+
+def prepare_process(spec):
+    """The environment and the path of the application; nothing of the runner's own start shows."""
+    os.environ.update(spec["env"])
+    os.chdir(spec["dir"])
+    sys.argv = ["uvicorn", spec["module"] + ":" + spec["attribute"]]
+    sys.path[:0] = [spec["dir"]]
+    sys.path.extend(p for p in spec["paths"] if p not in sys.path)
+    # -S leaves these out, and scripts use them.
+    import site
+
+    site.setquit()
+    site.sethelper()
+
+
+def load(spec):
+    """The application object, imported as uvicorn would."""
+    target = importlib.import_module(spec["module"])
+    for name in spec["attribute"].split("."):
+        target = getattr(target, name)
+    return target() if spec["factory"] else target
+
+
+def explain(records, error):
+    """Tells why the application could not be imported, with the frames of its own code only."""
+    frames = error.__traceback__
+    while frames and frames.tb_frame.f_code.co_filename in (__file__, importlib.__file__, "<frozen importlib._bootstrap>"):
+        frames = frames.tb_next
+    text = "".join(traceback.format_exception(type(error), error.with_traceback(frames), frames)).rstrip()
+    records.send(
+        "import_failed",
+        type=type(error).__name__,
+        error=shorten(str(error)),
+        module=getattr(error, "name", None),
+        message=shorten(text),
+    )
+
+
+def make_server(app, spec):
+    import inspect
+
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """Ends when asked, not at the next tenth of a second."""
+
+        async def main_loop(self):
+            asked = asyncio.Event()
+
+            def ask():
+                self.should_exit = True
+                asked.set()
+
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ask)
+            while not self.should_exit:
+                # Renews the Date header; uvicorn does it at every tenth tick of a tenth of a second.
+                await self.on_tick(0)
+                try:
+                    await asyncio.wait_for(asked.wait(), 1.0)
+                except asyncio.TimeoutError:
+                    pass
+
+        async def shutdown(self, sockets=None):
+            # Without open connections there is nothing to wait for but the application's own shutdown.
+            if self.server_state.connections or self.server_state.tasks:
+                return await super().shutdown(sockets=sockets)
+            for server in self.servers:
+                server.close()
+            if not self.force_exit:
+                await self.lifespan.shutdown()
+
+    options = {
+        "access_log": False,
+        "use_colors": False,
+        "interface": "asgi3",
+        "proxy_headers": True,
+        "forwarded_allow_ips": "*",
+        "timeout_graceful_shutdown": GRACE,
+    }
+    known = inspect.signature(uvicorn.Config.__init__).parameters
+    return Server(uvicorn.Config(app, **{k: v for k, v in options.items() if k in known}))
+
+
+def main(spec, listener_fd, records_fd):
+    records = Records(records_fd)
+    prepare_process(spec)
+    capture_logging(records)
+    try:
+        app = load(spec)
+        server = make_server(Observed(app, records, spec["probe"].encode()), spec)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        explain(records, error)
+        sys.exit(1)
+    listener = socket.socket(fileno=listener_fd)
+    listener.setblocking(False)
+    server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    with open(SPEC_FD, encoding="utf-8") as file:
+        instructions = json.load(file)
+    for fd in (LISTENER_FD, RECORDS_FD):
+        os.set_inheritable(fd, False)
+    main(instructions, LISTENER_FD, RECORDS_FD)

@@ -1,0 +1,276 @@
+//! One preview as the keeper holds it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::{AbortHandle, JoinHandle};
+
+use super::capture::capture;
+use super::connection::Outbox;
+use super::journal::{Kind, Writer};
+use super::packets::with_short_path;
+use super::process::{self, Process};
+use super::protocol::{Exit, Kept, Message, Open, Start};
+use super::{Layout, journal};
+
+/// Bytes of journal that serve has not read yet, beyond which output waits in its pipe.
+const MAX_UNREAD: u64 = 64 * 1024 * 1024;
+/// How long the pipes of a dead process may stay open in somebody else's hands.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// What belongs to one preview, from `Open` to `Close`.
+#[derive(Debug)]
+pub struct Held {
+    id: String,
+    layout: Layout,
+    outbox: Outbox,
+    work: PathBuf,
+    listener: RefCell<Option<TcpListener>>,
+    journal: RefCell<Writer>,
+    slots: RefCell<BTreeMap<u32, Rc<Slot>>>,
+    /// An `Output` was sent that serve has not answered yet.
+    announced: Cell<bool>,
+    consumed: Cell<u64>,
+    room: Notify,
+    expired: Cell<bool>,
+    /// Waits for the deadline.
+    deadline: RefCell<Option<AbortHandle>>,
+    /// Wall-clock end, in Unix milliseconds.
+    pub deadline_ms: i64,
+}
+
+/// One start of the code.
+#[derive(Debug)]
+struct Slot {
+    process: Process,
+    exit: watch::Sender<Option<Exit>>,
+}
+
+impl Held {
+    /// Binds the public address and opens the journal.
+    pub fn open(layout: &Layout, outbox: Outbox, open: Open) -> io::Result<Rc<Self>> {
+        let listener = bind(open.address)?;
+        let directory = layout.preview(&open.preview);
+        std::fs::create_dir_all(&directory)?;
+        let journal = Writer::create(&layout.journal(&open.preview))?;
+        Ok(Rc::new(Self {
+            id: open.preview,
+            layout: layout.clone(),
+            outbox,
+            work: open.work,
+            listener: RefCell::new(Some(listener)),
+            journal: RefCell::new(journal),
+            slots: RefCell::default(),
+            announced: Cell::new(false),
+            consumed: Cell::new(journal::HEADER),
+            room: Notify::new(),
+            expired: Cell::new(false),
+            deadline: RefCell::default(),
+            deadline_ms: open.deadline_ms,
+        }))
+    }
+
+    /// The task that waits for the deadline, ended with this.
+    pub fn end_with(&self, deadline: AbortHandle) {
+        self.deadline.replace(Some(deadline));
+    }
+
+    /// The public socket once more.
+    pub fn listener(&self) -> io::Result<Option<OwnedFd>> {
+        self.listener.borrow().as_ref().map(|l| l.try_clone().map(OwnedFd::from)).transpose()
+    }
+
+    /// As serve wants to know it.
+    pub fn describe(&self) -> Kept {
+        let slots = self.slots.borrow().iter().map(|(n, slot)| (*n, *slot.exit.borrow())).collect();
+        Kept { preview: self.id.clone(), slots, expired: self.expired.get() }
+    }
+
+    /// Process numbers of what runs.
+    pub fn pids(&self) -> Vec<rustix::process::Pid> {
+        self.slots.borrow().values().map(|slot| slot.process.pid()).collect()
+    }
+
+    /// Resident bytes of all that runs.
+    pub fn memory_bytes(&self) -> u64 {
+        let running = |slot: &&Rc<Slot>| slot.exit.borrow().is_none();
+        self.slots.borrow().values().filter(running).map(|slot| slot.process.memory_bytes()).sum()
+    }
+
+    /// Starts the code and watches it.
+    pub fn start(self: &Rc<Self>, start: &Start) -> io::Result<()> {
+        let listener = self.listen(start.slot)?;
+        let started = process::start(start, listener.as_fd())?;
+        // From here on only the code holds it: when it dies, its clients get an end and not a queue.
+        drop(listener);
+        let number = u16::try_from(start.slot).unwrap_or(u16::MAX);
+        let pipes =
+            [(started.stdout, Kind::Stdout), (started.stderr, Kind::Stderr), (started.records, Kind::Record)];
+        let captures: Vec<_> = pipes
+            .into_iter()
+            .map(|(pipe, kind)| tokio::task::spawn_local(capture(Rc::clone(self), pipe, kind, number)))
+            .collect();
+        let slot = Rc::new(Slot { process: started.process, exit: watch::Sender::new(None) });
+        self.slots.borrow_mut().insert(start.slot, Rc::clone(&slot));
+        tokio::task::spawn_local(Rc::clone(self).watch(start.slot, slot, captures));
+        Ok(())
+    }
+
+    fn listen(&self, slot: u32) -> io::Result<OwnedFd> {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType};
+        let path = self.layout.socket(&self.id, slot);
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        let fd =
+            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        with_short_path(&self.layout.preview(&self.id), name, |address| rustix::net::bind(&fd, address))?;
+        rustix::net::listen(&fd, 1024)?;
+        Ok(fd)
+    }
+
+    async fn watch(self: Rc<Self>, number: u32, slot: Rc<Slot>, captures: Vec<JoinHandle<io::Result<()>>>) {
+        let exit = slot.process.wait().await;
+        slot.process.kill_all();
+        for capture in captures {
+            let abort = capture.abort_handle();
+            if tokio::time::timeout(DRAIN, capture).await.is_err() {
+                abort.abort();
+            }
+        }
+        let _gone_already = std::fs::remove_file(self.layout.socket(&self.id, number));
+        slot.exit.send_replace(Some(exit));
+        self.outbox.send(Message::Exited { preview: self.id.clone(), slot: number, exit });
+    }
+
+    /// Asks one start to end; after `grace` it is ended.
+    pub fn stop(&self, number: u32, grace: Duration) -> bool {
+        let Some(slot) = self.slots.borrow().get(&number).cloned() else { return false };
+        slot.process.terminate();
+        tokio::task::spawn_local(async move {
+            let mut exit = slot.exit.subscribe();
+            let ended = exit.wait_for(Option::is_some);
+            if tokio::time::timeout(grace, ended).await.is_err() {
+                slot.process.kill_all();
+            }
+        });
+        true
+    }
+
+    /// Ends everything: afterwards no process is left, the address is free and the files are gone.
+    pub async fn close(&self) -> io::Result<()> {
+        if let Some(deadline) = self.deadline.take() {
+            deadline.abort();
+        }
+        self.release().await;
+        remove_tree(&self.layout.preview(&self.id))
+    }
+
+    /// As [`Self::close`], but the journal stays for a serve to read.
+    async fn release(&self) {
+        self.listener.borrow_mut().take();
+        let slots: Vec<_> = self.slots.borrow().values().cloned().collect();
+        for slot in slots {
+            if slot.exit.borrow().is_none() {
+                slot.process.kill_all();
+                let mut exit = slot.exit.subscribe();
+                let _never_closed = exit.wait_for(Option::is_some).await;
+            }
+        }
+        if let Err(e) = remove_tree(&self.work) {
+            tracing::error!(preview = self.id, error = %e, "the preview's files could not be removed");
+        }
+    }
+
+    /// The end of its time, when serve has not seen to it.
+    pub async fn expire(&self) {
+        self.expired.set(true);
+        let running: Vec<_> = self.slots.borrow().keys().copied().collect();
+        let grace = Duration::from_secs(5);
+        for number in &running {
+            self.stop(*number, grace);
+        }
+        for slot in self.slots.borrow().values().cloned().collect::<Vec<_>>() {
+            let mut exit = slot.exit.subscribe();
+            let _late = tokio::time::timeout(grace, exit.wait_for(Option::is_some)).await;
+        }
+        self.release().await;
+    }
+
+    /// Adds a line to the journal's batch.
+    pub fn write(&self, kind: Kind, slot: u16, payload: &[u8], cut: bool) {
+        let micros = jiff::Timestamp::now().as_microsecond().unsigned_abs();
+        self.journal.borrow_mut().push(kind, slot, micros, payload, cut);
+    }
+
+    /// Writes the batch and tells serve. While the disk is full it tries again, and the program waits in its pipe.
+    pub async fn flush(&self) {
+        loop {
+            let result = self.journal.borrow_mut().flush();
+            match result {
+                Ok(()) => break,
+                Err(e) => {
+                    tracing::error!(preview = self.id, error = %e, "the journal cannot be written; trying again");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+        }
+        self.announce();
+    }
+
+    fn announce(&self) {
+        let unread = self.journal.borrow().end() > self.consumed.get();
+        if unread && !self.announced.replace(true) {
+            self.outbox.send(Message::Output { preview: self.id.clone() });
+        }
+    }
+
+    /// Serve has read up to `offset`.
+    pub fn consumed(&self, offset: u64) {
+        self.consumed.set(offset.max(self.consumed.get()));
+        self.announced.set(false);
+        self.announce();
+        self.room.notify_waiters();
+    }
+
+    /// A new serve reads from where it likes, and has been told nothing yet.
+    pub fn reader_changed(&self) {
+        self.announced.set(false);
+        self.announce();
+    }
+
+    /// Gives the part before `offset` back to the disk.
+    pub fn trim(&self, offset: u64, first_id: u64) -> io::Result<()> {
+        self.journal.borrow_mut().trim(offset, first_id)
+    }
+
+    /// Returns once serve is not too far behind.
+    pub async fn room_in_journal(&self) {
+        loop {
+            let room = self.room.notified();
+            if self.journal.borrow().end() - self.consumed.get() <= MAX_UNREAD {
+                return;
+            }
+            room.await;
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Removes a directory that may be gone already.
+fn remove_tree(path: &std::path::Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}

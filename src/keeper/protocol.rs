@@ -1,0 +1,200 @@
+//! What serve and keeper say to each other: one JSON document a packet, file descriptors beside it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Raised when a message changes its meaning. A serve that meets another number says so and leaves what runs alone.
+pub const VERSION: u32 = 1;
+
+/// Longest packet in bytes; below the kernel's default socket buffer (212,992).
+pub const MAX_PACKET: usize = 128 * 1024;
+
+/// Serve to keeper.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Call {
+    /// Chosen by serve, repeated in the answer.
+    pub seq: u64,
+    /// What is wanted.
+    pub request: Request,
+}
+
+/// What serve can ask for.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Request {
+    /// First message of a connection.
+    Hello {
+        /// [`VERSION`] of serve.
+        version: u32,
+    },
+    /// The next preview that is kept, in the order of ids.
+    Next {
+        /// The last id that is known already.
+        after: Option<String>,
+    },
+    /// Begins to keep a preview: binds its public address, opens its journal.
+    Open(Open),
+    /// The public listening socket once more, for a serve that was started again.
+    Listener {
+        /// Whose.
+        preview: String,
+    },
+    /// A line of serve's own for the journal.
+    Note {
+        /// Whose journal.
+        preview: String,
+        /// JSON that serve reads back.
+        payload: String,
+    },
+    /// Starts the code.
+    Start(Box<Start>),
+    /// Asks the code to end, and ends it after the grace. [`Message::Exited`] follows.
+    Stop {
+        /// Whose.
+        preview: String,
+        /// Which start.
+        slot: u32,
+        /// Milliseconds for its own shutdown.
+        grace_ms: u64,
+    },
+    /// Serve has read the journal up to here; the keeper may read more output.
+    Consumed {
+        /// Whose.
+        preview: String,
+        /// Bytes.
+        offset: u64,
+    },
+    /// Nobody needs the journal before this place any more.
+    Trim {
+        /// Whose.
+        preview: String,
+        /// Bytes.
+        offset: u64,
+        /// The id of the first log entry after it.
+        first_id: u64,
+    },
+    /// Processor and memory use.
+    Usage {
+        /// Whose.
+        preview: String,
+    },
+    /// Ends everything of a preview: processes, address, files. The journal goes too.
+    Close {
+        /// Whose.
+        preview: String,
+    },
+}
+
+/// What the keeper needs to begin keeping a preview.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Open {
+    /// Its id.
+    pub preview: String,
+    /// Public address to bind.
+    pub address: SocketAddr,
+    /// Unix milliseconds after which the keeper ends it even if serve never comes back.
+    pub deadline_ms: i64,
+    /// Directory with the preview's files, removed with it.
+    pub work: PathBuf,
+}
+
+/// How to start the code.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Start {
+    /// Whose.
+    pub preview: String,
+    /// Numbers the starts of one preview.
+    pub slot: u32,
+    /// Interpreter and its arguments.
+    pub argv: Vec<String>,
+    /// Its whole environment.
+    pub env: Vec<(String, String)>,
+    /// Its working directory.
+    pub dir: PathBuf,
+    /// Handed to it on descriptor 3.
+    pub spec: String,
+}
+
+/// Keeper to serve.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+pub enum Message {
+    /// Answer to the call of that number.
+    Answer {
+        /// Of the call.
+        seq: u64,
+        /// What came of it.
+        answer: Answer,
+    },
+    /// The journal has grown. Sent once, then not again until [`Request::Consumed`].
+    Output {
+        /// Whose.
+        preview: String,
+    },
+    /// A start is over, and all that it printed is in the journal.
+    Exited {
+        /// Whose.
+        preview: String,
+        /// Which start.
+        slot: u32,
+        /// How.
+        exit: Exit,
+    },
+}
+
+/// Answers to calls.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Answer {
+    /// Done; a listening socket comes beside it for `Open` and `Listener`.
+    Done,
+    /// To `Hello`.
+    Hello {
+        /// [`VERSION`] of the keeper.
+        version: u32,
+    },
+    /// To `Next`: one, or none that is left.
+    Next {
+        /// The preview.
+        kept: Option<Kept>,
+    },
+    /// To `Usage`.
+    Usage {
+        /// Resident bytes of all its processes.
+        memory_bytes: u64,
+    },
+    /// Somebody else has that address.
+    AddressInUse,
+    /// No such preview, or no such start.
+    Unknown,
+    /// It did not work.
+    Failed {
+        /// For the log of serve.
+        message: String,
+    },
+}
+
+/// A preview that the keeper keeps.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its id.
+    pub preview: String,
+    /// The starts and how they ended, where they have.
+    pub slots: Vec<(u32, Option<Exit>)>,
+    /// Set when its deadline passed while nobody was there.
+    pub expired: bool,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", content = "value", rename_all = "snake_case")]
+pub enum Exit {
+    /// It exited with this status.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+    /// Whoever kept it died, and it with them.
+    Lost,
+}
