@@ -16,6 +16,7 @@ mod readiness;
 mod server;
 
 pub use client::{Client, ClientError, Event};
+pub use process::kill_marked as kill_strays;
 pub use server::run;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,288 @@
+//! This machine: the keeper's client, and the files that a preview sees.
+
+mod output;
+mod workspace;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use serde_json::json;
+use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::{mpsc, watch};
+
+use super::{Exit, Kept, Open, Output, Runtime, RuntimeError, Start, Stream};
+use crate::id::PreviewId;
+use crate::keeper::protocol::{self, Answer, Request};
+use crate::keeper::{self, Client, ClientError, Layout};
+
+/// What serve knows of one preview from the keeper's messages.
+#[derive(Debug, Clone)]
+struct Watched {
+    /// Counts the announcements of new output.
+    output: watch::Sender<u64>,
+    /// How the starts ended.
+    exits: watch::Sender<BTreeMap<u32, Exit>>,
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self { output: watch::Sender::new(0), exits: watch::Sender::new(BTreeMap::new()) }
+    }
+}
+
+type WatchedMap = Arc<Mutex<HashMap<String, Watched>>>;
+
+/// The runtime of this machine.
+#[derive(Debug)]
+pub struct LocalRuntime {
+    layout: Layout,
+    workspaces: workspace::Workspaces,
+    client: tokio::sync::Mutex<Arc<Client>>,
+    watched: WatchedMap,
+}
+
+impl LocalRuntime {
+    /// Connects to the keeper of `data_dir`, starting it if none runs.
+    ///
+    /// # Errors
+    /// If none can be started, or the one that runs is of another version.
+    pub async fn connect(data_dir: &Path) -> Result<Self, ClientError> {
+        let layout = Layout::new(data_dir);
+        let watched = WatchedMap::default();
+        let client = connect(&layout, &watched).await?;
+        let workspaces = workspace::Workspaces::new(data_dir)?;
+        Ok(Self { layout, workspaces, client: tokio::sync::Mutex::new(client), watched })
+    }
+
+    /// The connection, made anew after the keeper died.
+    async fn client(&self) -> Result<Arc<Client>, RuntimeError> {
+        let mut client = self.client.lock().await;
+        if client.gone().now_or_never().is_some() {
+            *client = connect(&self.layout, &self.watched).await?;
+        }
+        Ok(Arc::clone(&client))
+    }
+
+    async fn call(&self, request: Request) -> Result<(Answer, Option<OwnedFd>), RuntimeError> {
+        Ok(self.client().await?.call(request).await?)
+    }
+
+    fn watched(&self, id: &PreviewId) -> Watched {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.entry(id.to_string()).or_default().clone()
+    }
+
+    async fn start_code(&self, id: &PreviewId, slot: u32, start: Start<'_>) -> Result<(), RuntimeError> {
+        let dir = self.workspaces.write(id, slot, start.files, start.database).await?;
+        let (module, attribute) = start.entrypoint.split_once(':').unwrap_or((start.entrypoint, "app"));
+        let spec = json!({
+            "dir": dir, "paths": [start.environment.site_packages], "module": module, "attribute": attribute,
+            "factory": start.factory, "env": start.variables, "probe": start.probe,
+        });
+        let python = start.environment.python.display().to_string();
+        let runner = self.workspaces.runner().display().to_string();
+        let options = ["-I", "-S", "-u", "-X", "utf8"].map(str::to_owned);
+        let request = Request::Start(Box::new(protocol::Start {
+            preview: id.to_string(),
+            slot,
+            argv: [vec![python], options.to_vec(), vec![runner]].concat(),
+            env: minimal_environment(),
+            dir,
+            spec: spec.to_string(),
+        }));
+        self.call(request).await.map(drop)
+    }
+}
+
+/// What the interpreter itself starts with; the preview's own variables are set by the runner once it is confined.
+fn minimal_environment() -> Vec<(String, String)> {
+    [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("LANG", "C.UTF-8"), ("PYTHONUNBUFFERED", "1")]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .to_vec()
+}
+
+async fn connect(layout: &Layout, watched: &WatchedMap) -> Result<Arc<Client>, ClientError> {
+    let (client, events) = Client::connect_or_start(layout).await?;
+    tokio::spawn(dispatch(events, Arc::clone(watched)));
+    Ok(client)
+}
+
+/// Hands the keeper's messages to whom they concern. When it is gone, everything that ran is lost.
+async fn dispatch(mut events: mpsc::UnboundedReceiver<keeper::Event>, watched: WatchedMap) {
+    let find = |preview: &str| -> Watched {
+        let mut watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.entry(preview.to_owned()).or_default().clone()
+    };
+    while let Some(event) = events.recv().await {
+        match event {
+            keeper::Event::Output { preview } => find(&preview).output.send_modify(|count| *count += 1),
+            keeper::Event::Exited { preview, slot, exit } => find(&preview).exits.send_modify(|exits| {
+                exits.insert(slot, exit);
+            }),
+        }
+    }
+    // Dropping the senders wakes everybody who waits for a message that cannot come.
+    watched.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
+fn listener(fd: Option<OwnedFd>) -> Result<TcpListener, RuntimeError> {
+    let fd = fd.ok_or_else(|| RuntimeError::Failed("the keeper sent no socket".to_owned()))?;
+    let listener = std::net::TcpListener::from(fd);
+    listener.set_nonblocking(true)?;
+    Ok(TcpListener::from_std(listener)?)
+}
+
+impl Runtime for LocalRuntime {
+    fn open<'a>(&'a self, open: Open) -> BoxFuture<'a, Result<TcpListener, RuntimeError>> {
+        async move {
+            let request = Request::Open(protocol::Open {
+                preview: open.id.to_string(),
+                address: open.address,
+                deadline_ms: open.deadline.0,
+                work: self.workspaces.of(&open.id),
+            });
+            listener(self.call(request).await?.1)
+        }
+        .boxed()
+    }
+
+    fn listener<'a>(&'a self, id: &'a PreviewId) -> BoxFuture<'a, Result<TcpListener, RuntimeError>> {
+        async move { listener(self.call(Request::Listener { preview: id.to_string() }).await?.1) }.boxed()
+    }
+
+    fn start<'a>(
+        &'a self,
+        id: &'a PreviewId,
+        slot: u32,
+        start: Start<'a>,
+    ) -> BoxFuture<'a, Result<(), RuntimeError>> {
+        self.start_code(id, slot, start).boxed()
+    }
+
+    fn stop<'a>(&'a self, id: &'a PreviewId, slot: u32, grace: Duration) -> BoxFuture<'a, ()> {
+        async move {
+            let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+            let request = Request::Stop { preview: id.to_string(), slot, grace_ms };
+            // Unknown or gone: then it has ended, which is what was wanted.
+            let _ended_already = self.call(request).await;
+        }
+        .boxed()
+    }
+
+    fn ended<'a>(&'a self, id: &'a PreviewId, slot: u32) -> BoxFuture<'a, Exit> {
+        async move {
+            let mut exits = {
+                // The sender itself must not be held here: dropping the map's is how the keeper's end is told.
+                let watched = self.watched(id);
+                watched.exits.subscribe()
+            };
+            match exits.wait_for(|exits| exits.contains_key(&slot)).await {
+                Ok(exits) => exits.get(&slot).copied().unwrap_or(Exit::Lost),
+                Err(_keeper_gone) => Exit::Lost,
+            }
+        }
+        .boxed()
+    }
+
+    fn dial<'a>(&'a self, id: &'a PreviewId, slot: u32) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
+        async move {
+            let path = self.layout.socket(id.as_str(), slot);
+            let stream = UnixStream::connect(workspace::short(&path)?.path()).await?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        }
+        .boxed()
+    }
+
+    fn output(&self, id: &PreviewId) -> io::Result<Box<dyn Output>> {
+        let wake = self.watched(id).output.subscribe();
+        let client = self.client.try_lock().ok().map(|client| Arc::clone(&client));
+        Ok(Box::new(output::JournalOutput::open(&self.layout, id, wake, client)?))
+    }
+
+    fn note<'a>(&'a self, id: &'a PreviewId, payload: String) -> BoxFuture<'a, Result<(), RuntimeError>> {
+        async move { self.call(Request::Note { preview: id.to_string(), payload }).await.map(drop) }.boxed()
+    }
+
+    fn memory_bytes<'a>(&'a self, id: &'a PreviewId) -> BoxFuture<'a, Option<u64>> {
+        async move {
+            match self.call(Request::Usage { preview: id.to_string() }).await {
+                Ok((Answer::Usage { memory_bytes }, _)) => Some(memory_bytes),
+                _ => None,
+            }
+        }
+        .boxed()
+    }
+
+    fn close<'a>(&'a self, id: &'a PreviewId) -> BoxFuture<'a, Result<(), RuntimeError>> {
+        async move {
+            let result = self.call(Request::Close { preview: id.to_string() }).await;
+            self.watched.lock().unwrap_or_else(PoisonError::into_inner).remove(id.as_str());
+            match result {
+                Ok(_) => Ok(()),
+                // The keeper died or never had it: what is left on disk is ours to remove.
+                Err(RuntimeError::Unknown | RuntimeError::Gone) => self.workspaces.forget(&self.layout, id),
+                Err(e) => Err(e),
+            }
+        }
+        .boxed()
+    }
+
+    fn kept<'a>(&'a self) -> BoxFuture<'a, Result<Vec<Kept>, RuntimeError>> {
+        async move {
+            let mut all = Vec::new();
+            let mut after = None;
+            while let (Answer::Next { kept: Some(kept) }, _) =
+                self.call(Request::Next { after: after.clone() }).await?
+            {
+                self.remember_exits(&kept);
+                if let Some(id) = PreviewId::parse(&kept.preview) {
+                    all.push(Kept { id, slots: kept.slots, expired: kept.expired });
+                }
+                after = Some(kept.preview);
+            }
+            Ok(all)
+        }
+        .boxed()
+    }
+
+    fn sweep<'a>(&'a self) -> BoxFuture<'a, Result<(), RuntimeError>> {
+        async move {
+            let kept: Vec<_> = self.kept().await?.into_iter().map(|kept| kept.id).collect();
+            self.workspaces.sweep(&self.layout, &kept)
+        }
+        .boxed()
+    }
+}
+
+impl LocalRuntime {
+    /// Ends that happened while no serve was there to be told.
+    fn remember_exits(&self, kept: &protocol::Kept) {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let watched = watched.entry(kept.preview.clone()).or_default();
+        watched.exits.send_modify(|exits| {
+            exits.extend(kept.slots.iter().filter_map(|(slot, exit)| Some((*slot, (*exit)?))));
+        });
+    }
+}
+
+impl From<ClientError> for RuntimeError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Gone => Self::Gone,
+            ClientError::AddressInUse => Self::AddressInUse,
+            ClientError::Unknown => Self::Unknown,
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for RuntimeError {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}

@@ -1,0 +1,93 @@
+//! Following a preview's journal.
+
+use std::io;
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use tokio::sync::watch;
+
+use crate::id::PreviewId;
+use crate::keeper::journal::{Reader, Record};
+use crate::keeper::protocol::Request;
+use crate::keeper::{Client, Layout};
+use crate::runtime::Output;
+
+/// Records of one batch: large enough to be fast, small enough that readers see them come.
+const BATCH: usize = 4096;
+
+/// Reads a journal and tells the keeper how far.
+#[derive(Debug)]
+pub struct JournalOutput {
+    preview: String,
+    reader: Reader,
+    wake: watch::Receiver<u64>,
+    client: Option<Arc<Client>>,
+}
+
+impl JournalOutput {
+    /// Opens the journal of a preview at its oldest record.
+    pub fn open(
+        layout: &Layout,
+        id: &PreviewId,
+        wake: watch::Receiver<u64>,
+        client: Option<Arc<Client>>,
+    ) -> io::Result<Self> {
+        let reader = Reader::open(&layout.journal(id.as_str()))?;
+        Ok(Self { preview: id.to_string(), reader, wake, client })
+    }
+
+    async fn tell_consumed(&self) {
+        if let Some(client) = &self.client {
+            let request = Request::Consumed { preview: self.preview.clone(), offset: self.reader.offset() };
+            // Gone: then `wake` ends, and with it the following.
+            let _gone = client.call(request).await;
+        }
+    }
+}
+
+impl Output for JournalOutput {
+    fn first_id(&self) -> u64 {
+        self.reader.first_id
+    }
+
+    fn next_batch(&mut self) -> BoxFuture<'_, io::Result<Vec<Record>>> {
+        async move {
+            loop {
+                self.wake.borrow_and_update();
+                let batch = self.drain()?;
+                if !batch.is_empty() {
+                    return Ok(batch);
+                }
+                self.tell_consumed().await;
+                if self.wake.changed().await.is_err() {
+                    // Nobody writes any more; what was written between the last look and the end is still there.
+                    return self.drain();
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn drain(&mut self) -> io::Result<Vec<Record>> {
+        let mut batch = Vec::new();
+        while batch.len() < BATCH {
+            match self.reader.next_record()? {
+                Some(record) => batch.push(record),
+                None => break,
+            }
+        }
+        Ok(batch)
+    }
+
+    fn trim(&mut self, offset: u64, first_id: u64) -> BoxFuture<'_, ()> {
+        async move {
+            if let Some(client) = &self.client {
+                let request = Request::Trim { preview: self.preview.clone(), offset, first_id };
+                if let Err(e) = client.call(request).await {
+                    tracing::warn!(preview = self.preview, error = %e, "the journal could not be trimmed");
+                }
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,176 @@
+//! The directories that previews run in, and the runner that runs them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::RuntimeError;
+use crate::id::PreviewId;
+use crate::keeper::Layout;
+
+/// The Python program that serves an application.
+const RUNNER: &str = include_str!("../../../runner/runner.py");
+/// In memory, where there is such a place: an fsync on a disk costs a first start about 100 ms.
+const MEMORY: &str = "/dev/shm";
+
+/// Where previews' files are.
+#[derive(Debug, Clone)]
+pub struct Workspaces {
+    root: PathBuf,
+    runner: PathBuf,
+}
+
+impl Workspaces {
+    /// Chooses the place and puts the runner where it can be started from.
+    pub fn new(data_dir: &Path) -> io::Result<Self> {
+        let data_dir = std::fs::canonicalize(data_dir)?;
+        let root = root(&data_dir)?;
+        let tools = data_dir.join("tools");
+        std::fs::create_dir_all(&tools)?;
+        let digest = hex::encode(Sha256::digest(RUNNER));
+        let runner = tools.join(format!("runner-{}.py", &digest[..12]));
+        if !runner.exists() {
+            let aside = tools.join(format!("runner-{}.tmp", std::process::id()));
+            std::fs::write(&aside, RUNNER)?;
+            std::fs::rename(&aside, &runner)?;
+        }
+        Ok(Self { root, runner })
+    }
+
+    /// The runner's program text.
+    pub fn runner(&self) -> &Path {
+        &self.runner
+    }
+
+    /// All directories of one preview.
+    pub fn of(&self, id: &PreviewId) -> PathBuf {
+        self.root.join(id.as_str())
+    }
+
+    /// Writes the files for one start; `database` is shown as `preview.db`. A later slot inherits the one of the slot before.
+    pub async fn write(
+        &self,
+        id: &PreviewId,
+        slot: u32,
+        files: &BTreeMap<String, Vec<u8>>,
+        database: Option<&Path>,
+    ) -> io::Result<PathBuf> {
+        let dir = self.of(id).join("app");
+        let (files, target) = (files.clone(), dir.clone());
+        let database = database.map(Path::to_owned);
+        tokio::task::spawn_blocking(move || write_all(&target, &files, database.as_deref()))
+            .await
+            .map_err(io::Error::other)??;
+        tracing::debug!(preview = %id, slot, "files written");
+        Ok(dir)
+    }
+
+    /// Removes what is left of a preview that no keeper keeps.
+    pub fn forget(&self, layout: &Layout, id: &PreviewId) -> Result<(), RuntimeError> {
+        crate::keeper::kill_strays(id.as_str());
+        for path in [self.of(id), layout.preview(id.as_str())] {
+            remove(&path)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the files of all previews but those that are kept.
+    pub fn sweep(&self, layout: &Layout, kept: &[PreviewId]) -> Result<(), RuntimeError> {
+        for root in [&self.root, &layout.run()] {
+            let Ok(entries) = std::fs::read_dir(root) else { continue };
+            let ids = entries.flatten().filter_map(|e| PreviewId::parse(e.file_name().to_str()?));
+            for id in ids.filter(|id| !kept.contains(id)) {
+                self.forget(layout, &id)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A directory of ours alone: in memory where it can be, named after the data directory.
+fn root(data_dir: &Path) -> io::Result<PathBuf> {
+    let digest = hex::encode(Sha256::digest(data_dir.as_os_str().as_encoded_bytes()));
+    let in_memory = Path::new(MEMORY).join(format!("previewd-{}", &digest[..16]));
+    let on_disk = data_dir.join("work");
+    match private_dir(&in_memory) {
+        Ok(()) => Ok(in_memory),
+        Err(_no_such_place) => private_dir(&on_disk).map(|()| on_disk),
+    }
+}
+
+/// Makes a directory for its owner only, and refuses one that somebody else put there.
+fn private_dir(path: &Path) -> io::Result<()> {
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+        _ => {}
+    }
+    let metadata = std::fs::symlink_metadata(path)?;
+    let mine = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
+    if !mine {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "somebody else's directory"));
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
+}
+
+fn write_all(dir: &Path, files: &BTreeMap<String, Vec<u8>>, database: Option<&Path>) -> io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    for (name, bytes) in files {
+        let path = dir.join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(path, bytes)?;
+    }
+    if let Some(database) = database {
+        let link = dir.join("preview.db");
+        remove(&link)?;
+        std::os::unix::fs::symlink(database, link)?;
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    let result = match std::fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(e) => Err(e),
+    };
+    match result {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// A path short enough for a socket's address, for as long as the value lives.
+#[derive(Debug)]
+pub struct ShortPath {
+    path: PathBuf,
+    _directory: Option<std::os::fd::OwnedFd>,
+}
+
+impl ShortPath {
+    /// What to connect to.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A socket's address holds 107 bytes, a data directory's path may be longer.
+pub fn short(path: &Path) -> io::Result<ShortPath> {
+    use rustix::fs::{Mode, OFlags};
+    use std::os::fd::AsRawFd;
+    const LONGEST: usize = 100;
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "no socket's path"));
+    };
+    if path.as_os_str().len() <= LONGEST {
+        return Ok(ShortPath { path: path.to_owned(), _directory: None });
+    }
+    let directory =
+        rustix::fs::open(parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let path = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
+    Ok(ShortPath { path, _directory: Some(directory) })
+}

@@ -1,0 +1,130 @@
+//! The seam between a preview and the machine that it runs on.
+//!
+//! A runtime starts and ends code, tells when it ended, hands over its output from any place, and gives a stream to
+//! talk to it. Nothing here names a process, a path or a descriptor, so that a cluster can stand behind it.
+//! [`local`] speaks to the keeper of this machine.
+
+pub mod local;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+
+use crate::environment::Environment;
+use crate::id::PreviewId;
+use crate::time::UnixMillis;
+
+pub use crate::keeper::journal::{Kind, Record};
+pub use crate::keeper::protocol::Exit;
+
+/// A byte stream to the running code.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Why the machine did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// Somebody else has that public address.
+    #[error("the address is in use")]
+    AddressInUse,
+    /// It does not know that preview, or no longer.
+    #[error("the preview is not kept here")]
+    Unknown,
+    /// What ran the previews has died.
+    #[error("the keeper died")]
+    Gone,
+    /// It tried, and failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// A preview's place: its public address and its end, before anything runs.
+#[derive(Debug)]
+pub struct Open {
+    /// Whose.
+    pub id: PreviewId,
+    /// The public address to hold.
+    pub address: SocketAddr,
+    /// After this moment nothing of it may be left, whoever is there to see to it.
+    pub deadline: UnixMillis,
+}
+
+/// The code to start.
+#[derive(Debug)]
+pub struct Start<'a> {
+    /// The generation's files.
+    pub files: &'a BTreeMap<String, Vec<u8>>,
+    /// Its packages and interpreter.
+    pub environment: &'a Environment,
+    /// `package.module:attribute`.
+    pub entrypoint: &'a str,
+    /// Whether the attribute is to be called.
+    pub factory: bool,
+    /// The preview's environment variables, complete.
+    pub variables: BTreeMap<String, String>,
+    /// Name of the database file of the generation that is to be seen as `./preview.db`, if any.
+    pub database: Option<&'a std::path::Path>,
+    /// Requests with this value of `X-Previewd-Probe` are ours and not logged.
+    pub probe: &'a str,
+}
+
+/// A preview that the machine kept while nobody was connected.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Its id.
+    pub id: PreviewId,
+    /// The starts, and how they ended where they have.
+    pub slots: Vec<(u32, Option<Exit>)>,
+    /// Whether its deadline passed meanwhile.
+    pub expired: bool,
+}
+
+/// What runs previews. A slot numbers the starts of one preview: a reload runs two side by side.
+pub trait Runtime: Send + Sync {
+    /// Holds a preview's place and gives the public listening socket.
+    fn open<'a>(&'a self, open: Open) -> BoxFuture<'a, Result<TcpListener, RuntimeError>>;
+    /// The public listening socket of a preview that is kept.
+    fn listener<'a>(&'a self, id: &'a PreviewId) -> BoxFuture<'a, Result<TcpListener, RuntimeError>>;
+    /// Starts code; it serves once [`Runtime::dial`] gets an answer.
+    fn start<'a>(
+        &'a self,
+        id: &'a PreviewId,
+        slot: u32,
+        start: Start<'a>,
+    ) -> BoxFuture<'a, Result<(), RuntimeError>>;
+    /// Asks code to end, and ends it after `grace`.
+    fn stop<'a>(&'a self, id: &'a PreviewId, slot: u32, grace: Duration) -> BoxFuture<'a, ()>;
+    /// Returns when a start is over and all its output can be read.
+    fn ended<'a>(&'a self, id: &'a PreviewId, slot: u32) -> BoxFuture<'a, Exit>;
+    /// A new stream to the code.
+    fn dial<'a>(&'a self, id: &'a PreviewId, slot: u32) -> BoxFuture<'a, io::Result<Box<dyn Stream>>>;
+    /// Everything that was printed and noted, from the oldest that is still there.
+    fn output(&self, id: &PreviewId) -> io::Result<Box<dyn Output>>;
+    /// Adds a line of ours to the output.
+    fn note<'a>(&'a self, id: &'a PreviewId, payload: String) -> BoxFuture<'a, Result<(), RuntimeError>>;
+    /// Resident bytes of all that the preview runs; `None` if it cannot be told.
+    fn memory_bytes<'a>(&'a self, id: &'a PreviewId) -> BoxFuture<'a, Option<u64>>;
+    /// Ends everything of a preview. Afterwards its address is free and its files are gone.
+    fn close<'a>(&'a self, id: &'a PreviewId) -> BoxFuture<'a, Result<(), RuntimeError>>;
+    /// What is kept now.
+    fn kept<'a>(&'a self) -> BoxFuture<'a, Result<Vec<Kept>, RuntimeError>>;
+    /// Removes what dead runtimes left behind of previews that nobody keeps.
+    fn sweep<'a>(&'a self) -> BoxFuture<'a, Result<(), RuntimeError>>;
+}
+
+/// A preview's output as it grows.
+pub trait Output: Send {
+    /// The id of the log entry at which the output begins.
+    fn first_id(&self) -> u64;
+    /// The next records, at most some thousands; waits when there are none yet. Empty when there will be no more.
+    fn next_batch(&mut self) -> BoxFuture<'_, io::Result<Vec<Record>>>;
+    /// The records that are there now, without waiting.
+    fn drain(&mut self) -> io::Result<Vec<Record>>;
+    /// Nobody needs what lies before `offset` any more, where entry `first_id` begins.
+    fn trim(&mut self, offset: u64, first_id: u64) -> BoxFuture<'_, ()>;
+}
