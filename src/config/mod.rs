@@ -1,0 +1,157 @@
+//! Every setting of the server: what it is called, what it takes, and what is in force.
+//! A flag beats the environment, which beats `.env`, which beats the default.
+
+mod error;
+mod log_level;
+mod settings;
+mod sources;
+mod tier;
+mod values;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use self::error::ConfigError;
+pub use self::log_level::LogLevel;
+pub use self::settings::{SETTINGS, Setting};
+pub use self::sources::Flags;
+pub use self::tier::Tier;
+use crate::id::PreviewId;
+
+/// What is in force. Paths are absolute; durations are in seconds.
+#[derive(Clone)]
+pub struct Config {
+    /// Where the server keeps what is its own.
+    pub data_dir: PathBuf,
+    /// Address of the API and the UI.
+    pub listen: SocketAddr,
+    /// First port of the pool.
+    pub port_min: u16,
+    /// Last port of the pool.
+    pub port_max: u16,
+    /// How long a preview lives.
+    pub session_timeout: u64,
+    /// How long a preview lives without a request.
+    pub inactive_timeout: u64,
+    /// Previews that a user of the free tier may have at once.
+    pub max_instances_per_user: u32,
+    /// Where kept databases of generations are.
+    pub db_path: PathBuf,
+    /// The server's own store: `sqlite://…` or `postgres://…`.
+    pub store_url: String,
+    /// What `config` reports and previews get as `LOG_LEVEL`.
+    pub log_level: LogLevel,
+    /// Lines kept of a preview that has ended.
+    pub max_log_lines: usize,
+    /// From the start of the process to its first answer.
+    pub launch_timeout: u64,
+    /// For one proxied request.
+    pub request_timeout: u64,
+    /// Between two sweeps.
+    pub cleanup_interval: u64,
+    /// HS256 key, where it is not the one kept in the data directory.
+    pub jwt_secret: Option<String>,
+    /// PEM or JWKS file of a host application.
+    pub jwt_public_key: Option<PathBuf>,
+    /// `iss` that the host application's tokens must have.
+    pub jwt_issuer: Option<String>,
+    /// `aud` that the host application's tokens must have.
+    pub jwt_audience: Option<String>,
+    /// Which layers of isolation must hold.
+    pub isolation: Isolation,
+    /// How `baseUrl` is built; `{port}` and `{id}` are filled in.
+    pub base_url_template: String,
+    /// What one preview may use.
+    pub limits: Limits,
+    /// Whether previews reach the network.
+    pub egress: bool,
+    /// Launches per user and minute; no limit if absent.
+    pub launches_per_minute: Option<u32>,
+    /// Uploads per user and minute; no limit if absent.
+    pub uploads_per_minute: Option<u32>,
+    /// Interpreter for previews, where it is not the one found on `PATH`.
+    pub python: Option<PathBuf>,
+    /// Directory of a built UI, where it is not the embedded one.
+    pub ui_dir: Option<PathBuf>,
+}
+
+/// Which layers of isolation must hold before a preview is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// Every layer that the host offers.
+    Auto,
+    /// All of them, or no launch.
+    Strict,
+    /// None.
+    Off,
+}
+
+/// What one preview may use.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Memory in MiB.
+    pub memory_mb: u64,
+    /// Processes and threads.
+    pub tasks: u64,
+    /// Open files of one process.
+    pub open_files: u64,
+    /// Files on disk in MiB.
+    pub disk_mb: u64,
+    /// Processor cores.
+    pub cpu: f64,
+}
+
+impl Config {
+    /// Reads the environment of this process, `.env` of its working directory, and `flags`.
+    ///
+    /// # Errors
+    /// If a setting is unknown, malformed or at odds with another; the text names each of them.
+    pub fn load(flags: Flags) -> Result<Self, ConfigError> {
+        let directory = std::env::current_dir().map_err(|source| ConfigError::directory(&source))?;
+        Self::read(flags, std::env::vars_os(), &directory)
+    }
+
+    /// Reads what it is given and nothing else. Relative paths start from `directory`, and so does `.env`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn read(
+        flags: Flags,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        directory: &Path,
+    ) -> Result<Self, ConfigError> {
+        values::config(&sources::gather(flags, environment, directory)?, directory)
+    }
+
+    /// The address that people and programs use for the preview at `port`, without a slash at its end.
+    #[must_use]
+    pub fn base_url(&self, port: u16, id: &PreviewId) -> String {
+        self.base_url_template.replace("{port}", &port.to_string()).replace("{id}", id.as_str())
+    }
+
+    /// How many previews a user of this tier may have at once.
+    #[must_use]
+    pub fn limit_for(&self, tier: Tier) -> u32 {
+        match tier {
+            Tier::Free => self.max_instances_per_user,
+            Tier::Pro => self.max_instances_per_user.saturating_mul(3),
+        }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    /// Leaves out everything that may be a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("data_dir", &self.data_dir)
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use super::{Config, Isolation, LogLevel};
+
+/// What every variable of ours begins with.
+pub(super) const PREFIX: &str = "PREVIEW_";
+
+/// The default of paths inside the data directory begins with this.
+pub(super) const DATA_DIR: &str = "DATA_DIR";
+
+const YEAR: u64 = 365 * 24 * 3600;
+const SECONDS: &str = "a whole number of seconds from 1 to 31536000";
+const PORT: &str = "a port from 1 to 65535";
+const MEBIBYTES: &str = "a whole number of MiB from 1 to 16777216";
+const PER_MINUTE: &str = "a whole number from 1 to 1000000";
+const COUNT: &str = "a whole number from 1 to 1000000";
+const NOT_EMPTY: &str = "text that is not empty";
+
+/// One setting: the only place that knows its name, its default and what it takes.
+#[derive(Debug)]
+pub struct Setting {
+    /// The environment variable, as `PREVIEW_PORT_MIN`.
+    pub variable: &'static str,
+    /// What holds if nobody says otherwise, as one would write it.
+    pub default: Option<&'static str>,
+    /// The values that it takes, to follow "takes".
+    pub takes: &'static str,
+    /// What it is for, in one sentence.
+    pub help: &'static str,
+    /// Puts a value into the configuration; `false` if it cannot be one.
+    pub(super) read: fn(&mut Config, &str) -> bool,
+}
+
+impl Setting {
+    /// The flag without its dashes, as `port-min`.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.variable.trim_start_matches(PREFIX).to_lowercase().replace('_', "-")
+    }
+}
+
+/// All of them, in the order that `--help` shows.
+pub const SETTINGS: &[Setting] = &[
+    setting(
+        "PREVIEW_DATA_DIR",
+        Some("./storage"),
+        "a directory",
+        "Where the server keeps what is its own",
+        |d, v| put(&mut d.data_dir, path(v)),
+    ),
+    setting(
+        "PREVIEW_LISTEN",
+        Some("127.0.0.1:3000"),
+        "HOST:PORT with an IP address or localhost, such as 127.0.0.1:3000",
+        "Address of the API and the UI",
+        |d, v| put(&mut d.listen, v.replacen("localhost:", "127.0.0.1:", 1).parse().ok()),
+    ),
+    setting("PREVIEW_PORT_MIN", Some("3001"), PORT, "First port of the pool for previews", |d, v| {
+        put(&mut d.port_min, whole(v, 1..=u16::MAX))
+    }),
+    setting("PREVIEW_PORT_MAX", Some("3100"), PORT, "Last port of the pool for previews", |d, v| {
+        put(&mut d.port_max, whole(v, 1..=u16::MAX))
+    }),
+    setting("PREVIEW_SESSION_TIMEOUT", Some("3600"), SECONDS, "Seconds that a preview lives", |d, v| {
+        put(&mut d.session_timeout, whole(v, 1..=YEAR))
+    }),
+    setting(
+        "PREVIEW_INACTIVE_TIMEOUT",
+        Some("1800"),
+        SECONDS,
+        "Seconds without a request before a preview is stopped",
+        |d, v| put(&mut d.inactive_timeout, whole(v, 1..=YEAR)),
+    ),
+    setting(
+        "PREVIEW_MAX_INSTANCES_PER_USER",
+        Some("1"),
+        COUNT,
+        "Previews at once for a user of the free tier; pro has three times as many",
+        |d, v| put(&mut d.max_instances_per_user, whole(v, 1..=1_000_000)),
+    ),
+    setting(
+        "PREVIEW_DB_TYPE",
+        Some("sqlite"),
+        "`sqlite` (postgres and mysql for previews are not there yet)",
+        "What database a preview gets",
+        |_, v| v == "sqlite",
+    ),
+    setting(
+        "PREVIEW_DB_PATH",
+        Some("DATA_DIR/previews"),
+        "a directory",
+        "Where the kept databases of generations are",
+        |d, v| put(&mut d.db_path, path(v)),
+    ),
+    setting(
+        "PREVIEW_STORE_URL",
+        Some("sqlite://DATA_DIR/previewd.db"),
+        "sqlite://FILE or postgres://USER:PASSWORD@HOST/DATABASE",
+        "The server's own store",
+        |d, v| put(&mut d.store_url, store_url(v)),
+    ),
+    setting(
+        "PREVIEW_LOG_LEVEL",
+        Some("ERROR"),
+        "DEBUG, INFO, WARN or ERROR",
+        "LOG_LEVEL of previews; every level is captured all the same",
+        |d, v| put(&mut d.log_level, LogLevel::parse(v)),
+    ),
+    setting(
+        "PREVIEW_MAX_LOG_LINES",
+        Some("1000"),
+        COUNT,
+        "Log lines kept of a preview that has ended",
+        |d, v| put(&mut d.max_log_lines, whole(v, 1..=1_000_000)),
+    ),
+    setting(
+        "PREVIEW_LAUNCH_TIMEOUT",
+        Some("30"),
+        SECONDS,
+        "Seconds from the start of a process to its first answer",
+        |d, v| put(&mut d.launch_timeout, whole(v, 1..=YEAR)),
+    ),
+    setting("PREVIEW_REQUEST_TIMEOUT", Some("30"), SECONDS, "Seconds for one proxied request", |d, v| {
+        put(&mut d.request_timeout, whole(v, 1..=YEAR))
+    }),
+    setting("PREVIEW_CLEANUP_INTERVAL", Some("300"), SECONDS, "Seconds between sweeps", |d, v| {
+        put(&mut d.cleanup_interval, whole(v, 1..=YEAR))
+    }),
+    setting(
+        "PREVIEW_JWT_SECRET",
+        None,
+        NOT_EMPTY,
+        "HS256 key [default: made at first start, kept in DATA_DIR]",
+        |d, v| put(&mut d.jwt_secret, text(v).map(Some)),
+    ),
+    setting(
+        "PREVIEW_JWT_PUBLIC_KEY",
+        None,
+        "a PEM or JWKS file",
+        "Key of a host application whose tokens are trusted (RS256, ES256, EdDSA)",
+        |d, v| put(&mut d.jwt_public_key, path(v).map(Some)),
+    ),
+    setting(
+        "PREVIEW_JWT_ISSUER",
+        None,
+        NOT_EMPTY,
+        "`iss` that the host application's tokens must have",
+        |d, v| put(&mut d.jwt_issuer, text(v).map(Some)),
+    ),
+    setting(
+        "PREVIEW_JWT_AUDIENCE",
+        None,
+        NOT_EMPTY,
+        "`aud` that the host application's tokens must have",
+        |d, v| put(&mut d.jwt_audience, text(v).map(Some)),
+    ),
+    setting(
+        "PREVIEW_ISOLATION",
+        Some("auto"),
+        "auto, strict or off",
+        "Layers of isolation: every one the host offers, all or no launch, or none",
+        |d, v| put(&mut d.isolation, isolation(v)),
+    ),
+    setting(
+        "PREVIEW_BASE_URL_TEMPLATE",
+        Some("http://localhost:{port}"),
+        "an http or https address that contains {port} or {id}, and no other braces",
+        "How the address of a preview is built",
+        |d, v| put(&mut d.base_url_template, template(v)),
+    ),
+    setting("PREVIEW_MEMORY_LIMIT_MB", Some("512"), MEBIBYTES, "Memory of one preview in MiB", |d, v| {
+        put(&mut d.limits.memory_mb, whole(v, 1..=1 << 24))
+    }),
+    setting("PREVIEW_TASK_LIMIT", Some("128"), COUNT, "Processes and threads of one preview", |d, v| {
+        put(&mut d.limits.tasks, whole(v, 1..=1_000_000))
+    }),
+    setting(
+        "PREVIEW_OPEN_FILES_LIMIT",
+        Some("1024"),
+        COUNT,
+        "Open files of a process of a preview",
+        |d, v| put(&mut d.limits.open_files, whole(v, 1..=1_000_000)),
+    ),
+    setting("PREVIEW_DISK_LIMIT_MB", Some("256"), MEBIBYTES, "Files of one preview in MiB", |d, v| {
+        put(&mut d.limits.disk_mb, whole(v, 1..=1 << 24))
+    }),
+    setting(
+        "PREVIEW_CPU_LIMIT",
+        Some("1.0"),
+        "a number of cores from 0.01 to 1024",
+        "Processor cores of one preview",
+        |d, v| put(&mut d.limits.cpu, v.parse().ok().filter(|cores| (0.01..=1024.0).contains(cores))),
+    ),
+    setting("PREVIEW_EGRESS", Some("off"), "on or off", "Whether previews reach the network", |d, v| {
+        put(&mut d.egress, switch(v))
+    }),
+    setting(
+        "PREVIEW_LAUNCHES_PER_MINUTE",
+        None,
+        PER_MINUTE,
+        "Launches per user [default: no limit]",
+        |d, v| put(&mut d.launches_per_minute, whole(v, 1..=1_000_000).map(Some)),
+    ),
+    setting(
+        "PREVIEW_UPLOADS_PER_MINUTE",
+        None,
+        PER_MINUTE,
+        "Uploads per user [default: no limit]",
+        |d, v| put(&mut d.uploads_per_minute, whole(v, 1..=1_000_000).map(Some)),
+    ),
+    setting(
+        "PREVIEW_PYTHON",
+        None,
+        "the path of an interpreter",
+        "Python for previews [default: the one found on PATH]",
+        |d, v| put(&mut d.python, path(v).map(Some)),
+    ),
+    setting(
+        "PREVIEW_UI_DIR",
+        None,
+        "a directory",
+        "A built UI to serve in place of the embedded one",
+        |d, v| put(&mut d.ui_dir, path(v).map(Some)),
+    ),
+];
+
+const fn setting(
+    variable: &'static str,
+    default: Option<&'static str>,
+    takes: &'static str,
+    help: &'static str,
+    read: fn(&mut Config, &str) -> bool,
+) -> Setting {
+    Setting { variable, default, takes, help, read }
+}
+
+/// Fills in what could be read; `false` if it could not.
+fn put<T>(slot: &mut T, value: Option<T>) -> bool {
+    value.map(|value| *slot = value).is_some()
+}
+
+fn whole<T: FromStr + PartialOrd + Display>(value: &str, range: RangeInclusive<T>) -> Option<T> {
+    value.bytes().all(|b| b.is_ascii_digit()).then(|| value.parse().ok())?.filter(|n| range.contains(n))
+}
+
+fn text(value: &str) -> Option<String> {
+    (!value.trim().is_empty()).then(|| value.to_owned())
+}
+
+fn path(value: &str) -> Option<std::path::PathBuf> {
+    text(value).map(Into::into)
+}
+
+fn switch(value: &str) -> Option<bool> {
+    match value {
+        "on" | "true" | "1" => Some(true),
+        "off" | "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn isolation(value: &str) -> Option<Isolation> {
+    match value {
+        "auto" => Some(Isolation::Auto),
+        "strict" => Some(Isolation::Strict),
+        "off" => Some(Isolation::Off),
+        _ => None,
+    }
+}
+
+fn store_url(value: &str) -> Option<String> {
+    ["sqlite:", "postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| value.strip_prefix(scheme).is_some_and(|rest| !rest.trim_matches('/').is_empty()))
+        .then(|| value.to_owned())
+}
+
+fn template(value: &str) -> Option<String> {
+    let plain = value.replace("{port}", "").replace("{id}", "");
+    let is_address = value.starts_with("http://") || value.starts_with("https://");
+    let is_clean = !plain.contains(|c: char| matches!(c, '{' | '}' | '?' | '#') || c.is_whitespace());
+    (is_address && is_clean && plain != value).then(|| value.trim_end_matches('/').to_owned())
+}
