@@ -5,5 +5,6 @@
 
 pub mod cli;
 pub mod error;
+pub mod generation;
 pub mod id;
 pub mod time;
