@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod generation;
 pub mod id;
 pub mod keeper;
 #[cfg(test)]
