@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod endpoints;
 pub mod error;
 pub mod generation;
 pub mod id;

@@ -1,1 +1,21 @@
-//! Reads FastAPI projects from their source.
+//! Reads FastAPI projects from their source, and executes nothing of it.
+//!
+//! [`find_entrypoint`] says what is served, [`endpoints`] what it offers, with schemas and a full OpenAPI
+//! document. What the source does not settle is a [`Warning`] with file and line.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod async_engine;
+mod endpoint;
+mod entrypoint;
+mod flatten;
+mod modules;
+mod parse;
+mod read;
+
+pub use async_engine::uses_async_engine;
+pub use endpoint::{Analysis, Endpoint, Entrypoint, Fields, RequestSchema, Warning};
+pub use entrypoint::find_entrypoint;
+pub use flatten::{DocumentError, entries};
+pub use modules::Files;
+pub use read::endpoints;

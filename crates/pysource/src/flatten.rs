@@ -1,0 +1,363 @@
+//! From an OpenAPI document, our own or a hostile one, to the flat entries of `GET /endpoints`.
+
+use serde_json::{Map, Value};
+
+use crate::endpoint::{Endpoint, Fields, RequestSchema};
+
+/// How many values may be looked at for one document: references can make a small one endless.
+const WORK: usize = 2_000_000;
+/// How many references and alternatives may follow one another.
+const DEPTH: usize = 32;
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// Why a document was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// Not an object with an object of `paths`.
+    #[error("the document has no paths")]
+    NoPaths,
+    /// It takes more work than any honest document.
+    #[error("the document is too large to read")]
+    TooLarge,
+}
+
+/// The operations of an OpenAPI document, in its order.
+///
+/// A type that the document leaves open is `object`, and of several alternatives the first counts.
+///
+/// # Errors
+/// [`DocumentError`] for what is no OpenAPI document, or takes too long to read.
+pub fn entries(document: &Value) -> Result<Vec<Endpoint>, DocumentError> {
+    let paths = document.get("paths").and_then(Value::as_object).ok_or(DocumentError::NoPaths)?;
+    let mut reader = Reader { document, work: WORK };
+    let mut found = Vec::new();
+    for (path, item) in paths {
+        let Some(item) = reader.resolve(item).as_object() else { continue };
+        for method in METHODS {
+            if let Some(operation) = item.get(method).and_then(Value::as_object) {
+                found.push(reader.endpoint(method, path, operation, item.get("parameters"))?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// One operation object, with its references looked up in `document`.
+pub(crate) fn entry(
+    document: &Value,
+    method: &str,
+    path: &str,
+    operation: &Map<String, Value>,
+) -> Result<Endpoint, DocumentError> {
+    Reader { document, work: WORK }.endpoint(method, path, operation, None)
+}
+
+struct Reader<'a> {
+    document: &'a Value,
+    work: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn endpoint(
+        &mut self,
+        method: &str,
+        path: &str,
+        operation: &'a Map<String, Value>,
+        shared: Option<&'a Value>,
+    ) -> Result<Endpoint, DocumentError> {
+        let method = method.to_uppercase();
+        let parameters = self.parameters(shared, operation.get("parameters"))?;
+        let endpoint = Endpoint {
+            description: text(operation, "description").or(text(operation, "summary")).unwrap_or_default(),
+            request_schema: (!parameters.is_empty()).then_some(parameters),
+            request_body: self.body(operation.get("requestBody"))?,
+            response_schema: self.response(operation.get("responses"))?,
+            tags: strings(operation.get("tags")),
+            operation_id: text(operation, "operationId").unwrap_or_else(|| format!("{method} {path}")),
+            deprecated: operation.get("deprecated").and_then(Value::as_bool).unwrap_or(false),
+            secured: secured(operation.get("security").or_else(|| self.document.get("security"))),
+            in_schema: None,
+            path: path.to_owned(),
+            method,
+        };
+        Ok(endpoint)
+    }
+
+    /// Parameters of the operation beat those of its path item.
+    fn parameters(
+        &mut self,
+        shared: Option<&'a Value>,
+        own: Option<&'a Value>,
+    ) -> Result<RequestSchema, DocumentError> {
+        let mut places = RequestSchema::default();
+        for list in [shared, own].into_iter().flatten().filter_map(Value::as_array) {
+            for parameter in list {
+                let parameter = self.resolve(parameter);
+                let (Some(name), Some(place)) = (parameter["name"].as_str(), parameter["in"].as_str()) else {
+                    continue;
+                };
+                let schema = parameter.get("schema").or_else(|| first_content(parameter));
+                let kind = schema.map_or(Ok("string"), |schema| self.type_name(schema, 0))?;
+                let fields = match place {
+                    "query" => &mut places.query,
+                    "path" => &mut places.path,
+                    "header" => &mut places.header,
+                    "cookie" => &mut places.cookie,
+                    _ => continue,
+                };
+                fields.insert(name.to_owned(), kind.to_owned());
+            }
+        }
+        Ok(places)
+    }
+
+    fn body(&mut self, body: Option<&'a Value>) -> Result<Option<Fields>, DocumentError> {
+        let Some(schema) = body.and_then(|body| first_content(self.resolve(body))) else {
+            return Ok(None);
+        };
+        self.fields(schema).map(Some)
+    }
+
+    /// Of the first response in the 200s that has a schema which says something.
+    fn response(&mut self, responses: Option<&'a Value>) -> Result<Option<Fields>, DocumentError> {
+        let Some(responses) = responses.and_then(Value::as_object) else { return Ok(None) };
+        let successful = responses.iter().filter(|(status, _)| status.starts_with('2'));
+        for (_, response) in successful {
+            match first_content(self.resolve(response)) {
+                Some(Value::Object(schema)) if schema.keys().all(|key| key == "title") => {}
+                Some(schema) => return self.fields(schema).map(Some),
+                None => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn fields(&mut self, schema: &'a Value) -> Result<Fields, DocumentError> {
+        let mut fields = Fields::new();
+        self.collect(schema, &mut fields, 0)?;
+        if fields.is_empty() {
+            fields.insert("$".to_owned(), self.type_name(schema, 0)?.to_owned());
+        }
+        Ok(fields)
+    }
+
+    fn collect(&mut self, schema: &'a Value, fields: &mut Fields, depth: usize) -> Result<(), DocumentError> {
+        self.spend()?;
+        if depth > DEPTH {
+            return Ok(());
+        }
+        let schema = self.resolve(schema);
+        for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+            self.collect(part, fields, depth + 1)?;
+        }
+        if let Some(only) = single_alternative(schema) {
+            self.collect(only, fields, depth + 1)?;
+        }
+        for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            let kind = self.type_name(property, 0)?;
+            fields.insert(name.clone(), kind.to_owned());
+        }
+        Ok(())
+    }
+
+    fn type_name(&mut self, schema: &'a Value, depth: usize) -> Result<&'static str, DocumentError> {
+        self.spend()?;
+        if depth > DEPTH {
+            return Ok("object");
+        }
+        let schema = self.resolve(schema);
+        if let Some(name) = declared_type(schema) {
+            return Ok(name);
+        }
+        for key in ["anyOf", "oneOf", "allOf"] {
+            for part in schema.get(key).and_then(Value::as_array).into_iter().flatten() {
+                let name = self.type_name(part, depth + 1)?;
+                if name != "null" {
+                    return Ok(name);
+                }
+            }
+        }
+        let value = schema.get("const").or_else(|| schema.get("enum").and_then(|values| values.get(0)));
+        Ok(value.map_or_else(|| implied_type(schema), value_type))
+    }
+
+    /// What a chain of references inside the document ends at; what leads nowhere stays as it is.
+    fn resolve(&self, value: &'a Value) -> &'a Value {
+        let mut value = value;
+        for _ in 0..DEPTH {
+            let Some(reference) = value.get("$ref").and_then(Value::as_str) else { break };
+            let Some(target) = reference.strip_prefix('#').and_then(|p| self.document.pointer(p)) else {
+                break;
+            };
+            value = target;
+        }
+        value
+    }
+
+    fn spend(&mut self) -> Result<(), DocumentError> {
+        self.work = self.work.checked_sub(1).ok_or(DocumentError::TooLarge)?;
+        Ok(())
+    }
+}
+
+/// The schema of the first media type, JSON before others.
+fn first_content(value: &Value) -> Option<&Value> {
+    let content = value.get("content")?.as_object()?;
+    content.get("application/json").or_else(|| content.values().next())?.get("schema")
+}
+
+/// The one alternative besides null, where there is just one.
+fn single_alternative(schema: &Value) -> Option<&Value> {
+    let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
+    let mut rest = alternatives.iter().filter(|part| part["type"] != "null");
+    let only = rest.next()?;
+    rest.next().is_none().then_some(only)
+}
+
+fn declared_type(schema: &Value) -> Option<&'static str> {
+    match schema.get("type")? {
+        Value::String(name) => known_type(name),
+        Value::Array(names) => {
+            let mut known = names.iter().filter_map(Value::as_str).filter_map(known_type);
+            known.clone().find(|name| *name != "null").or_else(|| known.next())
+        }
+        _ => None,
+    }
+}
+
+fn known_type(name: &str) -> Option<&'static str> {
+    ["string", "integer", "number", "boolean", "array", "object", "null"]
+        .into_iter()
+        .find(|known| *known == name)
+}
+
+fn value_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn implied_type(schema: &Value) -> &'static str {
+    if schema.get("items").is_some() || schema.get("prefixItems").is_some() { "array" } else { "object" }
+}
+
+/// Credentials are asked for unless one of the alternatives asks for none.
+fn secured(security: Option<&Value>) -> bool {
+    let Some(alternatives) = security.and_then(Value::as_array) else { return false };
+    !alternatives.is_empty()
+        && alternatives.iter().all(|one| one.as_object().is_some_and(|one| !one.is_empty()))
+}
+
+fn text(operation: &Map<String, Value>, key: &str) -> Option<String> {
+    operation.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn strings(list: Option<&Value>) -> Vec<String> {
+    let list = list.and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn reads_parameters_body_and_response() {
+        let document = json!({"paths": {"/users/{id}": {
+            "parameters": [{"name": "id", "in": "path", "schema": {"type": "integer"}}],
+            "post": {
+                "summary": "Make", "operationId": "make", "tags": ["users"], "deprecated": true,
+                "security": [{"OAuth2": []}],
+                "parameters": [
+                    {"name": "q", "in": "query", "schema": {"anyOf": [{"type": "string"}, {"type": "null"}]}},
+                    {"name": "x-key", "in": "header", "schema": {"$ref": "#/components/schemas/Colour"}}],
+                "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/User"}}}},
+                "responses": {"201": {"content": {"application/json": {
+                    "schema": {"type": "array", "items": {"$ref": "#/components/schemas/User"}}}}}}}}},
+            "components": {"schemas": {
+                "Colour": {"enum": ["red"]},
+                "User": {"properties": {"name": {"type": "string"}, "friends": {"type": "array"},
+                    "best": {"$ref": "#/components/schemas/User"}}}}}});
+        let found = serde_json::to_value(entries(&document).unwrap()).unwrap();
+        assert_eq!(
+            found,
+            json!([{"method": "POST", "path": "/users/{id}", "description": "Make",
+                "requestSchema": {"query": {"q": "string"}, "path": {"id": "integer"}, "header": {"x-key": "string"}},
+                "requestBody": {"name": "string", "friends": "array", "best": "object"},
+                "responseSchema": {"$": "array"}, "tags": ["users"], "operationId": "make",
+                "deprecated": true, "secured": true}])
+        );
+    }
+
+    #[test]
+    fn cycles_of_references_end() {
+        let document = json!({"paths": {"/": {"get": {"responses": {"200": {"content": {"application/json": {
+            "schema": {"$ref": "#/components/schemas/A"}}}}}}}},
+            "components": {"schemas": {"A": {"$ref": "#/components/schemas/B"}, "B": {"$ref": "#/components/schemas/A"}}}});
+        let found = entries(&document).unwrap();
+        assert_eq!(found[0].response_schema.as_ref().unwrap()["$"], "object");
+    }
+
+    #[test]
+    fn a_document_that_multiplies_itself_is_refused() {
+        let both =
+            |to: usize| json!({"allOf": [{"$ref": format!("#/c/{to}")}, {"$ref": format!("#/c/{to}")}]});
+        let schemas: Map<String, Value> = (0..40).map(|i| (i.to_string(), both(i + 1))).collect();
+        let document = json!({"c": schemas, "paths": {"/": {"get": {"requestBody":
+            {"content": {"application/json": {"schema": {"$ref": "#/c/0"}}}}}}}});
+        assert_eq!(entries(&document), Err(DocumentError::TooLarge));
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let key = prop::sample::select(vec![
+            "paths",
+            "/",
+            "get",
+            "post",
+            "parameters",
+            "schema",
+            "$ref",
+            "anyOf",
+            "allOf",
+            "type",
+            "properties",
+            "responses",
+            "200",
+            "content",
+            "application/json",
+            "requestBody",
+            "name",
+            "in",
+            "enum",
+            "security",
+        ]);
+        let word =
+            prop::sample::select(vec!["#/paths", "#", "#/paths/~1/get", "query", "string", "null", ""]);
+        let leaf =
+            prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), word.prop_map(Value::from)];
+        leaf.prop_recursive(8, 128, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((key.clone().prop_map(str::to_owned), inner), 0..6)
+                    .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(document in any_json()) {
+            let wrapped = json!({"paths": {"/": document.clone(), "/x": {"get": document.clone()}}, "x": document});
+            let _ = entries(&wrapped);
+        }
+    }
+}

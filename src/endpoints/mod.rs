@@ -1,0 +1,7 @@
+//! What a generation offers: from its running application's OpenAPI document, from its source, or from both.
+
+mod document;
+mod merge;
+
+pub use document::{UnusableDocument, from_openapi, from_openapi_value};
+pub use merge::merge;
