@@ -12,4 +12,5 @@ pub mod id;
 pub mod keeper;
 #[cfg(test)]
 mod test_support;
+pub mod store;
 pub mod time;

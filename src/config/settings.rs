@@ -270,11 +270,11 @@ fn isolation(value: &str) -> Option<Isolation> {
     }
 }
 
+/// A store in memory would forget what still runs.
 fn store_url(value: &str) -> Option<String> {
-    ["sqlite:", "postgres://", "postgresql://"]
-        .iter()
-        .any(|scheme| value.strip_prefix(scheme).is_some_and(|rest| !rest.trim_matches('/').is_empty()))
-        .then(|| value.to_owned())
+    let in_memory = value.contains(":memory:") || value.contains("mode=memory");
+    let mut rests = ["sqlite:", "postgres://", "postgresql://"].iter().filter_map(|s| value.strip_prefix(s));
+    (!in_memory && rests.any(|rest| !rest.trim_matches('/').is_empty())).then(|| value.to_owned())
 }
 
 fn template(value: &str) -> Option<String> {

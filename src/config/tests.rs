@@ -112,6 +112,7 @@ fn malformed_values_are_named_with_what_they_held() {
         ("PREVIEW_BASE_URL_TEMPLATE", "http://{host}:{port}"),
         ("PREVIEW_BASE_URL_TEMPLATE", "localhost:{port}"),
         ("PREVIEW_LAUNCHES_PER_MINUTE", "0"),
+        ("PREVIEW_STORE_URL", "sqlite://"),
     ] {
         let text = problem(name, value);
         assert!(
@@ -121,6 +122,16 @@ fn malformed_values_are_named_with_what_they_held() {
     }
     let text = problem("PREVIEW_DB_TYPE", "postgres");
     assert!(text.contains("\"postgres\"") && text.contains("not there yet"), "{text}");
+}
+
+#[test]
+fn a_store_outlives_the_process() {
+    for url in ["sqlite::memory:", "sqlite://x?mode=memory", "mysql://host/db", "previewd.db"] {
+        assert!(problem("PREVIEW_STORE_URL", url).contains("takes sqlite://FILE"), "{url}");
+    }
+    for url in ["sqlite:x.db", "sqlite:///a/x.db", "postgres://h/d", "postgresql://u:p@h/d?sslmode=require"] {
+        assert_eq!(from_environment(&[("PREVIEW_STORE_URL", url)]).unwrap().store_url, url);
+    }
 }
 
 #[test]

@@ -1,0 +1,64 @@
+use std::error::Error as StdError;
+
+use crate::error::Error;
+use crate::id::PreviewId;
+
+/// The store could not do what was asked. For the server's log; callers of the API are told nothing of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}")]
+pub struct StoreError {
+    doing: &'static str,
+    #[source]
+    source: Box<dyn StdError + Send + Sync>,
+}
+
+impl StoreError {
+    pub(super) fn new(doing: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { doing, source: source.into() }
+    }
+
+    /// A row that this version would never have written.
+    pub(super) fn row(column: &str) -> Self {
+        Self::new("a row of the store cannot be read", format!("column {column}"))
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(source: sqlx::Error) -> Self {
+        Self::new("the store did not answer as it should", source)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::internal(error)
+    }
+}
+
+/// Why a preview may not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// The generation has an active one.
+    #[error("preview {0} of this generation is active")]
+    AlreadyRunning(PreviewId),
+    /// The user has as many as are allowed.
+    #[error("{active} of {limit} previews are active")]
+    LimitReached {
+        /// What is allowed.
+        limit: u32,
+        /// What is active.
+        active: u32,
+    },
+    /// No port of the pool is free.
+    #[error("no port is free")]
+    PortsExhausted,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for BeginError {
+    fn from(source: sqlx::Error) -> Self {
+        Self::Store(source.into())
+    }
+}

@@ -1,0 +1,81 @@
+//! What previewd remembers. The only module that names the database crate: SQLite by default,
+//! PostgreSQL for many servers, with the same statements on both.
+
+mod error;
+mod files;
+mod generations;
+mod logs;
+mod pools;
+mod previews;
+mod projects;
+mod records;
+
+use sqlx::AnyPool;
+
+pub use self::error::{BeginError, StoreError};
+pub use self::generations::NewGeneration;
+pub use self::logs::{LogQuery, LogRow};
+use self::pools::Backend;
+pub use self::previews::NewPreview;
+pub use self::records::{FileEntry, Generation, Health, Preview, Project, Status};
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;
+type Transaction = sqlx::Transaction<'static, sqlx::Any>;
+
+/// A handle to the store; clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Store {
+    readers: AnyPool,
+    /// With SQLite the one connection that writes, so that writers queue here and in order.
+    writers: AnyPool,
+    backend: Backend,
+}
+
+impl Store {
+    /// Connects and brings the schema up to date. `url` is `sqlite://FILE` (made if missing) or `postgres://…`.
+    ///
+    /// # Errors
+    /// If the database cannot be reached, or holds a schema that is not ours or newer.
+    pub async fn open(url: &str) -> Result<Self> {
+        pools::open(url).await
+    }
+
+    /// Succeeds if the database answers.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(&self.readers).await?;
+        Ok(())
+    }
+
+    /// Number of the newest migration that the schema has.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn schema_version(&self) -> Result<i64> {
+        Ok(sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&self.readers).await?)
+    }
+
+    async fn write(&self) -> Result<Transaction> {
+        Ok(self.writers.begin_with(self.backend.begin()).await?)
+    }
+}
+
+/// The next number of a counter. Until the transaction ends, others that ask for the same counter wait.
+async fn next_number(tx: &mut Transaction, counter: &'static str) -> Result<i64> {
+    let statement = "UPDATE counters SET value = value + 1 WHERE name = $1 RETURNING value";
+    Ok(sqlx::query_scalar(statement).bind(counter).fetch_one(&mut **tx).await?)
+}
+
+/// Placeholders for `rows` rows of `columns` values each: `($1, $2), ($3, $4)`.
+fn placeholders(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let numbers: Vec<_> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", numbers.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

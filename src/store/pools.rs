@@ -1,0 +1,123 @@
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AnyPool, AssertSqlSafe, ConnectOptions as _, SqlSafeStr as _};
+
+use super::{Result, Store, StoreError};
+
+/// Connections for reading SQLite, or for everything with PostgreSQL.
+const CONNECTIONS: u32 = 8;
+
+/// Each connection to SQLite: no reader waits for the writer, and other processes are waited for.
+const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; \
+                            PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON";
+
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first", include_str!("migrations/0001_first.sql"))];
+
+/// Number of the lock that migrations of PostgreSQL hold: "previewd" in ASCII.
+const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"previewd");
+
+/// How long a start waits for a database that does not answer, and a call for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Which database it is; only what the standard leaves open differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Backend {
+    /// Starts a transaction that writes. With SQLite not a plain BEGIN: a transaction that reads first
+    /// and writes later fails if another process wrote between.
+    pub(super) fn begin(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+
+    fn blob_type(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BLOB",
+            Self::Postgres => "BYTEA",
+        }
+    }
+}
+
+/// Connects to either database and migrates it.
+pub(super) async fn open(url: &str) -> Result<Store> {
+    sqlx::any::install_default_drivers();
+    let store = if url.starts_with("sqlite:") { sqlite(url).await } else { postgres(url).await }?;
+    migrate(&store).await?;
+    Ok(store)
+}
+
+async fn sqlite(url: &str) -> Result<Store> {
+    let failed = |source| StoreError::new("the store's file cannot be opened", source);
+    let file = SqliteConnectOptions::from_str(url).map_err(|source| failed(source.to_string()))?;
+    make_private(file.get_filename()).map_err(|source| failed(source.to_string()))?;
+    let writers = pool(url, 1, Some(SQLITE_SETUP)).await?;
+    let readers = pool(url, CONNECTIONS, Some(SQLITE_SETUP)).await?;
+    Ok(Store { readers, writers, backend: Backend::Sqlite })
+}
+
+async fn postgres(url: &str) -> Result<Store> {
+    let pool = pool(url, CONNECTIONS, None).await?;
+    Ok(Store { readers: pool.clone(), writers: pool, backend: Backend::Postgres })
+}
+
+async fn pool(url: &str, connections: u32, setup: Option<&'static str>) -> Result<AnyPool> {
+    let failed = |source| StoreError::new("the store cannot be connected to", source);
+    let options = AnyConnectOptions::from_str(url).map_err(failed)?.disable_statement_logging();
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                if let Some(setup) = setup {
+                    sqlx::raw_sql(setup).execute(connection).await?;
+                }
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await
+        .map_err(failed)
+}
+
+/// SQLite gives the files beside its own the same mode. One that exists is left as it is.
+fn make_private(file: &Path) -> io::Result<()> {
+    if let Some(parent) = file.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// All of it in one transaction, so that two processes at their first start do it one after the other.
+async fn migrate(store: &Store) -> Result<()> {
+    let failed = |source| StoreError::new("the store's schema cannot be brought up to date", source);
+    let migration = |(version, name, text): &(i64, &'static str, &str)| {
+        let sql = AssertSqlSafe(text.replace("BLOB_TYPE", store.backend.blob_type())).into_sql_str();
+        Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
+    };
+    let mut migrator = Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect());
+    // Its own lock would end before the transaction does.
+    migrator.set_locking(false);
+    let mut tx = store.write().await?;
+    if store.backend == Backend::Postgres {
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *tx).await?;
+    }
+    migrator.run_direct(None, &mut *tx, false).await.map_err(failed)?;
+    Ok(tx.commit().await?)
+}
