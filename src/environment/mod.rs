@@ -3,6 +3,7 @@
 //! A set of requirements is resolved to exact versions; their hash names the environment. It is built aside and
 //! renamed when it is complete, so that whoever kills a build leaves nothing that looks finished.
 
+mod bytecode;
 mod entry;
 mod explain;
 mod installer;

@@ -50,7 +50,7 @@ impl Resolution {
 
 impl Shelf {
     /// Makes the directories and removes what killed builds left.
-    pub(super) fn open(root: PathBuf) -> io::Result<Self> {
+    pub(super) fn open(root: &Path) -> io::Result<Self> {
         for name in ["ready", "building", "resolutions", "cache", "home"] {
             fs::create_dir_all(root.join(name))?;
         }
