@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod config;
 pub mod endpoints;
+pub mod environment;
 pub mod error;
 pub mod generation;
 pub mod id;

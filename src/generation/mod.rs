@@ -5,6 +5,7 @@
 mod files;
 mod json;
 mod path;
+mod plan;
 mod tar_archive;
 mod wrapper;
 mod zip_archive;
@@ -15,6 +16,7 @@ use crate::error::Result;
 
 pub use files::check_patch;
 pub use json::read_patch;
+pub use plan::{Plan, plan};
 
 /// Most files in one generation.
 pub const MAX_FILES: usize = 5_000;

@@ -4,7 +4,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-
 use super::held::Held;
 use super::journal::{Kind, MAX_LINE};
 use super::readiness::watched;
