@@ -11,7 +11,10 @@ pub mod error;
 pub mod generation;
 pub mod id;
 pub mod keeper;
+pub mod logs;
+pub mod preview;
+pub mod runtime;
+pub mod store;
 #[cfg(test)]
 mod test_support;
-pub mod store;
 pub mod time;

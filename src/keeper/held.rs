@@ -50,6 +50,8 @@ pub struct Held {
 #[derive(Debug)]
 struct Slot {
     process: Process,
+    /// It was asked to end.
+    ending: Cell<bool>,
     exit: watch::Sender<Option<Exit>>,
 }
 
@@ -89,7 +91,10 @@ impl Held {
 
     /// As serve wants to know it.
     pub fn describe(&self) -> Kept {
-        let slots = self.slots.borrow().iter().map(|(n, slot)| (*n, *slot.exit.borrow())).collect();
+        let slots = self.slots.borrow();
+        // One that is on its way out and not there yet is nobody's any more.
+        let told = slots.iter().filter(|(_, slot)| slot.exit.borrow().is_some() || !slot.ending.get());
+        let slots = told.map(|(n, slot)| (*n, *slot.exit.borrow())).collect();
         Kept { preview: self.id.clone(), slots, expired: self.expired.get() }
     }
 
@@ -117,7 +122,11 @@ impl Held {
             .into_iter()
             .map(|(pipe, kind)| tokio::task::spawn_local(capture(Rc::clone(self), pipe, kind, number)))
             .collect();
-        let slot = Rc::new(Slot { process: started.process, exit: watch::Sender::new(None) });
+        let slot = Rc::new(Slot {
+            process: started.process,
+            ending: Cell::new(false),
+            exit: watch::Sender::new(None),
+        });
         self.slots.borrow_mut().insert(start.slot, Rc::clone(&slot));
         tokio::task::spawn_local(Rc::clone(self).watch(start.slot, slot, captures));
         Ok(())
@@ -151,6 +160,7 @@ impl Held {
     /// Asks one start to end; after `grace` it is ended.
     pub fn stop(&self, number: u32, grace: Duration) -> bool {
         let Some(slot) = self.slots.borrow().get(&number).cloned() else { return false };
+        slot.ending.set(true);
         slot.process.terminate();
         tokio::task::spawn_local(async move {
             let mut exit = slot.exit.subscribe();

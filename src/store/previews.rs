@@ -71,6 +71,15 @@ impl Store {
         Ok(port)
     }
 
+    /// Takes a launch back that never got as far as having an address. `false` if it is not launching.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn withdraw_preview(&self, id: &PreviewId) -> Result<bool> {
+        let statement = "DELETE FROM previews WHERE id = $1 AND status = 'launching'";
+        self.change(sqlx::query(statement).bind(id.as_str())).await
+    }
+
     /// Moves an active preview to another port. `false` if it is not active.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ use crate::keeper::protocol::{self, Answer, Request};
 use crate::keeper::{self, Client, ClientError, Layout};
 
 /// What serve knows of one preview from the keeper's messages.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Watched {
     /// Counts the announcements of new output.
     output: watch::Sender<u64>,
@@ -72,9 +72,16 @@ impl LocalRuntime {
         Ok(self.client().await?.call(request).await?)
     }
 
-    fn watched(&self, id: &PreviewId) -> Watched {
+    /// Begins to take down what the keeper tells about a preview.
+    fn watch(&self, id: &PreviewId) {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        watched.entry(id.to_string()).or_default().clone()
+        watched.entry(id.to_string()).or_default();
+    }
+
+    /// What was taken down; `None` once the keeper that held it is gone.
+    fn watched<T>(&self, id: &PreviewId, read: impl FnOnce(&Watched) -> T) -> Option<T> {
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.get(id.as_str()).map(read)
     }
 
     async fn start_code(&self, id: &PreviewId, slot: u32, start: Start<'_>) -> Result<(), RuntimeError> {
@@ -114,16 +121,18 @@ async fn connect(layout: &Layout, watched: &WatchedMap) -> Result<Arc<Client>, C
 
 /// Hands the keeper's messages to whom they concern. When it is gone, everything that ran is lost.
 async fn dispatch(mut events: mpsc::UnboundedReceiver<keeper::Event>, watched: WatchedMap) {
-    let find = |preview: &str| -> Watched {
-        let mut watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
-        watched.entry(preview.to_owned()).or_default().clone()
-    };
     while let Some(event) = events.recv().await {
+        let watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            keeper::Event::Output { preview } => find(&preview).output.send_modify(|count| *count += 1),
-            keeper::Event::Exited { preview, slot, exit } => find(&preview).exits.send_modify(|exits| {
-                exits.insert(slot, exit);
-            }),
+            keeper::Event::Output { preview } => {
+                watched.get(&preview).inspect(|w| w.output.send_modify(|count| *count += 1));
+            }
+            keeper::Event::Exited { preview, slot, exit } => {
+                let tell = |exits: &mut BTreeMap<u32, Exit>| {
+                    exits.insert(slot, exit);
+                };
+                watched.get(&preview).inspect(|w| w.exits.send_modify(tell));
+            }
         }
     }
     // Dropping the senders wakes everybody who waits for a message that cannot come.
@@ -140,6 +149,7 @@ fn listener(fd: Option<OwnedFd>) -> Result<TcpListener, RuntimeError> {
 impl Runtime for LocalRuntime {
     fn open<'a>(&'a self, open: Open) -> BoxFuture<'a, Result<TcpListener, RuntimeError>> {
         async move {
+            self.watch(&open.id);
             let request = Request::Open(protocol::Open {
                 preview: open.id.to_string(),
                 address: open.address,
@@ -176,11 +186,7 @@ impl Runtime for LocalRuntime {
 
     fn ended<'a>(&'a self, id: &'a PreviewId, slot: u32) -> BoxFuture<'a, Exit> {
         async move {
-            let mut exits = {
-                // The sender itself must not be held here: dropping the map's is how the keeper's end is told.
-                let watched = self.watched(id);
-                watched.exits.subscribe()
-            };
+            let Some(mut exits) = self.watched(id, |w| w.exits.subscribe()) else { return Exit::Lost };
             match exits.wait_for(|exits| exits.contains_key(&slot)).await {
                 Ok(exits) => exits.get(&slot).copied().unwrap_or(Exit::Lost),
                 Err(_keeper_gone) => Exit::Lost,
@@ -199,7 +205,9 @@ impl Runtime for LocalRuntime {
     }
 
     fn output(&self, id: &PreviewId) -> io::Result<Box<dyn Output>> {
-        let wake = self.watched(id).output.subscribe();
+        // Without a keeper the journal is read to its end and no further.
+        let over = || watch::channel(0).1;
+        let wake = self.watched(id, |w| w.output.subscribe()).unwrap_or_else(over);
         let client = self.client.try_lock().ok().map(|client| Arc::clone(&client));
         Ok(Box::new(output::JournalOutput::open(&self.layout, id, wake, client)?))
     }

@@ -50,7 +50,7 @@ impl Workspaces {
         self.root.join(id.as_str())
     }
 
-    /// Writes the files for one start; `database` is shown as `preview.db`. A later slot inherits the one of the slot before.
+    /// Writes the files for one start. `database` is seen as `preview.db`; without it the preview's own one, which its starts share.
     pub async fn write(
         &self,
         id: &PreviewId,
@@ -58,13 +58,12 @@ impl Workspaces {
         files: &BTreeMap<String, Vec<u8>>,
         database: Option<&Path>,
     ) -> io::Result<PathBuf> {
-        let dir = self.of(id).join("app");
+        let dir = self.of(id).join(slot.to_string());
         let (files, target) = (files.clone(), dir.clone());
         let database = database.map(Path::to_owned);
         tokio::task::spawn_blocking(move || write_all(&target, &files, database.as_deref()))
             .await
             .map_err(io::Error::other)??;
-        tracing::debug!(preview = %id, slot, "files written");
         Ok(dir)
     }
 
@@ -124,12 +123,12 @@ fn write_all(dir: &Path, files: &BTreeMap<String, Vec<u8>>, database: Option<&Pa
         }
         std::fs::write(path, bytes)?;
     }
-    if let Some(database) = database {
-        let link = dir.join("preview.db");
-        remove(&link)?;
-        std::os::unix::fs::symlink(database, link)?;
-    }
-    Ok(())
+    // A link, so that the next start of the same preview finds the same database.
+    let fresh = dir.parent().unwrap_or(dir).join("data");
+    std::fs::create_dir_all(&fresh)?;
+    let link = dir.join("preview.db");
+    remove(&link)?;
+    std::os::unix::fs::symlink(database.map_or_else(|| fresh.join("preview.db"), Path::to_owned), link)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -1,0 +1,356 @@
+//! From records to entries: what level, what source, and which lines are one traceback.
+//!
+//! A pure function of the records in their order. The time between two records is taken from the records themselves,
+//! never from a clock, so that reading the same output again gives the same entries with the same ids.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::entry::{Draft, Source, StreamName};
+use super::{Note, ansi, level};
+use crate::config::LogLevel;
+use crate::runtime::{Kind, Record};
+
+/// A traceback whose next line does not come within this time is taken to be over.
+pub const PATIENCE_MICROS: u64 = 100_000;
+/// Lines of one traceback; deeper ones go on in another entry.
+const MAX_LINES: usize = 500;
+const HEADLINE: &str = "Traceback (most recent call last):";
+const CHAINS: [&str; 2] = [
+    "During handling of the above exception, another exception occurred:",
+    "The above exception was the direct cause of the following exception:",
+];
+const CUT: &str = " … (line cut at 64 KiB)";
+
+/// Turns records into drafts.
+#[derive(Debug, Default)]
+pub struct Classifier {
+    traceback: Option<Traceback>,
+}
+
+#[derive(Debug)]
+struct Traceback {
+    draft: Draft,
+    lines: usize,
+    state: State,
+    last_micros: u64,
+    /// Blank lines that belong to it only if the exception is chained.
+    blank: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Frames,
+    /// The exception's own line has been seen.
+    Exception,
+    /// A line that announces a further traceback has been seen.
+    Chained,
+}
+
+impl Classifier {
+    /// Takes the next record; `offset` is where it begins. Entries that are finished go to `out`.
+    pub fn take(&mut self, record: &Record, offset: u64, out: &mut Vec<Draft>) {
+        if self.is_overdue(record.micros) {
+            self.flush(out);
+        }
+        let draft = match record.kind {
+            Kind::Stdout => self.text(record, offset, StreamName::Stdout, out),
+            Kind::Stderr => self.text(record, offset, StreamName::Stderr, out),
+            Kind::Record => structured(record, offset),
+            Kind::Note => note(record, offset),
+        };
+        if let Some(mut draft) = draft {
+            draft.clean = self.traceback.is_none();
+            out.push(draft);
+        }
+    }
+
+    /// Whether something is held back that `now` shows to be finished.
+    #[must_use]
+    pub fn is_overdue(&self, now: u64) -> bool {
+        self.traceback.as_ref().is_some_and(|t| now.saturating_sub(t.last_micros) > PATIENCE_MICROS)
+    }
+
+    /// Whether something is held back.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.traceback.is_some()
+    }
+
+    /// Finishes what is held back.
+    pub fn flush(&mut self, out: &mut Vec<Draft>) {
+        if let Some(traceback) = self.traceback.take() {
+            let (micros, offset, stream) =
+                (traceback.last_micros, traceback.draft.offset, traceback.draft.stream);
+            out.push(traceback.draft);
+            for _ in 0..traceback.blank {
+                out.push(plain(micros, offset, stream, String::new()));
+            }
+        }
+    }
+
+    /// A line of text: part of a traceback, the start of one, or an entry of its own.
+    fn text(
+        &mut self,
+        record: &Record,
+        offset: u64,
+        stream: StreamName,
+        out: &mut Vec<Draft>,
+    ) -> Option<Draft> {
+        let mut message = ansi::clean(&record.payload);
+        if record.cut {
+            message.push_str(CUT);
+        }
+        if self.traceback.as_ref().is_some_and(|t| t.draft.stream == stream) {
+            if self.goes_on(&message, record.micros) {
+                return None;
+            }
+            self.flush(out);
+        }
+        let bare = ansi::plain(&message).into_owned();
+        if bare.trim_start().starts_with(HEADLINE) && self.traceback.is_none() {
+            let mut draft = plain(record.micros, offset, stream, message);
+            draft.level = LogLevel::Error;
+            let state = State::Frames;
+            self.traceback = Some(Traceback { draft, lines: 1, state, last_micros: record.micros, blank: 0 });
+            return None;
+        }
+        let mut draft = plain(record.micros, offset, stream, message);
+        draft.level = level::of_line(&bare).unwrap_or(LogLevel::Info);
+        Some(draft)
+    }
+
+    /// Adds a line to the traceback if it belongs to it.
+    fn goes_on(&mut self, line: &str, micros: u64) -> bool {
+        let Some(traceback) = &mut self.traceback else { return false };
+        let bare = ansi::plain(line);
+        let indented = bare.starts_with([' ', '\t']);
+        let next = match traceback.state {
+            _ if traceback.lines >= MAX_LINES => None,
+            State::Frames if indented || bare.is_empty() => Some(State::Frames),
+            State::Frames => Some(State::Exception),
+            State::Exception if bare.is_empty() && traceback.blank == 0 => {
+                traceback.blank = 1;
+                traceback.last_micros = micros;
+                return true;
+            }
+            State::Exception if CHAINS.contains(&bare.trim()) => Some(State::Chained),
+            State::Exception if indented && traceback.blank == 0 => Some(State::Exception),
+            State::Exception => None,
+            State::Chained if bare.is_empty() => Some(State::Chained),
+            State::Chained if bare.trim_start().starts_with(HEADLINE) => Some(State::Frames),
+            State::Chained => None,
+        };
+        let Some(next) = next else { return false };
+        for _ in 0..std::mem::take(&mut traceback.blank) {
+            traceback.draft.message.push('\n');
+        }
+        traceback.draft.message.push('\n');
+        traceback.draft.message.push_str(line);
+        traceback.lines += 1;
+        traceback.last_micros = micros;
+        traceback.state = next;
+        true
+    }
+}
+
+fn plain(micros: u64, offset: u64, stream: StreamName, message: String) -> Draft {
+    Draft {
+        micros,
+        level: LogLevel::Info,
+        source: Source::App,
+        stream,
+        message,
+        fields: Map::new(),
+        offset,
+        clean: false,
+    }
+}
+
+fn note(record: &Record, offset: u64) -> Option<Draft> {
+    let note: Note = serde_json::from_slice(&record.payload).ok()?;
+    let draft = plain(record.micros, offset, StreamName::System, note.message);
+    Some(Draft { level: note.level, source: note.source, ..draft })
+}
+
+/// A record of the runner's side channel. It is written by a process that runs strangers' code: anything may be in it.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Structured {
+    Log {
+        levelno: i64,
+        logger: String,
+        message: String,
+        stream: StreamName,
+        #[serde(rename = "requestId")]
+        request_id: Option<String>,
+    },
+    Request {
+        method: String,
+        path: String,
+        status: Option<u16>,
+        millis: f64,
+        client: Option<String>,
+        #[serde(rename = "requestId")]
+        request_id: Option<String>,
+    },
+    ImportFailed {
+        #[serde(rename = "type")]
+        exception: String,
+        error: String,
+        message: String,
+    },
+}
+
+fn structured(record: &Record, offset: u64) -> Option<Draft> {
+    let parsed = serde_json::from_slice(&record.payload);
+    let draft =
+        |message: &str| plain(record.micros, offset, StreamName::System, ansi::clean(message.as_bytes()));
+    Some(match parsed {
+        Ok(Structured::Log { levelno, logger, message, stream, request_id }) => {
+            let source = if logger.starts_with("uvicorn") { Source::Startup } else { Source::App };
+            let fields = fields([("logger", Some(logger)), ("requestId", request_id)]);
+            Draft { level: of_number(levelno), source, stream, fields, ..draft(&message) }
+        }
+        Ok(Structured::Request { method, path, status, millis, client, request_id }) => {
+            let reason = status.and_then(reason_phrase);
+            let outcome = status.map_or_else(|| "no response".to_owned(), |s| s.to_string());
+            let mut message = format!("{method} {path} {outcome}");
+            if let Some(reason) = reason {
+                message.push(' ');
+                message.push_str(reason);
+            }
+            message.push_str(&format!(" in {} ms", millis.round()));
+            let texts = [
+                ("requestId", request_id),
+                ("method", Some(method)),
+                ("path", Some(path)),
+                ("client", client),
+            ];
+            let mut fields = fields(texts);
+            fields.insert("durationMs".to_owned(), millis.into());
+            fields.extend(status.map(|s| ("statusCode".to_owned(), s.into())));
+            let failed = status.is_none_or(|s| s >= 500);
+            let level = if failed { LogLevel::Error } else { LogLevel::Info };
+            Draft { level, source: Source::Request, stream: StreamName::Stdout, fields, ..draft(&message) }
+        }
+        Ok(Structured::ImportFailed { exception, error, message }) => Draft {
+            level: LogLevel::Error,
+            source: Source::Startup,
+            stream: StreamName::Stderr,
+            fields: fields([("exceptionType", Some(exception)), ("exceptionMessage", Some(error))]),
+            ..draft(&message)
+        },
+        // Whatever else the program wrote there: shown as it is.
+        Err(_) => draft(&String::from_utf8_lossy(&record.payload)),
+    })
+}
+
+fn fields<const N: usize>(texts: [(&str, Option<String>); N]) -> Map<String, Value> {
+    texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into()))).collect()
+}
+
+fn reason_phrase(status: u16) -> Option<&'static str> {
+    axum::http::StatusCode::from_u16(status).ok()?.canonical_reason()
+}
+
+/// Python's numbers, and those that programs put between them.
+fn of_number(levelno: i64) -> LogLevel {
+    match levelno {
+        40.. => LogLevel::Error,
+        30.. => LogLevel::Warn,
+        20.. => LogLevel::Info,
+        _ => LogLevel::Debug,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(kind: Kind, micros: u64, text: &str) -> Record {
+        Record { kind, cut: false, slot: 0, micros, payload: text.as_bytes().to_vec(), next_offset: 0 }
+    }
+
+    fn run(lines: &[(Kind, u64, &str)]) -> Vec<Draft> {
+        let mut classifier = Classifier::default();
+        let mut out = Vec::new();
+        for (i, (kind, micros, text)) in lines.iter().enumerate() {
+            classifier.take(&record(*kind, *micros, text), i as u64, &mut out);
+        }
+        classifier.flush(&mut out);
+        out
+    }
+
+    const CHAINED: &str = "Traceback (most recent call last):
+  File \"a.py\", line 1, in <module>
+    go()
+KeyError: 'x'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File \"a.py\", line 3, in <module>
+    raise ValueError(1)
+ValueError: 1
+  with a second line";
+
+    #[test]
+    fn a_chained_traceback_is_one_error() {
+        let mut lines: Vec<_> = CHAINED.lines().map(|l| (Kind::Stderr, 1, l)).collect();
+        lines.push((Kind::Stderr, 2, "after"));
+        let out = run(&lines);
+        assert_eq!(out.len(), 2, "{out:#?}");
+        assert_eq!(out[0].message, CHAINED);
+        assert_eq!(out[0].level, LogLevel::Error);
+        assert_eq!((out[1].message.as_str(), out[1].level), ("after", LogLevel::Info));
+    }
+
+    #[test]
+    fn the_other_stream_and_a_pause_do_not_mix_in() {
+        let out = run(&[
+            (Kind::Stderr, 1, "Traceback (most recent call last):"),
+            (Kind::Stdout, 2, "between"),
+            (Kind::Stderr, 3, "  File \"a.py\", line 1"),
+            (Kind::Stderr, 4, "KeyError: 1"),
+            (Kind::Stderr, 5 + PATIENCE_MICROS, "  indented but late"),
+        ]);
+        let messages: Vec<_> = out.iter().map(|d| d.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "between",
+                "Traceback (most recent call last):\n  File \"a.py\", line 1\nKeyError: 1",
+                "  indented but late"
+            ]
+        );
+        let clean: Vec<_> = out.iter().map(|d| d.clean).collect();
+        assert_eq!(clean, [false, false, true], "reading may begin only where nothing is held back");
+    }
+
+    #[test]
+    fn a_record_of_logging_has_its_own_level_and_a_request_its_fields() {
+        let log = r#"{"kind":"log","level":"ERROR","levelno":40,"logger":"app","message":"fine\nTraceback","stream":"stderr","requestId":"r1"}"#;
+        let request =
+            r#"{"kind":"request","method":"GET","path":"/errors","status":200,"millis":14.6,"client":null}"#;
+        let out = run(&[(Kind::Record, 1, log), (Kind::Record, 2, request), (Kind::Record, 3, "{not json")]);
+        assert_eq!((out[0].level, out[0].fields["requestId"].as_str()), (LogLevel::Error, Some("r1")));
+        assert_eq!((out[1].level, out[1].message.as_str()), (LogLevel::Info, "GET /errors 200 OK in 15 ms"));
+        assert_eq!(out[2].message, "{not json");
+    }
+
+    #[test]
+    fn unlabelled_lines_are_ordinary_on_either_stream() {
+        let out = run(&[(Kind::Stdout, 1, "ERROR"), (Kind::Stderr, 2, "warming up")]);
+        assert!(out.iter().all(|d| d.level == LogLevel::Info));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_line_is_in_exactly_one_entry(lines in proptest::collection::vec("(Traceback \\(most recent call last\\):|  File|KeyError: 1||During handling of the above exception, another exception occurred:|x)", 0..40)) {
+            let records: Vec<_> = lines.iter().map(|l| (Kind::Stderr, 1, l.as_str())).collect();
+            let joined: Vec<_> = run(&records).into_iter().map(|d| d.message).collect();
+            proptest::prop_assert_eq!(joined.join("\n"), lines.join("\n"));
+        }
+    }
+}

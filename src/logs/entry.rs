@@ -1,0 +1,238 @@
+//! One entry of a log.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::config::LogLevel;
+use crate::store::LogRow;
+use crate::time::UnixMillis;
+
+/// What an entry is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// Resolving and installing the requirements.
+    Install,
+    /// From the start of the process to its first answer.
+    Startup,
+    /// The application itself.
+    App,
+    /// A request that it answered.
+    Request,
+    /// previewd.
+    Server,
+}
+
+impl Source {
+    /// Reads the name on the wire.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let all = [Self::Install, Self::Startup, Self::App, Self::Request, Self::Server];
+        all.into_iter().find(|source| source.as_str() == name)
+    }
+
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::Startup => "startup",
+            Self::App => "app",
+            Self::Request => "request",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// Where an entry was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StreamName {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// By previewd.
+    System,
+}
+
+impl StreamName {
+    /// Reads the name on the wire.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Stdout, Self::Stderr, Self::System].into_iter().find(|stream| stream.as_str() == name)
+    }
+
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+            Self::System => "system",
+        }
+    }
+}
+
+/// An entry that has no id yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// When it was read.
+    pub micros: u64,
+    /// How grave.
+    pub level: LogLevel,
+    /// What it is about.
+    pub source: Source,
+    /// Where it was written to.
+    pub stream: StreamName,
+    /// The text, with colour codes as the program wrote them.
+    pub message: String,
+    /// Further fields: `logger`, `requestId`, `method`, `path`, `statusCode`, `durationMs`, ….
+    pub fields: Map<String, Value>,
+    /// Where its first record begins in the output.
+    pub offset: u64,
+    /// Whether reading can begin at `offset` and gives the same entries from here on.
+    pub clean: bool,
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    id: u64,
+    timestamp: UnixMillis,
+    level: LogLevel,
+    message: &'a str,
+    source: Source,
+    stream: StreamName,
+    #[serde(flatten)]
+    fields: &'a Map<String, Value>,
+}
+
+/// An entry as it is kept: serialised once, shared by all who read it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Counts up by one from 1.
+    pub id: u64,
+    /// How grave.
+    pub level: LogLevel,
+    /// What it is about.
+    pub source: Source,
+    /// Where its first record begins in the output; 0 for an entry that came from the store.
+    pub offset: u64,
+    /// Whether reading can begin there.
+    pub clean: bool,
+    frame: Bytes,
+    json: std::ops::Range<usize>,
+}
+
+impl Entry {
+    /// Gives a draft its id.
+    #[must_use]
+    pub fn new(id: u64, draft: &Draft) -> Self {
+        let wire = Wire {
+            id,
+            timestamp: UnixMillis(i64::try_from(draft.micros / 1000).unwrap_or(i64::MAX)),
+            level: draft.level,
+            message: &draft.message,
+            source: draft.source,
+            stream: draft.stream,
+            fields: &draft.fields,
+        };
+        // Strings, numbers and maps with string keys: serialising them cannot fail.
+        let json = serde_json::to_string(&wire).unwrap_or_default();
+        let frame = format!("id: {id}\ndata: {json}\n\n");
+        let end = frame.len() - 2;
+        Self {
+            id,
+            level: draft.level,
+            source: draft.source,
+            offset: draft.offset,
+            clean: draft.clean,
+            json: end - json.len()..end,
+            frame: Bytes::from(frame),
+        }
+    }
+
+    /// An entry that the store kept.
+    #[must_use]
+    pub fn from_row(row: &LogRow) -> Option<Self> {
+        let fields = row.fields.as_deref().and_then(|fields| serde_json::from_str(fields).ok());
+        let draft = Draft {
+            micros: u64::try_from(row.at.0).ok()? * 1000,
+            level: row.level,
+            source: Source::parse(&row.source)?,
+            stream: StreamName::parse(&row.stream)?,
+            message: row.message.clone(),
+            fields: fields.unwrap_or_default(),
+            offset: 0,
+            clean: false,
+        };
+        Some(Self::new(u64::try_from(row.id).ok()?, &draft))
+    }
+
+    /// The entry as a server-sent event. JSON has no line ends, so one `data` line holds it.
+    #[must_use]
+    pub fn frame(&self) -> &Bytes {
+        &self.frame
+    }
+
+    /// The entry as JSON text.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        std::str::from_utf8(&self.frame[self.json.clone()]).unwrap_or_default()
+    }
+
+    /// The entry taken apart again, for searching and for the store.
+    #[must_use]
+    pub fn read(&self) -> Parsed {
+        serde_json::from_str(self.json()).unwrap_or_default()
+    }
+
+    /// Bytes that it occupies.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.frame.len() + size_of::<Self>()
+    }
+}
+
+/// What [`Entry::read`] gives back.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Parsed {
+    /// RFC 3339.
+    pub timestamp: String,
+    /// The text.
+    pub message: String,
+    /// `stdout`, `stderr` or `system`.
+    pub stream: String,
+    /// The further fields, and those above once more.
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_prints_cannot_forge_an_event() {
+        let draft = Draft {
+            micros: 1_760_962_805_123_456,
+            level: LogLevel::Info,
+            source: Source::App,
+            stream: StreamName::Stdout,
+            message: "x\ndata: {}\r\nid: 9\n\nevent: end".to_owned(),
+            fields: Map::new(),
+            offset: 24,
+            clean: true,
+        };
+        let entry = Entry::new(7, &draft);
+        let frame = std::str::from_utf8(entry.frame()).unwrap();
+        assert!(
+            frame.starts_with("id: 7\ndata: {\"id\":7,\"timestamp\":\"2025-10-20T12:20:05.123Z\""),
+            "{frame}"
+        );
+        assert_eq!(frame.lines().count(), 3);
+        assert!(!frame.contains('\r'));
+        assert_eq!(entry.read().message, draft.message);
+    }
+}

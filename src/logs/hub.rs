@@ -1,0 +1,200 @@
+//! The newest entries of one preview, and whoever reads them.
+//!
+//! There is no queue per reader: each remembers the id it has seen and takes what came after it when it likes.
+//! One that does not read costs nothing, one that is too slow is told what it missed.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::{Entry, Filter, Page};
+
+/// Bytes that one preview's entries may occupy beyond the lines that are always kept.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
+/// Changes of state that are kept for readers who come later.
+const MAX_CHANGES: usize = 64;
+
+/// Entries, changes of state, and the end.
+#[derive(Debug)]
+pub struct Hub {
+    ring: Mutex<Ring>,
+    /// Counts every change of the ring.
+    version: watch::Sender<u64>,
+    min_lines: usize,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Ring {
+    pub(super) entries: VecDeque<Arc<Entry>>,
+    /// The id that the next entry gets.
+    pub(super) next_id: u64,
+    bytes: usize,
+    /// Server-sent `status` events, each after the entry that was the newest then.
+    pub(super) changes: VecDeque<(u64, Bytes)>,
+    /// How many changes have been dropped.
+    pub(super) dropped_changes: u64,
+    pub(super) ended: Option<String>,
+}
+
+impl Ring {
+    /// Id of the oldest entry that is kept; the next one's while there is none.
+    pub(super) fn first_id(&self) -> u64 {
+        self.entries.front().map_or(self.next_id, |entry| entry.id)
+    }
+
+    /// The entries after `id`.
+    pub(super) fn after(&self, id: u64) -> impl Iterator<Item = &Arc<Entry>> {
+        let skip = (id + 1).saturating_sub(self.first_id());
+        self.entries.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX))
+    }
+
+    /// Number of the change after the newest.
+    pub(super) fn end_of_changes(&self) -> u64 {
+        self.dropped_changes + self.changes.len() as u64
+    }
+}
+
+impl Hub {
+    /// An empty one that keeps at least `min_lines` entries; the first gets id `first_id`.
+    #[must_use]
+    pub fn new(min_lines: usize, first_id: u64) -> Arc<Self> {
+        let ring = Ring { next_id: first_id.max(1), ..Ring::default() };
+        Arc::new(Self { ring: Mutex::new(ring), version: watch::Sender::new(0), min_lines })
+    }
+
+    /// One for a preview that is over, with what the store kept of it.
+    #[must_use]
+    pub fn of_ended(entries: Vec<Entry>, reason: &str) -> Arc<Self> {
+        let next_id = entries.last().map_or(1, |entry| entry.id + 1);
+        let ring = Ring {
+            entries: entries.into_iter().map(Arc::new).collect(),
+            next_id,
+            ended: Some(reason.to_owned()),
+            ..Ring::default()
+        };
+        Arc::new(Self { ring: Mutex::new(ring), version: watch::Sender::new(0), min_lines: 0 })
+    }
+
+    pub(super) fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn changed(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    fn touch(&self) {
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    /// Adds entries and gives them their ids. Returns the place before which nothing is kept any more,
+    /// as offset and id, if the oldest that is kept has moved.
+    pub fn append(&self, drafts: &[super::Draft]) -> Option<(u64, u64)> {
+        let mut ring = self.ring();
+        let before = ring.first_id();
+        for draft in drafts {
+            let entry = Arc::new(Entry::new(ring.next_id, draft));
+            ring.next_id += 1;
+            ring.bytes += entry.size();
+            ring.entries.push_back(entry);
+        }
+        while ring.bytes > MAX_BYTES && ring.entries.len() > self.min_lines.max(1) {
+            let size = ring.entries.pop_front().map_or(0, |entry| entry.size());
+            ring.bytes -= size;
+        }
+        let moved = (ring.first_id() > before)
+            .then(|| ring.entries.iter().find(|entry| entry.clean).map(|entry| (entry.offset, entry.id)))
+            .flatten();
+        drop(ring);
+        self.touch();
+        moved
+    }
+
+    /// Tells a change of state to everybody who reads.
+    pub fn announce(&self, status: &Value) {
+        let mut ring = self.ring();
+        let newest = ring.next_id - 1;
+        ring.changes.push_back((newest, Bytes::from(format!("event: status\ndata: {status}\n\n"))));
+        if ring.changes.len() > MAX_CHANGES {
+            ring.changes.pop_front();
+            ring.dropped_changes += 1;
+        }
+        drop(ring);
+        self.touch();
+    }
+
+    /// The preview is over: readers get what is left, then the end.
+    pub fn end(&self, reason: &str) {
+        self.ring().ended = Some(reason.to_owned());
+        self.touch();
+    }
+
+    /// The id of the newest entry; 0 while there is none.
+    #[must_use]
+    pub fn newest_id(&self) -> u64 {
+        self.ring().next_id - 1
+    }
+
+    /// Why it is over, if it is.
+    #[must_use]
+    pub fn ended(&self) -> Option<String> {
+        self.ring().ended.clone()
+    }
+
+    /// The last `count` entries, oldest first.
+    #[must_use]
+    pub fn last(&self, count: usize) -> Vec<Arc<Entry>> {
+        let ring = self.ring();
+        ring.entries.iter().skip(ring.entries.len().saturating_sub(count)).cloned().collect()
+    }
+
+    /// A page of what is kept, after an id.
+    #[must_use]
+    pub fn page(&self, after_id: u64, limit: usize, filter: &Filter) -> Page {
+        let candidates: Vec<_> = self.ring().after(after_id).cloned().collect();
+        Page::of(candidates.iter().map(AsRef::as_ref), limit, filter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Draft, Source, StreamName};
+    use super::*;
+    use crate::config::LogLevel;
+
+    fn draft(message: String) -> Draft {
+        Draft {
+            micros: 1,
+            level: LogLevel::Info,
+            source: Source::App,
+            stream: StreamName::Stdout,
+            message,
+            fields: serde_json::Map::new(),
+            offset: 100,
+            clean: true,
+        }
+    }
+
+    #[test]
+    fn ids_count_up_by_one_and_memory_is_bounded() {
+        let hub = Hub::new(10, 1);
+        assert_eq!(hub.append(&[draft("a".into()), draft("b".into())]), None);
+        assert_eq!(hub.newest_id(), 2);
+        let large: Vec<_> = (0..50).map(|_| draft("x".repeat(1024 * 1024))).collect();
+        let moved = hub.append(&large).unwrap();
+        assert_eq!(hub.newest_id(), 52);
+        assert_eq!(moved.1, hub.ring().first_id());
+        assert!(hub.ring().bytes <= MAX_BYTES);
+    }
+
+    #[test]
+    fn the_lines_that_are_promised_are_kept_whatever_their_size() {
+        let hub = Hub::new(40, 1);
+        let large: Vec<_> = (0..60).map(|_| draft("x".repeat(1024 * 1024))).collect();
+        hub.append(&large);
+        assert_eq!(hub.last(1000).len(), 40);
+    }
+}

@@ -1,0 +1,231 @@
+//! A preview that launches or runs, as everybody but its owner sees it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::state::{State, StopReason};
+use crate::error::LaunchFailure;
+use crate::id::{GenerationId, PreviewId, ProjectId, UserId};
+use crate::logs::Hub;
+use crate::runtime::{Runtime, Stream};
+use crate::time::UnixMillis;
+
+/// What whoever launches may choose. Kept with the preview, so that a restarted server can go on with the launch.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct LaunchOptions {
+    /// Further environment variables.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Whether the generation's own database is used, which outlives the preview.
+    #[serde(default)]
+    pub keep_database: bool,
+    /// Tells our own health checks from requests; random.
+    #[serde(default)]
+    pub probe: String,
+}
+
+/// New code for a running preview.
+#[derive(Debug)]
+pub struct Reload {
+    /// Revision of the code.
+    pub revision: i64,
+    /// Told once it serves, or why it does not.
+    pub done: oneshot::Sender<Result<(), Box<LaunchFailure>>>,
+}
+
+/// A preview with an owner.
+#[derive(Debug)]
+pub struct Active {
+    /// Its id.
+    pub id: PreviewId,
+    /// What was launched.
+    pub generation_id: GenerationId,
+    /// Where that belongs.
+    pub project_id: ProjectId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Its port of the pool.
+    pub port: u16,
+    /// Its own address.
+    pub base_url: String,
+    /// When the launch was asked for.
+    pub created_at: UnixMillis,
+    /// When its time is over.
+    pub expires_at: UnixMillis,
+    /// Its log.
+    pub hub: Arc<Hub>,
+    /// How it was launched.
+    pub options: LaunchOptions,
+    pub(super) state: watch::Sender<State>,
+    pub(super) stop: watch::Sender<Option<StopReason>>,
+    pub(super) reloads: mpsc::Sender<Reload>,
+    /// The start that serves; 0 before there is one.
+    pub(super) slot: AtomicU32,
+    pub(super) revision: AtomicI64,
+    activity: Activity,
+    runtime: Handle,
+}
+
+/// The runtime, which has nothing to print.
+struct Handle(Arc<dyn Runtime>);
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Runtime")
+    }
+}
+
+/// What [`Active::new`] is made of.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub row: crate::store::Preview,
+    pub port: u16,
+    pub base_url: String,
+    pub options: LaunchOptions,
+}
+
+/// What the owner keeps of an [`Active`].
+#[derive(Debug)]
+pub(super) struct Orders {
+    pub stop: watch::Receiver<Option<StopReason>>,
+    pub reloads: mpsc::Receiver<Reload>,
+}
+
+impl Active {
+    pub(super) fn new(identity: Identity, hub: Arc<Hub>, runtime: Arc<dyn Runtime>) -> (Arc<Self>, Orders) {
+        let (reloads, reload_orders) = mpsc::channel(8);
+        let stop = watch::Sender::new(None);
+        let orders = Orders { stop: stop.subscribe(), reloads: reload_orders };
+        let row = identity.row;
+        let active = Self {
+            id: row.id,
+            generation_id: row.generation_id,
+            project_id: row.project_id,
+            user_id: row.user_id,
+            port: identity.port,
+            base_url: identity.base_url,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            hub,
+            options: identity.options,
+            state: watch::Sender::new(State::Launching),
+            stop,
+            reloads,
+            slot: AtomicU32::new(0),
+            revision: AtomicI64::new(row.revision),
+            activity: Activity::new(),
+            runtime: Handle(runtime),
+        };
+        (Arc::new(active), orders)
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    /// Revision of the code that serves.
+    #[must_use]
+    pub fn revision(&self) -> i64 {
+        self.revision.load(Ordering::Acquire)
+    }
+
+    /// Waits until `wanted` is true of its state.
+    pub async fn wait_for(&self, wanted: impl FnMut(&State) -> bool) -> State {
+        let mut states = self.state.subscribe();
+        match states.wait_for(wanted).await {
+            Ok(state) => state.clone(),
+            // The sender is part of `self`.
+            Err(_) => self.state(),
+        }
+    }
+
+    /// Asks its owner to end it. The first reason that is given counts.
+    pub fn request_stop(&self, reason: StopReason) {
+        self.stop.send_if_modified(|stop| {
+            let first = stop.is_none();
+            stop.get_or_insert(reason);
+            first
+        });
+    }
+
+    /// A new stream to the code that serves now.
+    ///
+    /// # Errors
+    /// If nothing listens there.
+    pub async fn dial(&self) -> io::Result<Box<dyn Stream>> {
+        self.runtime.0.dial(&self.id, self.slot.load(Ordering::Acquire)).await
+    }
+
+    /// Resident bytes of its processes.
+    pub async fn memory_bytes(&self) -> Option<u64> {
+        self.runtime.0.memory_bytes(&self.id).await
+    }
+
+    /// Somebody uses it, now.
+    pub fn touch(&self) {
+        self.activity.touch();
+    }
+
+    /// Somebody uses it for as long as the value lives.
+    #[must_use]
+    pub fn in_use(self: &Arc<Self>) -> InUse {
+        self.activity.begin();
+        InUse(Arc::clone(self))
+    }
+
+    /// When it was last used: now, while a request is under way.
+    #[must_use]
+    pub fn last_used(&self) -> UnixMillis {
+        self.activity.last_used()
+    }
+}
+
+/// A request under way.
+#[derive(Debug)]
+pub struct InUse(Arc<Active>);
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.0.activity.end();
+    }
+}
+
+#[derive(Debug)]
+struct Activity {
+    last: AtomicI64,
+    under_way: AtomicU64,
+}
+
+impl Activity {
+    fn new() -> Self {
+        Self { last: AtomicI64::new(UnixMillis::now().0), under_way: AtomicU64::new(0) }
+    }
+
+    fn touch(&self) {
+        self.last.fetch_max(UnixMillis::now().0, Ordering::AcqRel);
+    }
+
+    fn begin(&self) {
+        self.under_way.fetch_add(1, Ordering::AcqRel);
+        self.touch();
+    }
+
+    fn end(&self) {
+        self.touch();
+        self.under_way.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn last_used(&self) -> UnixMillis {
+        if self.under_way.load(Ordering::Acquire) > 0 {
+            return UnixMillis::now();
+        }
+        UnixMillis(self.last.load(Ordering::Acquire))
+    }
+}

@@ -1,0 +1,276 @@
+//! A launch: getting a place, then the steps until the code answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::active::{Active, Identity, LaunchOptions};
+use super::owner::{Ending, Owner};
+use super::pump::Pump;
+use super::state::{Phases, Running, State};
+use super::{Previews, PublicAddress, failure, ready};
+use crate::environment::Environment;
+use crate::error::{Error, LaunchFailure, Result};
+use crate::generation::{self, Plan};
+use crate::id::{PreviewId, random_hex};
+use crate::logs::{Hub, Note, Source};
+use crate::runtime::{Open, RuntimeError, Start};
+use crate::store::{BeginError, Generation, NewPreview, Preview};
+use crate::time::UnixMillis;
+
+/// What whoever launches asks for.
+#[derive(Clone, Debug, Default)]
+pub struct LaunchRequest {
+    /// Further environment variables.
+    pub env: BTreeMap<String, String>,
+    /// Whether the generation's own database is used.
+    pub keep_database: bool,
+    /// How many previews the user may have at once.
+    pub limit: u32,
+}
+
+impl Previews {
+    /// Begins a launch. The preview that is returned launches; wait for its state to change.
+    ///
+    /// # Errors
+    /// If it may not begin: files missing, one active already, the limit reached, no port free.
+    pub async fn launch(&self, generation: &Generation, request: LaunchRequest) -> Result<Arc<Active>> {
+        let began = Instant::now();
+        let files = self.host.store.contents(&generation.id).await?;
+        let plan = match generation::plan(&files, generation.entrypoint.as_deref()) {
+            Ok(plan) => Ok(plan),
+            // The project can never be launched as it is; that is a launch which failed, told as one.
+            Err(Error::LaunchFailed(failure)) => Err(*failure),
+            Err(other) => return Err(other),
+        };
+        let probe = random_hex::<16>().map_err(Error::internal)?;
+        let options = LaunchOptions { env: request.env, keep_database: request.keep_database, probe };
+        let (row, listener) = self.take_place(generation, &options, request.limit).await?;
+        let port = row.port.unwrap_or_default();
+        let base_url = self.host.config.base_url(port, &row.id);
+        let hub = Hub::new(self.host.config.max_log_lines, 1);
+        let output = self.host.runtime.output(&row.id).map_err(Error::internal)?;
+        let pumping = Pump::new(output, Arc::clone(&hub)).spawn();
+        let identity = Identity { row, port, base_url, options };
+        let (active, orders) = Active::new(identity, hub, Arc::clone(&self.host.runtime));
+        active.hub.announce(&State::Launching.to_event());
+        let _server_ends = self.host.addresses.send(PublicAddress { preview: Arc::clone(&active), listener });
+        let phases = Phases { plan: millis(began), ..Phases::default() };
+        let owner = Owner::new(self.clone(), Arc::clone(&active), orders, pumping);
+        self.adopt(&active, owner.launch(files, plan, phases));
+        Ok(active)
+    }
+
+    /// A row in the store and a public address, both or neither.
+    async fn take_place(
+        &self,
+        generation: &Generation,
+        options: &LaunchOptions,
+        limit: u32,
+    ) -> Result<(Preview, tokio::net::TcpListener)> {
+        let config = &self.host.config;
+        let mut taken = Vec::new();
+        loop {
+            let id = PreviewId::random().map_err(Error::internal)?;
+            let now = UnixMillis::now();
+            let new = NewPreview {
+                id: id.clone(),
+                generation_id: generation.id.clone(),
+                project_id: generation.project_id.clone(),
+                user_id: generation.user_id.clone(),
+                revision: generation.revision,
+                created_at: now,
+                expires_at: now.plus_seconds(config.session_timeout),
+                launch: serde_json::to_string(options).map_err(Error::internal)?,
+            };
+            let ports = config.port_min..=config.port_max;
+            let port = self.host.store.begin_preview(new, limit, ports, &taken).await;
+            let port = port.map_err(|e| begin_error(e, config.port_min, config.port_max))?;
+            match self.open(&id, port, now.plus_seconds(config.session_timeout)).await {
+                Ok(listener) => {
+                    let row = self.host.store.preview(&id).await?;
+                    let row = row.ok_or_else(|| Error::internal("the preview's row is gone"))?;
+                    return Ok((row, listener));
+                }
+                Err(RuntimeError::AddressInUse) => taken.push(port),
+                Err(e) => {
+                    self.host.store.withdraw_preview(&id).await?;
+                    return Err(Error::internal(e));
+                }
+            }
+            self.host.store.withdraw_preview(&id).await?;
+        }
+    }
+
+    async fn open(
+        &self,
+        id: &PreviewId,
+        port: u16,
+        expires_at: UnixMillis,
+    ) -> Result<tokio::net::TcpListener, RuntimeError> {
+        // The owner ends it on time; the runtime only if there is no owner then.
+        const MARGIN: u64 = 3;
+        let address = std::net::SocketAddr::new(self.host.config.listen.ip(), port);
+        let deadline = expires_at.plus_seconds(MARGIN);
+        self.host.runtime.open(Open { id: id.clone(), address, deadline }).await
+    }
+}
+
+fn begin_error(error: BeginError, min: u16, max: u16) -> Error {
+    match error {
+        BeginError::AlreadyRunning(preview_id) => Error::PreviewAlreadyRunning { preview_id },
+        BeginError::LimitReached { limit, active } => Error::PreviewLimitReached { limit, active },
+        BeginError::PortsExhausted => Error::PortsExhausted { min, max },
+        BeginError::Store(e) => e.into(),
+    }
+}
+
+/// The steps of a launch. Each gives up with the reason that the person is told.
+impl Owner {
+    /// From the plan to the first answer.
+    pub(super) async fn bring_up(
+        &mut self,
+        files: &BTreeMap<String, Vec<u8>>,
+        plan: &Plan,
+        phases: &mut Phases,
+    ) -> Result<Running, Ending> {
+        for warning in &plan.warnings {
+            self.note(Note::warn(Source::Install, warning.clone())).await;
+        }
+        let began = Instant::now();
+        let environment = self.prepared(plan).await.map_err(Ending::failed)?;
+        phases.environment = millis(began);
+        let began = Instant::now();
+        let slot = self.start_code(files, plan, &environment).await.map_err(Ending::failed)?;
+        self.active.slot.store(slot, Ordering::Release);
+        self.environment = Some(environment);
+        phases.start = millis(began);
+        self.await_answer(slot, phases).await
+    }
+
+    /// The environment of the plan, with its making in the log.
+    pub(super) async fn prepared(&self, plan: &Plan) -> Result<Environment, LaunchFailure> {
+        let wish = if plan.async_sqlite {
+            plan.requirements.clone().with_async_sqlite()
+        } else {
+            plan.requirements.clone()
+        };
+        for added in wish.added() {
+            let line = format!("{added} is not among the requirements and was added");
+            self.note(Note::info(Source::Install, line)).await;
+        }
+        let (lines, mut told) = mpsc::unbounded_channel();
+        let environments = self.previews.host.environments.clone();
+        let prepare = async move {
+            let progress = move |line: String| drop(lines.send(line));
+            environments.prepare(&wish, &progress).await
+        };
+        let tell = async {
+            while let Some(line) = told.recv().await {
+                self.note(Note::info(Source::Install, line)).await;
+            }
+        };
+        let (prepared, ()) = tokio::join!(prepare, tell);
+        prepared.map_err(failure::of_environment)
+    }
+
+    /// Writes the files and starts the process. Returns the number of the start.
+    pub(super) async fn start_code(
+        &mut self,
+        files: &BTreeMap<String, Vec<u8>>,
+        plan: &Plan,
+        environment: &Environment,
+    ) -> Result<u32, LaunchFailure> {
+        let slot = self.next_slot;
+        self.next_slot += 1;
+        let started = format!("Starting {}", plan.entrypoint);
+        self.note(Note::info(Source::Startup, started)).await;
+        let database = self.kept_database().map_err(|e| {
+            tracing::error!(error = %e, "a kept database has no place");
+            failure::of_host("The kept database could not be made ready; ask who runs this server.")
+        })?;
+        let start = Start {
+            files,
+            environment,
+            entrypoint: &plan.entrypoint,
+            factory: plan.factory,
+            variables: self.variables(plan),
+            database: database.as_deref(),
+            probe: &self.active.options.probe,
+        };
+        self.previews.host.runtime.start(&self.active.id, slot, start).await.map_err(|e| {
+            tracing::error!(preview = %self.active.id, error = %e, "the code could not be started");
+            failure::of_host(
+                "This server could not start the process; the operator's log says why. Try again.",
+            )
+        })?;
+        Ok(slot)
+    }
+
+    /// What the application finds in its environment.
+    fn variables(&self, plan: &Plan) -> BTreeMap<String, String> {
+        let url =
+            if plan.async_sqlite { "sqlite+aiosqlite:///./preview.db" } else { "sqlite:///./preview.db" };
+        let ours = [
+            ("DATABASE_URL", url.to_owned()),
+            ("PYTHONUNBUFFERED", "1".to_owned()),
+            ("LOG_LEVEL", self.previews.host.config.log_level.to_string()),
+            ("PORT", self.active.port.to_string()),
+            ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
+        ];
+        let mut variables: BTreeMap<_, _> = ours.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        variables.extend(self.active.options.env.clone());
+        variables
+    }
+
+    /// Where the generation's own database is, if that is the one to use.
+    fn kept_database(&self) -> std::io::Result<Option<std::path::PathBuf>> {
+        if !self.active.options.keep_database {
+            return Ok(None);
+        }
+        let directory = &self.previews.host.config.db_path;
+        std::fs::create_dir_all(directory)?;
+        Ok(Some(std::path::absolute(directory.join(format!("{}.db", self.active.generation_id)))?))
+    }
+
+    /// Waits for the first answer, the end of the process or the end of patience, whichever is first.
+    pub(super) async fn await_answer(&self, slot: u32, phases: &mut Phases) -> Result<Running, Ending> {
+        let began = Instant::now();
+        let (id, runtime) = (&self.active.id, &self.previews.host.runtime);
+        let patience = Duration::from_secs(self.previews.host.config.launch_timeout);
+        let health = tokio::select! {
+            exit = runtime.ended(id, slot) => return Err(Ending::Exited(exit)),
+            health = ready::first_answer(runtime.as_ref(), id, slot, &self.active.options.probe) => health,
+            () = tokio::time::sleep(patience) => return Err(Ending::NeverAnswered),
+        };
+        phases.ready = millis(began);
+        let now = UnixMillis::now();
+        Ok(Running { started_at: now, health, checked_at: now, phases: *phases })
+    }
+
+    /// It serves: in the store, in the log, for everybody who waits.
+    pub(super) async fn serving(&mut self, running: Running) -> Result<(), Ending> {
+        let store = &self.previews.host.store;
+        let (id, revision) = (&self.active.id, self.active.revision());
+        let marked = store.mark_running(id, running.started_at, running.health, revision).await;
+        if let Err(e) = marked {
+            tracing::error!(preview = %id, error = %e, "a launch could not be recorded");
+            return Err(Ending::failed(failure::of_host(
+                "The server's store does not answer; try again in a moment.",
+            )));
+        }
+        let ready = format!("Ready in {} ms, at {}", running.phases.total(), self.active.base_url);
+        self.note(Note::info(Source::Server, ready)).await;
+        tracing::info!(preview = %id, port = self.active.port, ms = running.phases.total(), "preview launched");
+        self.enter(State::Running(running));
+        Ok(())
+    }
+}
+
+pub(super) fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,146 @@
+//! Previews: launching them, watching them, ending them.
+//!
+//! Each preview has one owner, a task that holds all that it occupies: its place in the store, its port, its processes
+//! and its log. Stop, expiry, idleness, crash and failed launch all end that one task, and the cleaning up stands once,
+//! in [`end`](self::owner).
+
+mod active;
+mod failure;
+mod hint;
+mod launch;
+mod owner;
+mod pump;
+mod ready;
+mod recover;
+mod reload;
+mod state;
+mod stop;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+pub use active::{Active, InUse, LaunchOptions};
+pub use launch::LaunchRequest;
+pub use state::{Phases, Running, State, StopReason};
+
+use crate::config::Config;
+use crate::environment::Environments;
+use crate::error::{Error, LastPreview, Result};
+use crate::id::GenerationId;
+use crate::logs::Hub;
+use crate::runtime::Runtime;
+use crate::store::{Preview, Status, Store};
+
+/// What previews are made with.
+#[derive(Clone)]
+pub struct Host {
+    /// The settings in force.
+    pub config: Arc<Config>,
+    /// The server's store.
+    pub store: Store,
+    /// What runs the code.
+    pub runtime: Arc<dyn Runtime>,
+    /// What makes environments.
+    pub environments: Environments,
+    /// Where each new public address goes, to be served.
+    pub addresses: mpsc::UnboundedSender<PublicAddress>,
+}
+
+/// A preview's own origin, ready to be served for as long as the preview is.
+#[derive(Debug)]
+pub struct PublicAddress {
+    /// Whose it is.
+    pub preview: Arc<Active>,
+    /// Where clients connect.
+    pub listener: TcpListener,
+}
+
+/// All previews of this server.
+#[derive(Clone)]
+pub struct Previews {
+    host: Host,
+    active: Arc<Mutex<HashMap<GenerationId, Arc<Active>>>>,
+    owners: TaskTracker,
+}
+
+impl Previews {
+    /// None yet; see [`Previews::recover`].
+    #[must_use]
+    pub fn new(host: Host) -> Self {
+        Self { host, active: Arc::default(), owners: TaskTracker::new() }
+    }
+
+    /// The active preview of a generation.
+    #[must_use]
+    pub fn active(&self, generation: &GenerationId) -> Option<Arc<Active>> {
+        self.registry().get(generation).cloned()
+    }
+
+    /// All active previews.
+    #[must_use]
+    pub fn all_active(&self) -> Vec<Arc<Active>> {
+        self.registry().values().cloned().collect()
+    }
+
+    /// The active preview, or the error that says what became of the last one.
+    ///
+    /// # Errors
+    /// `no_active_preview` if nothing runs, or the store's failure.
+    pub async fn require_active(&self, generation: &GenerationId) -> Result<Arc<Active>> {
+        match self.active(generation) {
+            Some(active) => Ok(active),
+            None => Err(no_active(self.host.store.latest_preview(generation).await?)),
+        }
+    }
+
+    /// The last preview of a generation if it failed, which it stays until the next launch or stop.
+    ///
+    /// # Errors
+    /// `no_active_preview` if there was none or it was stopped, or the store's failure.
+    pub async fn require_failed(&self, generation: &GenerationId) -> Result<Preview> {
+        match self.host.store.latest_preview(generation).await? {
+            Some(preview) if preview.status == Status::Failed => Ok(preview),
+            last => Err(no_active(last)),
+        }
+    }
+
+    /// The log of the active preview, or of the last one that there was.
+    ///
+    /// # Errors
+    /// `no_active_preview` if there never was one, or the store's failure.
+    pub async fn log(&self, generation: &GenerationId) -> Result<Arc<Hub>> {
+        if let Some(active) = self.active(generation) {
+            return Ok(Arc::clone(&active.hub));
+        }
+        let Some(last) = self.host.store.latest_preview(generation).await? else {
+            return Err(no_active(None));
+        };
+        stop::kept_log(&self.host.store, &last).await
+    }
+
+    fn registry(&self) -> MutexGuard<'_, HashMap<GenerationId, Arc<Active>>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Nothing runs: what was the last, and how did it end?
+fn no_active(last: Option<Preview>) -> Error {
+    let message = match last.as_ref().map(|last| last.stop_reason.as_deref()) {
+        None => "No active preview for this generation: launch one.",
+        Some(Some("expired")) => "Preview expired. Launch it again to go on.",
+        Some(_) => "Preview stopped. Launch it again to go on.",
+    };
+    let last = last.map(|last| {
+        Box::new(LastPreview {
+            preview_instance_id: last.id,
+            status: last.status.as_str().to_owned(),
+            stopped_at: last.stopped_at,
+            stop_reason: last.stop_reason,
+        })
+    });
+    Error::NoActivePreview { message: message.to_owned(), last }
+}

@@ -1,0 +1,214 @@
+//! The task that owns a preview: brings it up, watches it, and cleans up after it, once, whatever the end was.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::active::{Active, Orders};
+use super::pump::Pumping;
+use super::state::{Phases, Running, State, StopReason};
+use super::{Previews, ready};
+use crate::environment::Environment;
+use crate::error::LaunchFailure;
+use crate::generation::Plan;
+use crate::logs::{Note, Source};
+use crate::runtime::Exit;
+use crate::store::Health;
+use crate::time::UnixMillis;
+
+/// Between two looks at a preview's health.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
+/// The longest sleep towards a wall-clock moment, since a suspended machine's timers stand still.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// How long before the end of its time a preview says so.
+const WARNING: u64 = 300;
+
+/// How a preview came to its end.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// We end it.
+    Stop(StopReason),
+    /// The code ended.
+    Exited(Exit),
+    /// The code never answered.
+    NeverAnswered,
+    /// It could not be started.
+    Failed(Box<LaunchFailure>),
+}
+
+impl Ending {
+    pub(super) fn failed(failure: LaunchFailure) -> Self {
+        Self::Failed(Box::new(failure))
+    }
+}
+
+/// Holds what a preview occupies.
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub(super) previews: Previews,
+    pub(super) active: Arc<Active>,
+    pub(super) orders: Orders,
+    pub(super) pumping: Pumping,
+    /// The packages that it runs with; holding them keeps them from being removed.
+    pub(super) environment: Option<Environment>,
+    /// Number of the next start.
+    pub(super) next_slot: u32,
+    served: bool,
+}
+
+impl std::fmt::Debug for Previews {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Previews").finish_non_exhaustive()
+    }
+}
+
+impl Owner {
+    pub(super) fn new(previews: Previews, active: Arc<Active>, orders: Orders, pumping: Pumping) -> Self {
+        Self { previews, active, orders, pumping, environment: None, next_slot: 1, served: false }
+    }
+
+    /// For a preview that served before this server was started.
+    pub(super) fn having_served(self) -> Self {
+        Self { served: true, ..self }
+    }
+
+    /// A whole life, from the launch on.
+    pub(super) async fn launch(
+        mut self,
+        files: BTreeMap<String, Vec<u8>>,
+        plan: Result<Plan, LaunchFailure>,
+        mut phases: Phases,
+    ) {
+        let ending = match plan {
+            Err(failure) => Ending::failed(failure),
+            Ok(plan) => {
+                let mut stop = self.orders.stop.clone();
+                let expires_at = self.active.expires_at;
+                let brought_up = tokio::select! {
+                    reason = requested(&mut stop) => Err(Ending::Stop(reason)),
+                    () = until(expires_at) => Err(Ending::Stop(StopReason::Expired)),
+                    result = self.bring_up(&files, &plan, &mut phases) => result,
+                };
+                drop((files, plan));
+                match brought_up {
+                    Ok(running) => self.live(running).await,
+                    Err(ending) => ending,
+                }
+            }
+        };
+        self.end(ending).await;
+    }
+
+    /// From the first answer on.
+    pub(super) async fn live(&mut self, running: Running) -> Ending {
+        match self.serving(running).await {
+            Ok(()) => self.watch().await,
+            Err(ending) => ending,
+        }
+    }
+
+    /// Returns when it is over, and says why.
+    pub(super) async fn watch(&mut self) -> Ending {
+        self.served = true;
+        let mut stop = self.orders.stop.clone();
+        let expires_at = self.active.expires_at;
+        let warning = UnixMillis(expires_at.0 - i64::try_from(WARNING * 1000).unwrap_or(0));
+        let mut warned = UnixMillis::now() >= warning;
+        let inactive_timeout = self.previews.host.config.inactive_timeout;
+        let mut check_at = Instant::now() + HEALTH_INTERVAL;
+        loop {
+            let slot = self.active.slot.load(Ordering::Acquire);
+            let (active, runtime) = (Arc::clone(&self.active), Arc::clone(&self.previews.host.runtime));
+            tokio::select! {
+                reason = requested(&mut stop) => return Ending::Stop(reason),
+                exit = runtime.ended(&active.id, slot) => return Ending::Exited(exit),
+                () = until(expires_at) => return Ending::Stop(StopReason::Expired),
+                () = idle(&active, inactive_timeout) => return Ending::Stop(StopReason::Idle),
+                () = until(warning), if !warned => {
+                    warned = true;
+                    self.note(Note::info(Source::Server, "This preview expires in 5 minutes")).await;
+                }
+                () = tokio::time::sleep_until(check_at) => {
+                    self.check_health(slot).await;
+                    check_at = Instant::now() + HEALTH_INTERVAL;
+                }
+                Some(reload) = self.orders.reloads.recv() => self.reload(reload).await,
+            }
+        }
+    }
+
+    async fn check_health(&self, slot: u32) {
+        let runtime = self.previews.host.runtime.as_ref();
+        let health = ready::check(runtime, &self.active.id, slot, &self.active.options.probe).await;
+        self.set_health(health).await;
+    }
+
+    async fn set_health(&self, health: Health) {
+        let now = UnixMillis::now();
+        let mut changed = false;
+        self.active.state.send_modify(|state| {
+            if let State::Running(running) = state {
+                changed = running.health != health;
+                (running.health, running.checked_at) = (health, now);
+            }
+        });
+        if let Err(e) = self.previews.host.store.set_health(&self.active.id, health, now).await {
+            tracing::warn!(preview = %self.active.id, error = %e, "a health check could not be recorded");
+        }
+        if changed {
+            self.active.hub.announce(&self.active.state().to_event());
+        }
+    }
+
+    /// A line of ours in the preview's log.
+    pub(super) async fn note(&self, note: Note) {
+        if let Err(e) = self.previews.host.runtime.note(&self.active.id, note.to_json()).await {
+            tracing::warn!(preview = %self.active.id, error = %e, line = note.message, "a line is missing in the log");
+        }
+    }
+
+    /// Changes the state for everybody who waits or reads.
+    pub(super) fn enter(&self, state: State) {
+        self.active.hub.announce(&state.to_event());
+        self.active.state.send_replace(state);
+    }
+
+    pub(super) fn has_served(&self) -> bool {
+        self.served
+    }
+}
+
+/// Returns when somebody asked for the end.
+async fn requested(stop: &mut tokio::sync::watch::Receiver<Option<StopReason>>) -> StopReason {
+    let reason = stop.wait_for(Option::is_some).await.map(|reason| *reason);
+    match reason {
+        Ok(reason) => reason.unwrap_or(StopReason::Stopped),
+        // The sender is part of the preview that the owner holds.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Returns when nobody has used it for so many seconds.
+async fn idle(active: &Active, timeout: u64) {
+    loop {
+        let idle_at = active.last_used().plus_seconds(timeout);
+        if UnixMillis::now() >= idle_at {
+            return;
+        }
+        until(idle_at).await;
+    }
+}
+
+/// Returns at a moment of the wall clock.
+async fn until(moment: UnixMillis) {
+    loop {
+        let Ok(left) = u64::try_from(moment.0 - UnixMillis::now().0) else { return };
+        if left == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(left).min(LONGEST_SLEEP)).await;
+    }
+}

@@ -1,0 +1,149 @@
+//! Moves a preview's output into its log.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::logs::{Classifier, Hub};
+use crate::runtime::{Output, Record};
+
+/// Once so much lies before the oldest entry that is kept, it is given back to the disk.
+const TRIM_STEP: u64 = 4 * 1024 * 1024;
+/// How often a traceback that is held back is looked at.
+const LOOK: Duration = Duration::from_millis(25);
+
+/// The one writer of a preview's log.
+pub struct Pump {
+    output: Box<dyn Output>,
+    classifier: Classifier,
+    hub: Arc<Hub>,
+    offset: u64,
+    trimmed: u64,
+}
+
+/// A pump at work.
+#[derive(Debug)]
+pub struct Pumping {
+    /// Dropped to stop it; a message asks it to take everything that is there, and to say so.
+    orders: mpsc::Sender<oneshot::Sender<()>>,
+    task: JoinHandle<Pump>,
+}
+
+impl std::fmt::Debug for Pump {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pump").field("offset", &self.offset).finish_non_exhaustive()
+    }
+}
+
+impl Pump {
+    /// Reads `output` into `hub`.
+    pub fn new(output: Box<dyn Output>, hub: Arc<Hub>) -> Self {
+        Self { output, classifier: Classifier::default(), hub, offset: 0, trimmed: 0 }
+    }
+
+    /// Works until it is stopped or there is nothing more to come.
+    #[must_use]
+    pub fn spawn(self) -> Pumping {
+        let (orders, received) = mpsc::channel(1);
+        let task = tokio::spawn(self.run(received));
+        Pumping { orders, task }
+    }
+
+    async fn run(mut self, mut orders: mpsc::Receiver<oneshot::Sender<()>>) -> Self {
+        loop {
+            let waiting = self.classifier.is_waiting();
+            let batch = tokio::select! {
+                order = orders.recv() => match order.map(|done| (self.drain(), done)) {
+                    Some((Ok(()), done)) => {
+                        let _asker_left = done.send(());
+                        continue;
+                    }
+                    Some((Err(e), _)) => Err(e),
+                    None => return self,
+                },
+                batch = self.output.next_batch() => batch,
+                () = tokio::time::sleep(LOOK), if waiting => {
+                    self.look();
+                    continue;
+                }
+            };
+            match batch {
+                Ok(batch) if batch.is_empty() => return self,
+                Ok(batch) => {
+                    if let Some((offset, id)) = self.take(&batch) {
+                        self.trim(offset, id).await;
+                    }
+                }
+                Err(e) => {
+                    tracing::error!(error = %e, "a preview's output cannot be read");
+                    return self;
+                }
+            }
+        }
+    }
+
+    fn look(&mut self) {
+        let now = jiff::Timestamp::now().as_microsecond().unsigned_abs();
+        if self.classifier.is_overdue(now) {
+            self.flush();
+        }
+    }
+
+    fn take(&mut self, batch: &[Record]) -> Option<(u64, u64)> {
+        let mut drafts = Vec::with_capacity(batch.len());
+        for record in batch {
+            self.classifier.take(record, self.offset, &mut drafts);
+            self.offset = record.next_offset;
+        }
+        if drafts.is_empty() { None } else { self.hub.append(&drafts) }
+    }
+
+    fn flush(&mut self) {
+        let mut drafts = Vec::new();
+        self.classifier.flush(&mut drafts);
+        if !drafts.is_empty() {
+            self.hub.append(&drafts);
+        }
+    }
+
+    async fn trim(&mut self, offset: u64, id: u64) {
+        if offset > self.trimmed + TRIM_STEP {
+            self.trimmed = offset;
+            self.output.trim(offset, id).await;
+        }
+    }
+
+    /// Takes everything that is there, a traceback without an end included.
+    ///
+    /// # Errors
+    /// If the output cannot be read.
+    pub fn drain(&mut self) -> io::Result<()> {
+        loop {
+            let batch = self.output.drain()?;
+            if batch.is_empty() {
+                self.flush();
+                return Ok(());
+            }
+            self.take(&batch);
+        }
+    }
+}
+
+impl Pumping {
+    /// Returns when everything that was printed before is in the log.
+    pub async fn catch_up(&self) {
+        let (done, answer) = oneshot::channel();
+        if self.orders.send(done).await.is_ok() {
+            let _it_has_stopped = answer.await;
+        }
+    }
+
+    /// Stops it and gives it back.
+    pub async fn stop(self) -> Option<Pump> {
+        drop(self.orders);
+        self.task.await.inspect_err(|e| tracing::error!(error = %e, "a log's writer failed")).ok()
+    }
+}

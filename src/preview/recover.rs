@@ -1,0 +1,136 @@
+//! Finding everything again after the server was away.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::active::{Active, Identity, LaunchOptions};
+use super::owner::{Ending, Owner};
+use super::pump::Pump;
+use super::state::{Phases, Running, State};
+use super::{Previews, PublicAddress, failure};
+use crate::error::{Error, Result};
+use crate::generation;
+use crate::logs::{Hub, Note, Source};
+use crate::runtime::{Exit, Kept};
+use crate::store::{Preview, Status};
+
+impl Previews {
+    /// Takes over what runs, ends what cannot go on, removes what nobody owns.
+    ///
+    /// # Errors
+    /// If the store or the runtime cannot be asked.
+    pub async fn recover(&self) -> Result<()> {
+        let kept = self.host.runtime.kept().await.map_err(Error::internal)?;
+        let rows = self.host.store.active_previews().await?;
+        for kept in kept.iter().filter(|kept| !rows.iter().any(|row| row.id == kept.id)) {
+            // Recorded as ended, but the server was killed before it could clean up.
+            self.host.runtime.close(&kept.id).await.map_err(Error::internal)?;
+        }
+        for row in rows {
+            let kept = kept.iter().find(|kept| kept.id == row.id);
+            let id = row.id.clone();
+            if let Err(e) = self.take_over(row, kept).await {
+                tracing::error!(preview = %id, error = %e, "a preview could not be taken over");
+            }
+        }
+        self.host.runtime.sweep().await.map_err(Error::internal)
+    }
+
+    async fn take_over(&self, row: Preview, kept: Option<&Kept>) -> Result<()> {
+        let options: LaunchOptions = serde_json::from_str(&row.launch).unwrap_or_default();
+        let port = row.port.unwrap_or_default();
+        let base_url = self.host.config.base_url(port, &row.id);
+        let output = self.host.runtime.output(&row.id);
+        let first_id = output.as_ref().map_or(1, |output| output.first_id());
+        let hub = Hub::new(self.host.config.max_log_lines, first_id);
+        let Ok(output) = output else {
+            // Not even its log is left: it ended with whatever kept it.
+            let lost = failure::of_exit(Exit::Lost, row.status == Status::Running, &hub);
+            self.host.store.mark_failed(&row.id, &lost, crate::time::UnixMillis::now()).await?;
+            return Ok(());
+        };
+        let mut pump = Pump::new(output, Arc::clone(&hub));
+        pump.drain().map_err(Error::internal)?;
+        let identity = Identity { row: row.clone(), port, base_url, options };
+        let (active, orders) = Active::new(identity, hub, Arc::clone(&self.host.runtime));
+        let owner = Owner::new(self.clone(), Arc::clone(&active), orders, pump.spawn());
+        let Some(kept) = kept else {
+            let lost = if row.status == Status::Running { owner.having_served() } else { owner };
+            self.adopt(&active, lost.end(Ending::Exited(Exit::Lost)));
+            return Ok(());
+        };
+        if let Ok(listener) = self.host.runtime.listener(&row.id).await {
+            let _server_ends =
+                self.host.addresses.send(PublicAddress { preview: Arc::clone(&active), listener });
+        }
+        self.adopt(&active, owner.go_on(row, kept.clone()));
+        Ok(())
+    }
+}
+
+impl Owner {
+    /// Goes on where the last server was interrupted.
+    async fn go_on(mut self, row: Preview, kept: Kept) {
+        let slot = self.choose_start(&kept).await;
+        self.active.slot.store(slot, Ordering::Release);
+        if row.status == Status::Running {
+            let started_at = row.started_at.unwrap_or(row.created_at);
+            let checked_at = row.last_health_check.unwrap_or(started_at);
+            let running = Running { started_at, health: row.health, checked_at, phases: Phases::default() };
+            self.note(Note::info(Source::Server, "The server was restarted; the preview went on")).await;
+            self.enter(State::Running(running));
+            let ending = self.watch().await;
+            return self.end(ending).await;
+        }
+        self.active.hub.announce(&State::Launching.to_event());
+        let line = "The server was restarted during the launch; it goes on";
+        self.note(Note::info(Source::Server, line)).await;
+        if slot != 0 {
+            let mut phases = Phases::default();
+            let answered = self.await_answer(slot, &mut phases).await;
+            let ending = match answered {
+                Ok(running) => self.live(running).await,
+                Err(ending) => ending,
+            };
+            return self.end(ending).await;
+        }
+        match self.project(&row).await {
+            Ok((files, plan)) => self.launch(files, plan, Phases::default()).await,
+            Err(e) => {
+                tracing::error!(preview = %row.id, error = %e, "an interrupted launch cannot go on");
+                let told = "The launch was interrupted by a restart of the server: launch it again.";
+                self.end(Ending::failed(failure::of_host(told))).await;
+            }
+        }
+    }
+
+    /// The start that serves: the oldest that is not on its way out. A younger one is of a reload that was interrupted.
+    async fn choose_start(&mut self, kept: &Kept) -> u32 {
+        let newest = kept.slots.iter().map(|(slot, _)| *slot).max().unwrap_or(0);
+        self.next_slot = newest + 1;
+        let mut alive = kept.slots.iter().filter(|(_, exit)| exit.is_none()).map(|(slot, _)| *slot);
+        let Some(serving) = alive.next() else { return newest };
+        for interrupted in alive {
+            self.previews.host.runtime.stop(&self.active.id, interrupted, Duration::ZERO).await;
+        }
+        serving
+    }
+
+    async fn project(
+        &self,
+        row: &Preview,
+    ) -> Result<(
+        std::collections::BTreeMap<String, Vec<u8>>,
+        std::result::Result<generation::Plan, crate::error::LaunchFailure>,
+    )> {
+        let store = &self.previews.host.store;
+        let files = store.contents(&row.generation_id).await?;
+        let generation = store.generation(&row.generation_id).await?.ok_or(Error::GenerationNotFound)?;
+        match generation::plan(&files, generation.entrypoint.as_deref()) {
+            Ok(plan) => Ok((files, Ok(plan))),
+            Err(Error::LaunchFailed(failure)) => Ok((files, Err(*failure))),
+            Err(other) => Err(other),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Ends, and what is left of a preview afterwards: its row, its last lines, nothing else.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::active::Active;
+use super::owner::{Ending, Owner};
+use super::state::{State, StopReason};
+use super::{Previews, no_active};
+use crate::error::{LaunchFailure, Result};
+use crate::id::GenerationId;
+use crate::logs::{Entry, Hub, Note, Source};
+use crate::store::{LogQuery, LogRow, Preview, Status, Store, StoreError};
+use crate::time::UnixMillis;
+
+/// For the application's own shutdown.
+const GRACE: Duration = Duration::from_secs(5);
+/// Tries to record an end. A store that is gone for longer is caught up with at the next start.
+const RECORD_TRIES: u32 = 20;
+
+impl Previews {
+    /// Ends the preview of a generation, launching or running, or clears a failed one. Returns when nothing is left of it.
+    ///
+    /// # Errors
+    /// `no_active_preview` if there is none.
+    pub async fn stop(&self, generation: &GenerationId, reason: StopReason) -> Result<UnixMillis> {
+        let Some(active) = self.active(generation) else {
+            let failed = self.require_failed(generation).await?;
+            let now = UnixMillis::now();
+            self.host.store.mark_stopped(&failed.id, reason.as_str(), now).await?;
+            return Ok(now);
+        };
+        active.request_stop(reason);
+        match active.wait_for(State::is_over).await {
+            State::Stopped { at, .. } => Ok(at),
+            // It failed in the same moment: then it is cleared.
+            _ => {
+                let now = UnixMillis::now();
+                let cleared = self.host.store.mark_stopped(&active.id, reason.as_str(), now).await?;
+                if cleared { Ok(now) } else { Err(no_active(self.host.store.preview(&active.id).await?)) }
+            }
+        }
+    }
+
+    /// Ends all previews, as `previewd up` does when it ends.
+    pub async fn stop_all(&self) {
+        let all = self.all_active();
+        for active in &all {
+            active.request_stop(StopReason::Stopped);
+        }
+        for active in all {
+            active.wait_for(State::is_over).await;
+        }
+    }
+
+    /// Gives a task to a preview and keeps the preview in sight until the task is over.
+    pub(super) fn adopt(&self, active: &Arc<Active>, task: impl Future<Output = ()> + Send + 'static) {
+        self.registry().insert(active.generation_id.clone(), Arc::clone(active));
+        self.owners.spawn(task);
+    }
+}
+
+impl Owner {
+    /// Cleans up: processes, output, store, address, files; then everybody is told.
+    pub(super) async fn end(self, ending: Ending) {
+        self.end_code(&ending).await;
+        let pump = self.pumping_stopped().await;
+        let (owner, mut pump) = pump;
+        let drain = |pump: &mut Option<super::pump::Pump>| {
+            if let Some(Err(e)) = pump.as_mut().map(super::pump::Pump::drain) {
+                tracing::error!(preview = %owner.active.id, error = %e, "the last lines cannot be read");
+            }
+        };
+        drain(&mut pump);
+        let state = owner.final_state(ending);
+        owner.note(last_note(&state, owner.has_served())).await;
+        drain(&mut pump);
+        owner.record(&state).await;
+        let id = &owner.active.id;
+        if let Err(e) = owner.previews.host.runtime.close(id).await {
+            tracing::error!(preview = %id, error = %e, "something of a preview is left; the next start removes it");
+        }
+        owner.leave(state);
+    }
+
+    /// Asks the code to end where it has not; code that never served gets no grace.
+    async fn end_code(&self, ending: &Ending) {
+        let slot = self.active.slot.load(Ordering::Acquire);
+        if slot == 0 || matches!(ending, Ending::Exited(_)) {
+            return;
+        }
+        let grace = if self.has_served() { GRACE } else { Duration::ZERO };
+        let (runtime, id) = (&self.previews.host.runtime, &self.active.id);
+        runtime.stop(id, slot, grace).await;
+        runtime.ended(id, slot).await;
+    }
+
+    async fn pumping_stopped(self) -> (Ended, Option<super::pump::Pump>) {
+        let served = self.has_served();
+        let (previews, active) = (self.previews, self.active);
+        let pump = self.pumping.stop().await;
+        (Ended { previews, active, served }, pump)
+    }
+}
+
+/// An owner whose log has been read to its end.
+struct Ended {
+    previews: Previews,
+    active: Arc<Active>,
+    served: bool,
+}
+
+impl Ended {
+    fn has_served(&self) -> bool {
+        self.served
+    }
+
+    fn final_state(&self, ending: Ending) -> State {
+        match ending {
+            Ending::Stop(reason) => State::Stopped { reason, at: UnixMillis::now() },
+            Ending::Exited(exit) => {
+                State::Failed(super::failure::of_exit(exit, self.served, &self.active.hub))
+            }
+            Ending::NeverAnswered => {
+                let seconds = self.previews.host.config.launch_timeout;
+                State::Failed(super::failure::of_timeout(seconds, &self.active.hub))
+            }
+            Ending::Failed(failure) => State::Failed(*failure),
+        }
+    }
+
+    async fn note(&self, note: Note) {
+        // A keeper that died takes no notes; the reason is in the preview's state.
+        let _no_keeper = self.previews.host.runtime.note(&self.active.id, note.to_json()).await;
+    }
+
+    /// Keeps the last lines and the end in the store.
+    async fn record(&self, state: &State) {
+        let rows: Vec<_> = {
+            let lines = self.active.hub.last(self.previews.host.config.max_log_lines);
+            lines.iter().filter_map(|entry| to_row(entry)).collect()
+        };
+        for attempt in 1..=RECORD_TRIES {
+            match self.try_record(state, &rows).await {
+                Ok(()) => return,
+                Err(e) => {
+                    tracing::error!(preview = %self.active.id, attempt, error = %e, "an end cannot be recorded");
+                    tokio::time::sleep(Duration::from_millis(50) * attempt).await;
+                }
+            }
+        }
+    }
+
+    async fn try_record(&self, state: &State, rows: &[LogRow]) -> Result<(), StoreError> {
+        let (store, id) = (&self.previews.host.store, &self.active.id);
+        store.save_logs(id, rows).await?;
+        match state {
+            State::Failed(failure) => store.mark_failed(id, failure, UnixMillis::now()).await?,
+            State::Stopped { reason, at } => store.mark_stopped(id, reason.as_str(), *at).await?,
+            State::Launching | State::Running(_) => false,
+        };
+        Ok(())
+    }
+
+    /// Out of sight first, so that whoever is told of the end finds the store's word.
+    fn leave(self, state: State) {
+        let reason = stop_reason(&state, self.served);
+        tracing::info!(preview = %self.active.id, reason = reason.as_str(), "preview ended");
+        {
+            let mut registry = self.previews.registry();
+            let still_this = registry.get(&self.active.generation_id).is_some_and(|a| a.id == self.active.id);
+            if still_this {
+                registry.remove(&self.active.generation_id);
+            }
+        }
+        self.active.hub.announce(&state.to_event());
+        self.active.hub.end(reason.as_str());
+        self.active.state.send_replace(state);
+    }
+}
+
+fn stop_reason(state: &State, served: bool) -> StopReason {
+    match state {
+        State::Stopped { reason, .. } => *reason,
+        _ if served => StopReason::Crashed,
+        _ => StopReason::LaunchFailed,
+    }
+}
+
+fn last_note(state: &State, served: bool) -> Note {
+    match (state, stop_reason(state, served)) {
+        (State::Failed(LaunchFailure { message, hint, .. }), _) => {
+            let hint = hint.as_ref().map_or_else(String::new, |hint| format!(" {hint}"));
+            Note::error(Source::Server, format!("{message}{hint}"))
+        }
+        (_, StopReason::Expired) => Note::info(Source::Server, "Stopped: its time was over"),
+        (_, StopReason::Idle) => Note::info(Source::Server, "Stopped: nobody used it"),
+        (_, StopReason::Deleted) => Note::info(Source::Server, "Stopped: its generation was deleted"),
+        _ => Note::info(Source::Server, "Stopped"),
+    }
+}
+
+fn to_row(entry: &Entry) -> Option<LogRow> {
+    const OWN: [&str; 4] = ["id", "level", "source", "timestamp"];
+    let mut parsed = entry.read();
+    parsed.fields.retain(|name, _| !OWN.contains(&name.as_str()));
+    let at: jiff::Timestamp = parsed.timestamp.parse().ok()?;
+    Some(LogRow {
+        id: i64::try_from(entry.id).ok()?,
+        at: UnixMillis(at.as_millisecond()),
+        level: entry.level,
+        source: entry.source.as_str().to_owned(),
+        stream: parsed.stream,
+        message: parsed.message,
+        fields: serde_json::to_string(&parsed.fields).ok().filter(|_| !parsed.fields.is_empty()),
+    })
+}
+
+/// The log of a preview that is over, as the store kept it.
+pub(super) async fn kept_log(store: &Store, preview: &Preview) -> Result<Arc<Hub>> {
+    let query = LogQuery { limit: i64::MAX, ..LogQuery::default() };
+    let rows = store.logs(&preview.id, &query).await?;
+    let entries = rows.iter().filter_map(Entry::from_row).collect();
+    let reason = preview.stop_reason.as_deref().unwrap_or(match preview.status {
+        Status::Failed => "crashed",
+        _ => "stopped",
+    });
+    Ok(Hub::of_ended(entries, reason))
+}
