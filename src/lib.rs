@@ -3,11 +3,14 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod answer;
+pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod endpoints;
 pub mod environment;
 pub mod error;
+pub mod gateway;
 pub mod generation;
 pub mod id;
 pub mod keeper;

@@ -155,6 +155,12 @@ impl Active {
         });
     }
 
+    /// The start that serves now; a reload changes it.
+    #[must_use]
+    pub fn serving_slot(&self) -> &AtomicU32 {
+        &self.slot
+    }
+
     /// A new stream to the code that serves now.
     ///
     /// # Errors
