@@ -54,7 +54,7 @@ struct Keys {
 pub enum AuthSetupError {
     /// The file with our key cannot be made or read.
     #[error(
-        "The key for tokens in {path} cannot be made or read ({source}): check the data directory's owner and space."
+        "The key for tokens in {path} cannot be made or read: check the data directory's owner and space."
     )]
     Secret {
         /// The file.
