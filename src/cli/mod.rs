@@ -1,9 +1,237 @@
-//! The command line: one file per command.
+//! The command line: one file per command. The flags for settings come from the settings' own table.
 
+mod check;
+mod doctor;
+mod keeper;
+mod migrate;
+mod serve;
+mod token;
+mod up;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::config::{Config, Flags, SETTINGS, Setting, Tier};
+
+/// Exit code where the command line or a setting cannot be meant.
+const USAGE: u8 = 2;
+
+/// Shows people the FastAPI backend that was just generated for them, running.
+#[derive(Debug, Parser)]
+#[command(name = "previewd", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The settings that `-h` shows as well.
+const ALWAYS_SHOWN: &[&str] = &["PREVIEW_DATA_DIR", "PREVIEW_LISTEN"];
+
+const AFTER_HELP: &str = "Every setting is a flag, an environment variable or a line of .env, in this order of strength.\n\
+                          `previewd serve --help` lists them.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the server: API, preview gateways and web UI
+    Serve,
+    /// Serves, uploads DIR, launches it, follows its logs and reloads it on edits; Ctrl-C stops all of it
+    Up {
+        /// The project to preview
+        dir: PathBuf,
+    },
+    /// Prints a bearer token signed with the server's key
+    Token {
+        /// Whom the token is for
+        #[arg(long, value_name = "ID")]
+        user: String,
+        /// What the user may have at once: free or pro
+        #[arg(long, value_parser = tier, default_value = "free")]
+        tier: Tier,
+        /// How long the token is good: 24h, 90m, 3600s, 7d
+        #[arg(long, value_parser = token::ttl, default_value = "24h", value_name = "TIME")]
+        ttl: u64,
+    },
+    /// Validates the project in DIR and prints its endpoints, launching nothing
+    Check {
+        /// The project to look at
+        dir: PathBuf,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Says what this host offers to previews, what is missing and how to get it
+    Doctor {
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Brings the store's schema up to date, as serve does
+    Migrate,
+    /// Keeps what must survive the server; started by it
+    #[command(hide = true)]
+    Keeper {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// First process of a preview's sandbox; started by the keeper
+    #[command(hide = true, name = "sandbox-init")]
+    SandboxInit {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+}
 
 /// Reads the arguments and runs the command that they name.
 #[must_use]
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    match parse(std::env::args_os()) {
+        Ok((command, flags)) => run(command, flags),
+        Err(error) => {
+            // Help is no error: it goes to stdout with exit code 0.
+            let _ = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
+        }
+    }
+}
+
+fn run(command: Command, flags: Flags) -> ExitCode {
+    match command {
+        Command::Serve => configured(flags, serve::run),
+        Command::Up { dir } => configured(flags, |config| up::run(config, &dir)),
+        Command::Token { user, tier, ttl } => {
+            configured(flags, |config| token::run(&config, user, tier, ttl))
+        }
+        Command::Check { dir, json } => configured(flags, |config| check::run(&config, &dir, json)),
+        Command::Doctor { json } => configured(flags, |config| doctor::run(&config, json)),
+        Command::Migrate => configured(flags, |config| migrate::run(&config)),
+        // These are given what they need, and no settings.
+        Command::Keeper { args } => keeper::run(&args),
+        Command::SandboxInit { args } => keeper::sandbox_init(&args),
+    }
+}
+
+fn configured(flags: Flags, run: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+    match Config::load(flags) {
+        Ok(config) => run(config),
+        Err(error) => fail(USAGE, &error),
+    }
+}
+
+/// Says on stderr what went wrong, causes included.
+fn fail(code: u8, error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("previewd: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        eprintln!("  because: {cause}");
+        source = cause.source();
+    }
+    ExitCode::from(code)
+}
+
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, Flags), clap::Error> {
+    let mut command = Cli::command().args(SETTINGS.iter().map(flag));
+    let matches = command.try_get_matches_from_mut(args)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok((cli.command, given(&matches)))
+}
+
+/// Taken by every command, before or after its name; values are read with those of the other sources.
+fn flag(setting: &'static Setting) -> Arg {
+    let default = setting.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
+    let help = format!("{}{default} [env: {}]", setting.help, setting.variable);
+    Arg::new(setting.variable)
+        .long(setting.flag())
+        .help(help)
+        .value_name("VALUE")
+        .allow_negative_numbers(true)
+        .global(true)
+        .help_heading("Settings")
+        .hide_short_help(!ALWAYS_SHOWN.contains(&setting.variable))
+}
+
+fn given(matches: &ArgMatches) -> Flags {
+    let value =
+        |setting: &'static Setting| Some((setting, matches.get_one::<String>(setting.variable)?.clone()));
+    SETTINGS.iter().filter_map(value).collect()
+}
+
+fn tier(name: &str) -> Result<Tier, String> {
+    Tier::parse(name).ok_or_else(|| "takes free or pro".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Given = Vec<(&'static str, String)>;
+
+    fn read(args: &[&str]) -> Result<(Command, Given), clap::Error> {
+        let args = ["previewd"].iter().chain(args).map(OsString::from);
+        let (command, flags) = parse(args)?;
+        Ok((command, flags.into_iter().map(|(setting, value)| (setting.variable, value)).collect()))
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().args(SETTINGS.iter().map(flag)).debug_assert();
+    }
+
+    #[test]
+    fn settings_are_taken_before_and_after_the_command() {
+        let (_, flags) = read(&["--port-min", "4000", "serve", "--listen=127.0.0.1:0"]).unwrap();
+        let expected =
+            [("PREVIEW_LISTEN", "127.0.0.1:0".to_owned()), ("PREVIEW_PORT_MIN", "4000".to_owned())];
+        assert_eq!(flags, expected);
+        for setting in SETTINGS {
+            let (_, flags) = read(&["doctor", &format!("--{}", setting.flag()), "-1"]).unwrap();
+            assert_eq!(flags, [(setting.variable, "-1".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn commands_take_what_the_contract_says() {
+        let (command, _) = read(&["token", "--user", "ana", "--tier", "pro", "--ttl", "90m"]).unwrap();
+        assert!(matches!(command, Command::Token { user, tier: Tier::Pro, ttl: 5400 } if user == "ana"));
+        let (command, _) = read(&["token", "--user", "ana"]).unwrap();
+        assert!(matches!(command, Command::Token { tier: Tier::Free, ttl: 86_400, .. }));
+        let (command, _) = read(&["check", "app", "--json", "--data-dir", "x"]).unwrap();
+        assert!(matches!(command, Command::Check { dir, json: true } if dir.as_os_str() == "app"));
+        let (command, _) = read(&["keeper", "--fd", "3"]).unwrap();
+        assert!(matches!(command, Command::Keeper { args } if args == ["--fd", "3"]));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_code_2() {
+        for args in [
+            &["serve", "--port-mni", "1"][..],
+            &["serve", "extra"],
+            &["serve", "--port-min"],
+            &["token"],
+            &["token", "--user", "ana", "--tier", "gold"],
+            &["token", "--user", "ana", "--ttl", "soon"],
+            &["up"],
+            &["fly"],
+            &[],
+        ] {
+            assert_eq!(read(args).unwrap_err().exit_code(), 2, "{args:?}");
+        }
+        assert!(read(&["serve", "--port-mni", "1"]).unwrap_err().to_string().contains("--port-min"));
+    }
+
+    #[test]
+    fn help_lists_every_setting_with_its_default() {
+        let error = read(&["serve", "--help"]).unwrap_err();
+        assert_eq!(error.exit_code(), 0);
+        let text = error.to_string();
+        for setting in SETTINGS {
+            assert!(
+                text.contains(&format!("--{}", setting.flag())) && text.contains(setting.variable),
+                "{text}"
+            );
+        }
+        assert!(text.contains("[default: 3001]"), "{text}");
+    }
 }

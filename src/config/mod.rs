@@ -124,7 +124,8 @@ impl Config {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         directory: &Path,
     ) -> Result<Self, ConfigError> {
-        values::config(&sources::gather(flags, environment, directory)?, directory)
+        let (given, problems) = sources::gather(flags, environment, directory);
+        values::config(&given, problems, directory)
     }
 
     /// The address that people and programs use for the preview at `port`, without a slash at its end.

@@ -3,7 +3,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 
-use super::error::{self, ConfigError};
+use super::error;
 use super::settings::{PREFIX, SETTINGS, Setting};
 
 /// Values given on the command line.
@@ -12,12 +12,12 @@ pub type Flags = Vec<(&'static Setting, String)>;
 /// What was given for each variable, by the strongest source, and what that source calls it.
 pub(super) type Given = BTreeMap<&'static str, (String, String)>;
 
-/// Takes each setting from the strongest source that has it; the weaker ones must be well named all the same.
+/// Takes each setting from the strongest source that has it, and says what is wrong with any of the names.
 pub(super) fn gather(
     flags: Flags,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     directory: &Path,
-) -> Result<Given, ConfigError> {
+) -> (Given, Vec<String>) {
     let mut given = Given::new();
     let mut problems = Vec::new();
     for (setting, value) in flags {
@@ -27,8 +27,7 @@ pub(super) fn gather(
         take(&name, &value, "", &mut given, &mut problems);
     }
     dotenv(directory, &mut given, &mut problems);
-    ConfigError::unless_empty(problems)?;
-    Ok(given)
+    (given, problems)
 }
 
 fn take(name: &OsStr, value: &OsStr, origin: &str, given: &mut Given, problems: &mut Vec<String>) {

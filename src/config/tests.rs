@@ -142,9 +142,9 @@ fn a_flag_is_named_as_a_flag() {
 
 #[test]
 fn all_problems_are_told_at_once() {
-    let text =
-        from_environment(&[("PREVIEW_PORT_MIN", "x"), ("PREVIEW_EGRESS", "y")]).unwrap_err().to_string();
-    assert_eq!(text.lines().count(), 2, "{text}");
+    let environment = [("PREVIEW_PORT_MIN", "x"), ("PREVIEW_EGRESS", "y"), ("PREVIEW_EGRES", "on")];
+    let text = from_environment(&environment).unwrap_err().to_string();
+    assert_eq!(text.lines().count(), 3, "{text}");
 }
 
 #[test]

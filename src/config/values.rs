@@ -12,9 +12,12 @@ use super::{Config, Isolation, Limits, LogLevel};
 const IN_URL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
 
 /// Defaults, what was given over them, then what follows from other settings.
-pub(super) fn config(given: &Given, directory: &Path) -> Result<Config, ConfigError> {
+pub(super) fn config(
+    given: &Given,
+    mut problems: Vec<String>,
+    directory: &Path,
+) -> Result<Config, ConfigError> {
     let mut config = blank();
-    let mut problems = Vec::new();
     for setting in SETTINGS {
         let (name, value) = match (given.get(setting.variable), setting.default) {
             (Some((name, value)), _) => (name.as_str(), value.as_str()),

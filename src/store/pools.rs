@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AnyPool, AssertSqlSafe, ConnectOptions as _, SqlSafeStr as _};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 use super::{Result, Store, StoreError};
 
@@ -70,6 +70,9 @@ async fn sqlite(url: &str) -> Result<Store> {
 }
 
 async fn postgres(url: &str) -> Result<Store> {
+    // A pool goes on trying and then says only that it took too long; one connection says why.
+    let failed = |source| StoreError::new("the store cannot be connected to", source);
+    AnyConnection::connect(url).await.map_err(failed)?.close().await.map_err(failed)?;
     let pool = pool(url, CONNECTIONS, None).await?;
     Ok(Store { readers: pool.clone(), writers: pool, backend: Backend::Postgres })
 }

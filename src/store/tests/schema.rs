@@ -125,7 +125,7 @@ async fn the_file_is_the_owners_alone_and_write_ahead() {
 #[tokio::test]
 async fn what_cannot_be_opened_is_told_without_its_password() {
     let postgres = super::fixture::new_database().await.replace("previewd@", "me:hunter2@");
-    for url in [postgres.as_str(), "sqlite:///proc/nowhere/previewd.db"] {
+    for url in [&postgres, "postgres://me:hunter2@127.0.0.1:1/x", "sqlite:///proc/nowhere/previewd.db"] {
         let error = Store::open(url).await.unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }
