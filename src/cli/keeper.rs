@@ -1,12 +1,21 @@
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
-use super::USAGE;
+use super::{USAGE, fail};
+use crate::keeper;
 
-/// Keeps what must survive the server.
-pub(super) fn run(_args: &[OsString]) -> ExitCode {
-    eprintln!("previewd keeper: not in this build yet");
-    ExitCode::from(USAGE)
+/// Keeps what must survive the server, for the data directory that is the only argument.
+pub(super) fn run(args: &[OsString]) -> ExitCode {
+    let [data_dir] = args else {
+        eprintln!("previewd keeper: takes the data directory; `previewd serve` starts it");
+        return ExitCode::from(USAGE);
+    };
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    match keeper::run(Path::new(data_dir)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &error),
+    }
 }
 
 /// First process of a sandbox.

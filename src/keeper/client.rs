@@ -197,7 +197,7 @@ async fn start_keeper(layout: &Layout) -> io::Result<()> {
     use std::os::unix::process::CommandExt;
     let log = File::options().create(true).append(true).open(layout.log())?;
     let mut command = std::process::Command::new(std::env::current_exe()?);
-    command.arg("keeper").arg("--data-dir").arg(layout.data_dir()).env_clear();
+    command.arg("keeper").arg(layout.data_dir()).env_clear();
     let kept = |name: &&str| std::env::var_os(name).map(|value| ((*name).to_owned(), value));
     command.envs(KEEPER_ENVIRONMENT.iter().filter_map(kept));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);

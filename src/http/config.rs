@@ -1,0 +1,32 @@
+//! What is in force for whoever asks.
+
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::caller::Owned;
+use super::openapi::Failure;
+use super::state::App;
+
+/// What is in force for this user
+#[utoipa::path(get, path = "/api/generations/{id}/preview/config", tag = "preview", params(("id" = String, Path)),
+    responses((status = 200, body = serde_json::Value), (status = 401, body = Failure), (status = 403, body = Failure),
+        (status = 404, body = Failure)))]
+pub(super) async fn get(State(app): State<App>, owned: Owned) -> axum::Json<Value> {
+    let config = &app.config;
+    let limit = config.limit_for(owned.caller.tier);
+    axum::Json(json!({
+        "previewTimeout": config.session_timeout,
+        "maxInstances": limit,
+        "sessionExpiry": config.session_timeout,
+        "autoStopInactiveAfter": config.inactive_timeout,
+        "environment": { "NODE_ENV": "development", "LOG_LEVEL": config.log_level },
+        "limitations": {
+            "tier": owned.caller.tier,
+            "maxConcurrentPreviews": limit,
+            "maxSessionDuration": config.session_timeout,
+            // Logs are streamed as server-sent events; a WebSocket for them is not there.
+            "features": { "websocketLogs": false, "advancedMetrics": false },
+        },
+        "limits": config.limits,
+    }))
+}

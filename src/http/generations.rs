@@ -1,0 +1,187 @@
+//! Generations: one uploaded backend each.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::body::{Query, read};
+use super::caller::{Owned, OwnedProject, project_of};
+use super::openapi::Failure;
+use super::projects::check_name;
+use super::rate::Kind;
+use super::state::App;
+use crate::auth::Caller;
+use crate::error::{Error, Result};
+use crate::generation::{self, Format, Upload};
+use crate::preview::StopReason;
+use crate::store::{Generation, NewGeneration};
+use crate::time::UnixMillis;
+
+/// Bytes of an upload's body: 50 MiB of files, a third more as base64, and their names.
+const UPLOAD: u64 = 72 * 1024 * 1024;
+
+/// A generation, without its files.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GenerationBody {
+    /// `gen_…`
+    generation_id: String,
+    /// Where it belongs.
+    project_id: String,
+    /// What its user calls it.
+    name: String,
+    /// 1 as uploaded, one more with each change of its files.
+    revision: i64,
+    /// What serves it, `package.module:attribute`; null where nothing was found yet.
+    entrypoint: Option<String>,
+    /// How many files it has.
+    file_count: i64,
+    /// Their sizes together.
+    total_bytes: i64,
+    /// When it was uploaded.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: UnixMillis,
+    /// What would keep it from being launched, or should be known before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+/// A list of generations.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Generations {
+    /// Newest first.
+    generations: Vec<GenerationBody>,
+}
+
+impl From<Generation> for GenerationBody {
+    fn from(generation: Generation) -> Self {
+        Self {
+            generation_id: generation.id.to_string(),
+            project_id: generation.project_id.to_string(),
+            name: generation.name,
+            revision: generation.revision,
+            entrypoint: generation.entrypoint,
+            file_count: generation.file_count,
+            total_bytes: generation.total_bytes,
+            created_at: generation.created_at,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// Uploads a generation
+///
+/// As JSON `{"name"?, "entrypoint"?, "files": {path: "text" | {"base64": "…"}}}`, or as a zip, tar.gz or tar archive
+/// with `name` and `entrypoint` in the query. Its environment is made in the background.
+#[utoipa::path(post, path = "/api/projects/{projectId}/generations", tag = "generations",
+    params(("projectId" = String, Path), ("name" = Option<String>, Query), ("entrypoint" = Option<String>, Query)),
+    request_body(content((serde_json::Value = "application/json"), (Vec<u8> = "application/zip"),
+        (Vec<u8> = "application/gzip"), (Vec<u8> = "application/x-tar"))),
+    responses((status = 201, body = GenerationBody), (status = 400, body = Failure), (status = 401, body = Failure),
+        (status = 403, body = Failure), (status = 404, body = Failure), (status = 413, body = Failure),
+        (status = 415, body = Failure), (status = 429, body = Failure)))]
+pub(super) async fn upload(
+    State(app): State<App>,
+    OwnedProject { caller, project }: OwnedProject,
+    query: Query,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, axum::Json<GenerationBody>)> {
+    app.rates.take(Kind::Uploads, &caller.user)?;
+    let format = format_of(&headers)?;
+    let body = read(body, UPLOAD).await?;
+    let read = tokio::task::spawn_blocking(move || generation::read_upload(format, &body));
+    let upload = read.await.map_err(Error::internal)??;
+    let name = query.get("name").map(str::to_owned).or(upload.name.clone());
+    let name = name.unwrap_or_else(|| project.name.clone());
+    check_name(&name)?;
+    let named = query.get("entrypoint").map(str::to_owned).or(upload.entrypoint.clone());
+    let (entrypoint, warnings) = look(&upload, named.as_deref())?;
+    warm(&app, &upload, named.as_deref());
+    let new = NewGeneration {
+        project_id: project.id,
+        user_id: caller.user,
+        name,
+        entrypoint: named,
+        files: upload.files,
+    };
+    let generation = app.store.create_generation(new).await?;
+    let body = GenerationBody { entrypoint, warnings, ..generation.into() };
+    Ok((StatusCode::CREATED, axum::Json(body)))
+}
+
+fn format_of(headers: &HeaderMap) -> Result<Format> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("application/json");
+    Format::from_content_type(kind).ok_or_else(|| Error::UnsupportedMediaType {
+        message: "An upload is application/json, application/zip, application/gzip (tar.gz) or application/x-tar."
+            .to_owned(),
+    })
+}
+
+/// What would serve it. Whether it can be launched is decided at launch; an entry point that was named must be sound.
+fn look(upload: &Upload, named: Option<&str>) -> Result<(Option<String>, Vec<String>)> {
+    match generation::plan(&upload.files, named) {
+        Ok(plan) => Ok((Some(plan.entrypoint), plan.warnings)),
+        Err(error @ Error::InvalidRequest { .. }) => Err(error),
+        Err(other) => Ok((named.map(str::to_owned), vec![other.to_string()])),
+    }
+}
+
+/// Makes the environment before it is needed.
+fn warm(app: &App, upload: &Upload, named: Option<&str>) {
+    let Ok(plan) = generation::plan(&upload.files, named) else { return };
+    let environments = app.environments.clone();
+    tokio::spawn(async move {
+        let wish =
+            if plan.async_sqlite { plan.requirements.with_async_sqlite() } else { plan.requirements };
+        if let Err(e) = environments.prepare(&wish, &|_line| {}).await {
+            // The launch will say so to the person; here nobody waits.
+            tracing::debug!(error = %e, "an environment could not be made ahead");
+        }
+    });
+}
+
+/// The caller's generations
+#[utoipa::path(get, path = "/api/generations", tag = "generations", params(("projectId" = Option<String>, Query)),
+    responses((status = 200, body = Generations), (status = 401, body = Failure), (status = 403, body = Failure),
+        (status = 404, body = Failure)))]
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+) -> Result<axum::Json<Generations>> {
+    let project = match query.get("projectId") {
+        Some(id) => Some(project_of(&app, &caller, id).await?.id),
+        None => None,
+    };
+    let generations = app.store.generations(&caller.user, project.as_ref()).await?;
+    Ok(axum::Json(Generations { generations: generations.into_iter().map(Into::into).collect() }))
+}
+
+/// One generation
+#[utoipa::path(get, path = "/api/generations/{id}", tag = "generations", params(("id" = String, Path)),
+    responses((status = 200, body = GenerationBody), (status = 401, body = Failure), (status = 403, body = Failure),
+        (status = 404, body = Failure)))]
+pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Json<GenerationBody>> {
+    let files = app.store.contents(&owned.generation.id).await?;
+    let named = owned.generation.entrypoint.clone();
+    let upload = Upload { name: None, entrypoint: None, files };
+    let (entrypoint, warnings) = look(&upload, named.as_deref())?;
+    Ok(axum::Json(GenerationBody { entrypoint, warnings, ..owned.generation.into() }))
+}
+
+/// Deletes a generation, its preview and its kept database
+#[utoipa::path(delete, path = "/api/generations/{id}", tag = "generations", params(("id" = String, Path)),
+    responses((status = 204), (status = 401, body = Failure), (status = 403, body = Failure),
+        (status = 404, body = Failure)))]
+pub(super) async fn delete(State(app): State<App>, owned: Owned) -> Result<StatusCode> {
+    match app.previews.stop(&owned.generation.id, StopReason::Deleted).await {
+        Ok(_) | Err(Error::NoActivePreview { .. }) => {}
+        Err(other) => return Err(other),
+    }
+    app.previews.forget_database(&owned.generation.id).map_err(Error::internal)?;
+    app.store.delete_generation(&owned.generation.id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,84 @@
+//! The API over HTTP: one file per group of routes. Nothing imports this but the command line.
+
+mod body;
+mod caller;
+mod config;
+mod endpoints;
+mod files;
+mod generations;
+mod health;
+mod launch;
+mod logs;
+mod openapi;
+mod preview;
+mod projects;
+mod rate;
+mod request;
+mod state;
+mod ticket;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use state::App;
+
+use crate::error::Error;
+
+/// All routes.
+#[must_use]
+pub fn router(app: App) -> Router {
+    let (api, document) = api().split_for_parts();
+    api.merge(openapi::routes(document))
+        .fallback(unknown)
+        .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
+        // Each call has its own limit, told in its own words.
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(no_sniffing))
+        .with_state(app)
+}
+
+/// This API as an OpenAPI 3.1 document.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    openapi::finish(api().split_for_parts().1)
+}
+
+fn api() -> OpenApiRouter<App> {
+    openapi::base()
+        .routes(routes!(projects::create, projects::list))
+        .routes(routes!(generations::upload))
+        .routes(routes!(generations::list))
+        .routes(routes!(generations::get, generations::delete))
+        .routes(routes!(files::list, files::patch))
+        .routes(routes!(files::get))
+        .routes(routes!(launch::launch))
+        .routes(routes!(preview::status))
+        .routes(routes!(preview::stop))
+        .routes(routes!(preview::mine))
+        .routes(routes!(endpoints::list))
+        .routes(routes!(request::send))
+        .routes(routes!(config::get))
+        .routes(routes!(logs::page))
+        .routes(routes!(logs::stream))
+        .routes(routes!(logs::ticket))
+        .routes(routes!(logs::download))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+}
+
+async fn unknown() -> Error {
+    Error::NotFound { message: "No such address: /docs lists them.".to_owned() }
+}
+
+async fn no_sniffing(request: axum::extract::Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,58 @@
+//! Tickets: what a browser's own `EventSource`, which can send no header, shows instead of a token.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::{Error, Result};
+use crate::id::{GenerationId, random_hex};
+use crate::time::UnixMillis;
+
+/// Seconds that a ticket is good for.
+pub(super) const LIFETIME: u64 = 60;
+
+/// Tickets that have not been used yet.
+#[derive(Debug, Default)]
+pub(super) struct Tickets {
+    open: Mutex<HashMap<String, (GenerationId, UnixMillis)>>,
+}
+
+impl Tickets {
+    /// One for the logs of this generation's preview. It opens one connection and nothing else.
+    pub fn issue(&self, generation: &GenerationId) -> Result<(String, UnixMillis)> {
+        let ticket = random_hex::<24>().map_err(Error::internal)?;
+        let now = UnixMillis::now();
+        let expires_at = now.plus_seconds(LIFETIME);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, (_, until)| *until > now);
+        open.insert(ticket.clone(), (generation.clone(), expires_at));
+        Ok((ticket, expires_at))
+    }
+
+    /// Uses a ticket up.
+    pub fn redeem(&self, ticket: &str, generation: &GenerationId) -> Result<()> {
+        let found = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
+        match found {
+            Some((of, until)) if of == *generation && until > UnixMillis::now() => Ok(()),
+            _ => Err(Error::Unauthorized {
+                message: "This ticket was used, is too old or is for another preview: get a new one.".to_owned(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_is_good_once_and_for_one_generation() {
+        let tickets = Tickets::default();
+        let (one, other) = (GenerationId::random().unwrap(), GenerationId::random().unwrap());
+        let (ticket, _) = tickets.issue(&one).unwrap();
+        assert!(tickets.redeem("guess", &one).is_err());
+        tickets.redeem(&ticket, &one).unwrap();
+        assert!(tickets.redeem(&ticket, &one).is_err());
+        let (ticket, _) = tickets.issue(&one).unwrap();
+        assert!(tickets.redeem(&ticket, &other).is_err());
+    }
+}
