@@ -12,7 +12,7 @@ pub mod error;
 pub mod generation;
 pub mod id;
 pub mod keeper;
+pub mod store;
 #[cfg(test)]
 mod test_support;
-pub mod store;
 pub mod time;
