@@ -3,7 +3,7 @@
 use super::{EnvironmentError, Interpreter};
 
 /// Names that are imported by one name and installed by another.
-const RENAMED: [(&str, &str); 12] = [
+const RENAMED: [(&str, &str); 11] = [
     ("bs4", "beautifulsoup4"),
     ("cv2", "opencv-python-headless"),
     ("dateutil", "python-dateutil"),
@@ -13,7 +13,6 @@ const RENAMED: [(&str, &str); 12] = [
     ("multipart", "python-multipart"),
     ("pil", "pillow"),
     ("psycopg2", "psycopg2-binary"),
-    ("pydantic-core-settings", "pydantic-settings"),
     ("sklearn", "scikit-learn"),
     ("yaml", "pyyaml"),
 ];

@@ -12,6 +12,9 @@ use super::shelf::{Shelf, remove};
 use super::tool::{self, Output};
 use super::{EnvironmentError, Interpreter};
 
+/// Where uv is below the directory of tools.
+const UV: &str = "uv/bin/uv";
+
 /// What resolves and installs.
 #[derive(Debug)]
 pub(super) enum Installer {
@@ -35,12 +38,12 @@ impl Installer {
         tools: &Path,
         progress: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Self, EnvironmentError> {
-        let installed = tools.join("uv/bin/uv");
-        if let Some(uv) = on_path("uv").or_else(|| installed.is_file().then(|| installed.clone())) {
+        if let Some(uv) = find_uv(tools) {
             return Ok(Self::Uv(uv));
         }
         tokio::fs::create_dir_all(tools).await?;
         let _lock = FileLock::acquire(tools.join(".lock")).await?;
+        let installed = tools.join(UV);
         if !installed.is_file() {
             progress("Installing uv, once".to_owned());
             if let Err(error) = install_uv(bench, tools).await {
@@ -205,8 +208,9 @@ async fn find_pip(bench: Bench<'_>, tools: &Path) -> Result<PathBuf, Environment
     Ok(venv.join("bin/python"))
 }
 
-fn on_path(name: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|directory| directory.join(name))
-        .find(|path| path.is_file())
+/// uv from the `PATH`, or else the one that was installed among the tools.
+pub(super) fn find_uv(tools: &Path) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|directory| directory.join("uv"));
+    on_path.chain([tools.join(UV)]).find(|program| program.is_file())
 }

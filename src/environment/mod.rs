@@ -2,6 +2,9 @@
 //!
 //! A set of requirements is resolved to exact versions; their hash names the environment. It is built aside and
 //! renamed when it is complete, so that whoever kills a build leaves nothing that looks finished.
+//!
+//! uv links packages from its cache, so environments share files with each other: previews see them read-only.
+//! Packages come as wheels; nothing of a package is executed to install it.
 
 mod bytecode;
 mod entry;

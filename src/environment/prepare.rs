@@ -9,11 +9,12 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::bytecode::compile;
-use super::installer::{Bench, Installer};
+use super::installer::{Bench, Installer, find_uv};
 use super::lease::{Flights, Lease, Shared};
 use super::lock::FileLock;
 use super::shelf::{Manifest, SITE_PACKAGES, Shelf, remove, size_of};
 use super::{Environment, EnvironmentError, Interpreter, Requirements};
+use crate::time::UnixMillis;
 
 /// How long making an environment may take.
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -65,6 +66,12 @@ impl Environments {
     #[must_use]
     pub fn interpreter(&self) -> &Interpreter {
         &self.inner.interpreter
+    }
+
+    /// The uv that is used, if there is one yet; it is installed when it is first needed.
+    #[must_use]
+    pub fn uv(&self) -> Option<PathBuf> {
+        find_uv(&self.inner.tools)
     }
 
     /// An environment by its key, for what still runs from it after a restart.
@@ -142,7 +149,7 @@ impl Environments {
         if self.inner.shelf.manifest(&key).is_none() {
             self.build(installer, &key, &pins, progress).await?;
         }
-        self.inner.shelf.record(request, &key)?;
+        self.inner.shelf.record(request, &key, UnixMillis::now())?;
         let environment =
             self.used(&key).ok_or_else(|| EnvironmentError::new("The environment is gone; launch again."))?;
         let seconds = started.elapsed().as_secs_f64();

@@ -39,6 +39,7 @@ pub(super) struct Manifest {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Resolution {
     pub environment: String,
+    /// When, in milliseconds since the epoch.
     at: i64,
 }
 
@@ -103,8 +104,8 @@ impl Shelf {
     }
 
     /// Remembers what a set of requirements was resolved to.
-    pub(super) fn record(&self, request: &str, key: &str) -> io::Result<()> {
-        let resolution = Resolution { environment: key.to_owned(), at: UnixMillis::now().0 };
+    pub(super) fn record(&self, request: &str, key: &str, at: UnixMillis) -> io::Result<()> {
+        let resolution = Resolution { environment: key.to_owned(), at: at.0 };
         let aside =
             self.root.join("resolutions").join(format!(".{}", random_hex::<8>().map_err(io::Error::other)?));
         fs::write(&aside, serde_json::to_vec(&resolution)?)?;

@@ -122,6 +122,16 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_is_served_as_it_is() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/bookshop");
+        let read = |path: &str| (path.to_owned(), std::fs::read(root.join(path)).unwrap());
+        let plan =
+            plan(&["app/main.py", "app/database.py", "requirements.txt"].map(read).into(), None).unwrap();
+        assert_eq!((plan.entrypoint.as_str(), plan.factory), ("app.main:app", false));
+        assert!(plan.requirements.added().is_empty() && plan.warnings.is_empty());
+    }
+
+    #[test]
     fn less_tidy_projects_are_served() {
         let factory = "from fastapi import FastAPI\ndef create_app():\n    return FastAPI()\n";
         let other = "from fastapi import FastAPI\nservice = FastAPI()\n";

@@ -166,3 +166,20 @@ async fn pip_does_where_there_is_no_uv() {
     let error = pip.resolve(all.bench(), &["sqlite3".to_owned()], false).await.unwrap_err();
     assert!(error.hint.unwrap().contains("part of Python itself"));
 }
+
+#[tokio::test]
+async fn an_old_answer_is_asked_anew_and_kept_if_there_is_no_other() {
+    let all = environments("outdated").await;
+    let shelf = &all.inner.shelf;
+    std::fs::create_dir_all(shelf.building("before").join(SITE_PACKAGES)).unwrap();
+    shelf.publish("before", &Manifest { packages: vec![], python: String::new(), bytes: 0 }).unwrap();
+    let old = UnixMillis(UnixMillis::now().0 - 25 * 60 * 60 * 1000);
+    for text in ["sqlite3", "idna"] {
+        shelf.record(&all.request_key(&wish(text)), "before", old).unwrap();
+    }
+    let lines = Mutex::new(Vec::new());
+    let progress = |line| lines.lock().unwrap().push(line);
+    assert_eq!(all.prepare(&wish("sqlite3"), &progress).await.unwrap().key, "before");
+    assert!(lines.lock().unwrap().last().unwrap().contains("packages of the last launch"));
+    assert_ne!(all.prepare(&wish("idna"), &progress).await.unwrap().key, "before");
+}
