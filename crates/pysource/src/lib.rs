@@ -9,9 +9,11 @@ mod async_engine;
 mod endpoint;
 mod entrypoint;
 mod flatten;
+mod interp;
 mod modules;
 mod parse;
 mod read;
+mod routes;
 
 pub use async_engine::uses_async_engine;
 pub use endpoint::{Analysis, Endpoint, Entrypoint, Fields, RequestSchema, Warning};

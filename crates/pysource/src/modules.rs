@@ -59,6 +59,11 @@ impl<'a> Modules<'a> {
         self.files.get(path).map_or(&[], Vec::as_slice)
     }
 
+    /// Paths of all files.
+    pub(crate) fn file_names(&self) -> impl Iterator<Item = &'a str> {
+        self.files.keys().map(String::as_str)
+    }
+
     /// Name and path of every module.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
         self.by_name.iter().map(|(name, path)| (name.as_str(), *path))

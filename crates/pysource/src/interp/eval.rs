@@ -1,0 +1,522 @@
+//! Expressions.
+
+use std::rc::Rc;
+
+use ruff_python_ast::{
+    Arguments, BoolOp, CmpOp, Comprehension, Expr, ExprCall, ExprDict, ExprFString,
+    InterpolatedStringElement, Number, Operator, UnaryOp,
+};
+
+use super::Interp;
+use super::exec::position;
+use super::value::{Keywords, ListKind, ScopeId, Value};
+
+/// Longer strings and lists are not built.
+const LENGTH: usize = 10_000;
+
+impl<'a> Interp<'a> {
+    pub(crate) fn eval(&mut self, expr: &Expr, scope: ScopeId) -> Value {
+        if !self.step() {
+            return Value::Unknown;
+        }
+        match expr {
+            Expr::StringLiteral(text) => Value::str(text.value.to_str()),
+            Expr::Name(name) => self.lookup(scope, &name.id),
+            Expr::NoneLiteral(_) => Value::None,
+            Expr::BooleanLiteral(literal) => Value::Bool(literal.value),
+            Expr::EllipsisLiteral(_) => Value::Ellipsis,
+            Expr::NumberLiteral(literal) => match &literal.value {
+                Number::Int(int) => int.as_i64().map_or(Value::Unknown, Value::Int),
+                Number::Float(float) => Value::Float(*float),
+                Number::Complex { .. } => Value::Unknown,
+            },
+            _ => self.deeper(Value::Unknown, |this| this.eval_compound(expr, scope)),
+        }
+    }
+
+    fn eval_compound(&mut self, expr: &Expr, scope: ScopeId) -> Value {
+        match expr {
+            Expr::Attribute(attribute) => {
+                let base = self.eval(&attribute.value, scope);
+                self.attribute(&base, &attribute.attr)
+            }
+            Expr::Call(call) => self.eval_call(call, scope),
+            Expr::FString(text) => self.eval_fstring(text, scope),
+            Expr::BinOp(operation) => {
+                let left = self.eval(&operation.left, scope);
+                let right = self.eval(&operation.right, scope);
+                self.binary(&left, operation.op, &right)
+            }
+            Expr::List(list) => self.eval_list(ListKind::List, &list.elts, scope),
+            Expr::Tuple(tuple) => self.eval_list(ListKind::Tuple, &tuple.elts, scope),
+            Expr::Set(set) => self.eval_list(ListKind::Set, &set.elts, scope),
+            Expr::Dict(dict) => self.eval_dict(dict, scope),
+            Expr::Subscript(subscript) => {
+                let base = self.eval(&subscript.value, scope);
+                self.subscript(&base, &subscript.slice, scope)
+            }
+            Expr::BoolOp(operation) => self.eval_bool(operation.op, &operation.values, scope),
+            Expr::UnaryOp(operation) => self.eval_unary(operation.op, &operation.operand, scope),
+            Expr::Compare(compare) => {
+                self.eval_compare(&compare.left, &compare.ops, &compare.comparators, scope)
+            }
+            Expr::If(choice) => {
+                let test = self.eval(&choice.test, scope);
+                match self.truth(&test) {
+                    Some(true) => self.eval(&choice.body, scope),
+                    Some(false) => self.eval(&choice.orelse, scope),
+                    None => Value::Unknown,
+                }
+            }
+            Expr::Named(named) => {
+                let value = self.eval(&named.value, scope);
+                self.assign(&named.target, value.clone(), scope);
+                value
+            }
+            Expr::ListComp(list) => {
+                self.eval_comprehension(ListKind::List, &list.elt, &list.generators, scope)
+            }
+            Expr::Generator(list) => {
+                self.eval_comprehension(ListKind::List, &list.elt, &list.generators, scope)
+            }
+            Expr::SetComp(set) => self.eval_comprehension(ListKind::Set, &set.elt, &set.generators, scope),
+            Expr::DictComp(dict) => {
+                let Some(key) = dict.key.as_deref() else { return Value::Unknown };
+                let mut items = Vec::new();
+                let known = self.comprehend(&dict.generators, scope, &mut |this, inner| {
+                    let pair = (this.eval(key, inner), this.eval(&dict.value, inner));
+                    items.push(pair);
+                });
+                if known { self.heap.dict(items) } else { Value::Unknown }
+            }
+            Expr::Starred(starred) => self.eval(&starred.value, scope),
+            _ => Value::Unknown,
+        }
+    }
+
+    fn eval_list(&mut self, kind: ListKind, elements: &[Expr], scope: ScopeId) -> Value {
+        let mut items = Vec::with_capacity(elements.len());
+        for element in elements {
+            let value = self.eval(element, scope);
+            if element.is_starred_expr() {
+                match self.iterate(&value) {
+                    Some(more) => items.extend(more),
+                    None => return Value::Unknown,
+                }
+            } else {
+                items.push(value);
+            }
+        }
+        self.heap.list(kind, items)
+    }
+
+    fn eval_dict(&mut self, dict: &ExprDict, scope: ScopeId) -> Value {
+        let mut items: Vec<(Value, Value)> = Vec::with_capacity(dict.items.len());
+        for item in &dict.items {
+            let value = self.eval(&item.value, scope);
+            match (&item.key, value) {
+                (Some(key), value) => {
+                    let key = self.eval(key, scope);
+                    items.push((key, value));
+                }
+                (None, Value::Dict(id)) => items.extend(self.heap.dicts[id].clone()),
+                (None, _) => return Value::Unknown,
+            }
+        }
+        self.heap.dict(items)
+    }
+
+    fn eval_fstring(&mut self, text: &ExprFString, scope: ScopeId) -> Value {
+        let mut result = String::new();
+        for part in text.value.iter() {
+            let elements = match part {
+                ruff_python_ast::FStringPart::Literal(literal) => {
+                    result.push_str(&literal.value);
+                    continue;
+                }
+                ruff_python_ast::FStringPart::FString(inner) => &inner.elements,
+            };
+            for element in elements {
+                match element {
+                    InterpolatedStringElement::Literal(literal) => result.push_str(&literal.value),
+                    InterpolatedStringElement::Interpolation(inner) => {
+                        let value = self.eval(&inner.expression, scope);
+                        match self.text_of(&value) {
+                            Some(shown) if inner.format_spec.is_none() => result.push_str(&shown),
+                            _ => return Value::Unknown,
+                        }
+                    }
+                }
+            }
+            if result.len() > LENGTH {
+                return Value::Unknown;
+            }
+        }
+        Value::str(result)
+    }
+
+    /// `str(value)`.
+    pub(super) fn text_of(&self, value: &Value) -> Option<Rc<str>> {
+        match value {
+            Value::Str(text) => Some(text.clone()),
+            Value::Int(number) => Some(Rc::from(number.to_string())),
+            Value::Bool(true) => Some(Rc::from("True")),
+            Value::Bool(false) => Some(Rc::from("False")),
+            Value::None => Some(Rc::from("None")),
+            Value::Instance(_) => self.enum_text(value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn binary(&mut self, left: &Value, operator: Operator, right: &Value) -> Value {
+        if operator == Operator::BitOr {
+            return self.either_type(left, right);
+        }
+        if operator == Operator::Div
+            && let Some(path) = self.path_joined(left, right)
+        {
+            return path;
+        }
+        let left = &self.plain(left);
+        let right = &self.plain(right);
+        match (left, operator, right) {
+            (Value::Str(left), Operator::Add, Value::Str(right)) if left.len() + right.len() < LENGTH => {
+                Value::str(format!("{left}{right}"))
+            }
+            (Value::Str(template), Operator::Mod, value) => self.percent(template, value),
+            (Value::List(left), Operator::Add, Value::List(right)) => {
+                let kind = self.heap.lists[*left].kind;
+                let mut items = self.heap.lists[*left].items.clone();
+                items.extend(self.heap.lists[*right].items.iter().cloned());
+                if items.len() > LENGTH { Value::Unknown } else { self.heap.list(kind, items) }
+            }
+            (Value::Int(left), _, Value::Int(right)) => arithmetic(*left, operator, *right),
+            _ => Value::Unknown,
+        }
+    }
+
+    /// `A | B`, of types or of dictionaries.
+    fn either_type(&mut self, left: &Value, right: &Value) -> Value {
+        if let (Value::Dict(left), Value::Dict(right)) = (left, right) {
+            let mut items = self.heap.dicts[*left].clone();
+            items.extend(self.heap.dicts[*right].clone());
+            return self.heap.dict(items);
+        }
+        let mut args = Vec::new();
+        for side in [left, right] {
+            match side {
+                Value::Generic(id) if self.is_union(&self.heap.generics[*id].base) => {
+                    args.extend(self.heap.generics[*id].args.clone());
+                }
+                other => args.push(other.clone()),
+            }
+        }
+        self.heap.generic(Value::external("typing.Union"), args)
+    }
+
+    pub(super) fn is_union(&self, base: &Value) -> bool {
+        matches!(base, Value::External(name) if name.as_ref() == "typing.Union")
+    }
+
+    pub(super) fn subscript(&mut self, base: &Value, slice: &Expr, scope: ScopeId) -> Value {
+        match base {
+            Value::List(id) if slice.is_slice_expr() => self.sliced(*id, slice, scope),
+            Value::List(id) => match self.eval(slice, scope) {
+                Value::Int(index) => {
+                    let items = &self.heap.lists[*id].items;
+                    position(items.len(), index).map_or(Value::Unknown, |index| items[index].clone())
+                }
+                _ => Value::Unknown,
+            },
+            Value::Dict(id) => {
+                let key = self.eval(slice, scope);
+                self.dict_item(*id, &key).unwrap_or(Value::Unknown)
+            }
+            Value::External(name) if name.as_ref() == "os.environ" => {
+                let key = self.eval(slice, scope);
+                self.environment_value(&key).unwrap_or(Value::Unknown)
+            }
+            Value::Class(id) if self.is_enum(*id) => {
+                let key = self.eval(slice, scope);
+                key.as_str()
+                    .map_or(Value::Unknown, |name| self.class_attribute(*id, name).unwrap_or(Value::Unknown))
+            }
+            Value::External(_) | Value::Class(_) | Value::Generic(_) => {
+                let args = match slice {
+                    Expr::Tuple(tuple) => {
+                        tuple.elts.iter().map(|element| self.eval(element, scope)).collect()
+                    }
+                    one => vec![self.eval(one, scope)],
+                };
+                self.heap.generic(base.clone(), args)
+            }
+            Value::Str(text) if slice.is_slice_expr() => self.sliced_text(text, slice, scope),
+            _ => Value::Unknown,
+        }
+    }
+
+    pub(super) fn dict_item(&self, id: usize, key: &Value) -> Option<Value> {
+        let items = &self.heap.dicts[id];
+        items.iter().rev().find(|(own, _)| own == key).map(|(_, value)| value.clone())
+    }
+
+    fn bounds(&mut self, slice: &Expr, length: usize, scope: ScopeId) -> Option<(usize, usize)> {
+        let Expr::Slice(slice) = slice else { return None };
+        if slice.step.is_some() {
+            return None;
+        }
+        let mut bound = |expr: Option<&Expr>, otherwise: usize| match expr.map(|expr| self.eval(expr, scope))
+        {
+            None => Some(otherwise),
+            Some(Value::Int(index)) if index < 0 => {
+                Some(length.saturating_sub(usize::try_from(index.unsigned_abs()).ok()?))
+            }
+            Some(Value::Int(index)) => Some(usize::try_from(index).ok()?.min(length)),
+            _ => None,
+        };
+        let start = bound(slice.lower.as_deref(), 0)?;
+        let end = bound(slice.upper.as_deref(), length)?;
+        Some((start, end.max(start)))
+    }
+
+    fn sliced(&mut self, id: usize, slice: &Expr, scope: ScopeId) -> Value {
+        let length = self.heap.lists[id].items.len();
+        let Some((start, end)) = self.bounds(slice, length, scope) else { return Value::Unknown };
+        let list = &self.heap.lists[id];
+        let (kind, items) = (list.kind, list.items[start..end].to_vec());
+        self.heap.list(kind, items)
+    }
+
+    fn sliced_text(&mut self, text: &str, slice: &Expr, scope: ScopeId) -> Value {
+        let characters: Vec<char> = text.chars().collect();
+        let Some((start, end)) = self.bounds(slice, characters.len(), scope) else { return Value::Unknown };
+        Value::str(characters[start..end].iter().collect::<String>())
+    }
+
+    fn eval_bool(&mut self, operator: BoolOp, values: &[Expr], scope: ScopeId) -> Value {
+        let stops_at = operator == BoolOp::Or;
+        let mut last = Value::Unknown;
+        let mut known = true;
+        for value in values {
+            last = self.eval(value, scope);
+            match self.truth(&last) {
+                Some(truth) if truth == stops_at => {
+                    // After an unknown operand only the truth is sure, not which operand gives it.
+                    return if known {
+                        last
+                    } else if stops_at {
+                        Value::Unknown
+                    } else {
+                        Value::Bool(false)
+                    };
+                }
+                Some(_) => {}
+                None => known = false,
+            }
+        }
+        if known { last } else { Value::Unknown }
+    }
+
+    fn eval_unary(&mut self, operator: UnaryOp, operand: &Expr, scope: ScopeId) -> Value {
+        let value = self.eval(operand, scope);
+        match (operator, &value) {
+            (UnaryOp::Not, value) => self.truth(value).map_or(Value::Unknown, |truth| Value::Bool(!truth)),
+            (UnaryOp::USub, Value::Int(number)) => number.checked_neg().map_or(Value::Unknown, Value::Int),
+            (UnaryOp::USub, Value::Float(number)) => Value::Float(-number),
+            (UnaryOp::UAdd, _) => value,
+            _ => Value::Unknown,
+        }
+    }
+
+    fn eval_compare(&mut self, left: &Expr, operators: &[CmpOp], others: &[Expr], scope: ScopeId) -> Value {
+        let left = self.eval(left, scope);
+        let ([operator], [other]) = (operators, others) else { return Value::Unknown };
+        let right = self.eval(other, scope);
+        let outcome = match operator {
+            CmpOp::Eq => self.equal(&left, &right),
+            CmpOp::NotEq => self.equal(&left, &right).map(|equal| !equal),
+            CmpOp::Is => identical(&left, &right),
+            CmpOp::IsNot => identical(&left, &right).map(|same| !same),
+            CmpOp::In => self.contains(&right, &left),
+            CmpOp::NotIn => self.contains(&right, &left).map(|inside| !inside),
+            CmpOp::Lt | CmpOp::LtE | CmpOp::Gt | CmpOp::GtE => self.ordered(*operator, &left, &right),
+        };
+        outcome.map_or(Value::Unknown, Value::Bool)
+    }
+
+    pub(super) fn equal(&self, left: &Value, right: &Value) -> Option<bool> {
+        match (&self.plain(left), &self.plain(right)) {
+            (Value::Unknown | Value::Call(_) | Value::External(_), _)
+            | (_, Value::Unknown | Value::Call(_) | Value::External(_)) => None,
+            (Value::List(left), Value::List(right)) => {
+                let (left, right) = (&self.heap.lists[*left].items, &self.heap.lists[*right].items);
+                let plain =
+                    |items: &[Value]| items.iter().all(|item| matches!(item, Value::Str(_) | Value::Int(_)));
+                (plain(left) && plain(right)).then(|| left == right)
+            }
+            (left, right) => Some(left == right),
+        }
+    }
+
+    fn contains(&self, container: &Value, item: &Value) -> Option<bool> {
+        let item = self.plain(item);
+        match container {
+            Value::Str(text) => Some(text.contains(item.as_str()?)),
+            Value::List(_) | Value::Dict(_) => {
+                let keys: Vec<Value> = match container {
+                    Value::Dict(id) => self.heap.dicts[*id].iter().map(|(key, _)| key.clone()).collect(),
+                    other => self.heap.items(other)?.to_vec(),
+                };
+                let outcomes: Vec<_> = keys.iter().map(|key| self.equal(key, &item)).collect();
+                if outcomes.contains(&Some(true)) {
+                    return Some(true);
+                }
+                outcomes.iter().all(Option::is_some).then_some(false)
+            }
+            _ => None,
+        }
+    }
+
+    /// `sys.version_info >= (3, 9)` holds for every Python that previews run on; numbers are compared.
+    fn ordered(&self, operator: CmpOp, left: &Value, right: &Value) -> Option<bool> {
+        let ascending = matches!(operator, CmpOp::Lt | CmpOp::LtE);
+        match (left, right) {
+            (Value::Int(left), Value::Int(right)) => Some(match operator {
+                CmpOp::Lt => left < right,
+                CmpOp::LtE => left <= right,
+                CmpOp::Gt => left > right,
+                _ => left >= right,
+            }),
+            (Value::External(name), Value::List(_)) if name.as_ref() == "sys.version_info" => {
+                let parts = self.heap.items(right)?;
+                match parts {
+                    [Value::Int(3), Value::Int(minor), ..] if *minor <= 10 => Some(!ascending),
+                    [Value::Int(major)] => Some((*major <= 3) != ascending),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn eval_comprehension(
+        &mut self,
+        kind: ListKind,
+        element: &Expr,
+        generators: &[Comprehension],
+        scope: ScopeId,
+    ) -> Value {
+        let mut items = Vec::new();
+        let known = self.comprehend(generators, scope, &mut |this, inner| {
+            let value = this.eval(element, inner);
+            items.push(value);
+        });
+        if known { self.heap.list(kind, items) } else { Value::Unknown }
+    }
+
+    /// Runs `body` for each round of the generators; false where they cannot be known.
+    fn comprehend(
+        &mut self,
+        generators: &[Comprehension],
+        scope: ScopeId,
+        body: &mut dyn FnMut(&mut Self, ScopeId),
+    ) -> bool {
+        let Some((first, rest)) = generators.split_first() else {
+            body(self, scope);
+            return true;
+        };
+        let iterable = self.eval(&first.iter, scope);
+        let Some(items) = self.iterate(&iterable) else { return false };
+        let module = self.module_of(scope);
+        let inner = self.new_scope(Some(scope), module, None);
+        for item in items.into_iter().take(LENGTH) {
+            self.assign(&first.target, item, inner);
+            let mut wanted = Some(true);
+            for test in &first.ifs {
+                let value = self.eval(test, inner);
+                wanted = if wanted == Some(true) { self.truth(&value) } else { wanted };
+            }
+            match wanted {
+                Some(true) => {
+                    if !self.comprehend(rest, inner, body) {
+                        return false;
+                    }
+                }
+                Some(false) => {}
+                None => return false,
+            }
+        }
+        true
+    }
+
+    fn eval_call(&mut self, call: &ExprCall, scope: ScopeId) -> Value {
+        if let Expr::Name(name) = call.func.as_ref() {
+            match name.id.as_str() {
+                "super" if call.arguments.args.is_empty() => return self.super_of(scope),
+                "globals" | "locals" | "vars" if call.arguments.args.is_empty() => {
+                    return self.names_of(scope);
+                }
+                _ => {}
+            }
+        }
+        let callee = self.eval(&call.func, scope);
+        let Some((args, keywords)) = self.arguments(&call.arguments, scope) else {
+            return self.call_with_unknown_arguments(&callee);
+        };
+        let place = self.place(scope, call);
+        let before = std::mem::replace(&mut self.here, place);
+        let value = self.call(&callee, args, keywords);
+        self.here = before;
+        value
+    }
+
+    /// Positional and keyword arguments; None where `*args` or `**kwargs` hide some.
+    pub(super) fn arguments(
+        &mut self,
+        arguments: &Arguments,
+        scope: ScopeId,
+    ) -> Option<(Vec<Value>, Keywords)> {
+        let mut args = Vec::with_capacity(arguments.args.len());
+        for argument in &arguments.args {
+            let value = self.eval(argument, scope);
+            if argument.is_starred_expr() {
+                args.extend(self.iterate(&value)?);
+            } else {
+                args.push(value);
+            }
+        }
+        let mut keywords = Keywords::with_capacity(arguments.keywords.len());
+        for argument in &arguments.keywords {
+            let value = self.eval(&argument.value, scope);
+            match (&argument.arg, value) {
+                (Some(name), value) => keywords.push((Rc::from(name.as_str()), value)),
+                (None, Value::Dict(id)) => {
+                    for (key, value) in self.heap.dicts[id].clone() {
+                        keywords.push((Rc::from(key.as_str()?), value));
+                    }
+                }
+                (None, _) => return None,
+            }
+        }
+        Some((args, keywords))
+    }
+}
+
+fn identical(left: &Value, right: &Value) -> Option<bool> {
+    match (left, right) {
+        (Value::Unknown | Value::Call(_) | Value::External(_), _)
+        | (_, Value::Unknown | Value::Call(_) | Value::External(_)) => None,
+        _ => Some(left == right),
+    }
+}
+
+fn arithmetic(left: i64, operator: Operator, right: i64) -> Value {
+    let result = match operator {
+        Operator::Add => left.checked_add(right),
+        Operator::Sub => left.checked_sub(right),
+        Operator::Mult => left.checked_mul(right),
+        Operator::FloorDiv => left.checked_div_euclid(right),
+        _ => None,
+    };
+    result.map_or(Value::Unknown, Value::Int)
+}

@@ -1,0 +1,373 @@
+//! Statements.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use ruff_python_ast::{Expr, Stmt, StmtFor, StmtIf, StmtTry, StmtWhile, Suite};
+
+use super::Interp;
+use super::value::{ListKind, ScopeId, Value};
+
+/// How often one loop is followed.
+const ITERATIONS: usize = 2_000;
+
+/// Where the execution goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Flow {
+    Next,
+    Return(Value),
+    Break,
+    Continue,
+    Raise,
+}
+
+impl<'a> Interp<'a> {
+    /// Follows the statements of a module; what it raises is told as a warning.
+    pub(super) fn run(&mut self, body: &'a Suite, scope: ScopeId) {
+        if self.block(body, scope) == Flow::Raise {
+            let reason =
+                self.raised.take().unwrap_or_else(|| "the import of this module fails here".to_owned());
+            self.warn(reason);
+        }
+    }
+
+    pub(super) fn block(&mut self, body: &'a [Stmt], scope: ScopeId) -> Flow {
+        for statement in body {
+            if !self.step() {
+                return Flow::Return(Value::Unknown);
+            }
+            self.here = self.place(scope, statement);
+            let flow = self.statement(statement, scope);
+            if flow != Flow::Next {
+                return flow;
+            }
+        }
+        Flow::Next
+    }
+
+    fn statement(&mut self, statement: &'a Stmt, scope: ScopeId) -> Flow {
+        match statement {
+            Stmt::Expr(expr) => {
+                self.eval(&expr.value, scope);
+            }
+            Stmt::Assign(assign) => {
+                let value = self.eval(&assign.value, scope);
+                for target in &assign.targets {
+                    self.assign(target, value.clone(), scope);
+                }
+            }
+            Stmt::AnnAssign(assign) => {
+                if let Some(value) = &assign.value {
+                    let value = self.eval(value, scope);
+                    self.assign(&assign.target, value, scope);
+                }
+            }
+            Stmt::AugAssign(assign) => self.augment(assign, scope),
+            Stmt::FunctionDef(function) => self.define_function(function, scope),
+            Stmt::ClassDef(class) => self.define_class(class, scope),
+            Stmt::Import(import) => return self.import(import, scope),
+            Stmt::ImportFrom(import) => return self.import_from(import, scope),
+            Stmt::If(branch) => return self.branch(branch, scope),
+            Stmt::For(each) => return self.for_each(each, scope),
+            Stmt::While(repeat) => return self.repeat(repeat, scope),
+            Stmt::Try(attempt) => return self.attempt(attempt, scope),
+            Stmt::With(with) => {
+                for item in &with.items {
+                    let value = self.eval(&item.context_expr, scope);
+                    if let Some(target) = &item.optional_vars {
+                        let entered =
+                            if matches!(value, Value::Instance(_)) { value } else { Value::Unknown };
+                        self.assign(target, entered, scope);
+                    }
+                }
+                return self.block(&with.body, scope);
+            }
+            Stmt::Match(choice) => return self.choose(choice, scope),
+            Stmt::Return(returned) => {
+                let value = returned.value.as_ref().map_or(Value::None, |value| self.eval(value, scope));
+                return Flow::Return(value);
+            }
+            Stmt::Raise(_) => return Flow::Raise,
+            Stmt::Break(_) => return Flow::Break,
+            Stmt::Continue(_) => return Flow::Continue,
+            Stmt::Global(global) => {
+                let names: Vec<Rc<str>> = global.names.iter().map(|name| Rc::from(name.as_str())).collect();
+                self.scopes[scope].globals.extend(names);
+            }
+            Stmt::Delete(delete) => self.delete(&delete.targets, scope),
+            Stmt::TypeAlias(alias) => {
+                if let Expr::Name(name) = alias.name.as_ref() {
+                    let value = self.eval(&alias.value, scope);
+                    self.set(scope, &name.id, value);
+                }
+            }
+            _ => {}
+        }
+        Flow::Next
+    }
+
+    fn branch(&mut self, branch: &'a StmtIf, scope: ScopeId) -> Flow {
+        if is_type_checking(&branch.test) {
+            return self.for_types_only(&branch.body, scope);
+        }
+        let mut arms: Vec<(Option<&'a Expr>, &'a Suite)> = vec![(Some(&branch.test), &branch.body)];
+        arms.extend(branch.elif_else_clauses.iter().map(|clause| (clause.test.as_ref(), &clause.body)));
+        let mut possible: Vec<&'a Suite> = Vec::new();
+        for (test, body) in arms {
+            let outcome = test.map_or(Some(true), |test| {
+                let value = self.eval(test, scope);
+                self.truth(&value)
+            });
+            match outcome {
+                Some(false) => {}
+                Some(true) if possible.is_empty() => return self.block(body, scope),
+                Some(true) => {
+                    possible.push(body);
+                    return self.either(&possible, true, scope);
+                }
+                None => possible.push(body),
+            }
+        }
+        if possible.is_empty() { Flow::Next } else { self.either(&possible, false, scope) }
+    }
+
+    /// Names that only type checkers see are still good for reading annotations.
+    fn for_types_only(&mut self, body: &'a Suite, scope: ScopeId) -> Flow {
+        let before = self.scopes[scope].names.clone();
+        self.block(body, scope);
+        self.raised = None;
+        for (name, value) in before {
+            self.set(scope, &name, value);
+        }
+        Flow::Next
+    }
+
+    /// Follows alternatives of which the source does not say which will run: no route of theirs is certain, and a
+    /// name that they leave with different values is unknown.
+    fn either(&mut self, bodies: &[&'a Suite], exhaustive: bool, scope: ScopeId) -> Flow {
+        let before = self.scopes[scope].names.clone();
+        let mut after: Vec<HashMap<Rc<str>, Value>> = Vec::new();
+        let mut returned: Vec<Value> = Vec::new();
+        self.uncertain += 1;
+        for body in bodies {
+            self.scopes[scope].names = before.clone();
+            match self.block(body, scope) {
+                Flow::Return(value) => returned.push(value),
+                Flow::Raise => self.raised = None,
+                _ => after.push(std::mem::take(&mut self.scopes[scope].names)),
+            }
+        }
+        self.uncertain -= 1;
+        if after.is_empty() && exhaustive {
+            self.scopes[scope].names = before;
+            let same = returned.windows(2).all(|pair| pair[0] == pair[1]);
+            return returned.pop().filter(|_| same).map_or(Flow::Raise, Flow::Return);
+        }
+        if !exhaustive {
+            after.push(before);
+        }
+        self.scopes[scope].names = merged(after);
+        Flow::Next
+    }
+
+    fn for_each(&mut self, each: &'a StmtFor, scope: ScopeId) -> Flow {
+        let iterable = self.eval(&each.iter, scope);
+        let Some(items) = self.iterate(&iterable) else {
+            self.uncertain += 1;
+            self.assign(&each.target, Value::Unknown, scope);
+            let flow = self.block(&each.body, scope);
+            self.uncertain -= 1;
+            return if matches!(flow, Flow::Return(_)) { Flow::Return(Value::Unknown) } else { Flow::Next };
+        };
+        if items.len() > ITERATIONS {
+            self.warn(format!("a loop of more than {ITERATIONS} rounds is not followed"));
+            return Flow::Next;
+        }
+        for item in items {
+            self.assign(&each.target, item, scope);
+            match self.block(&each.body, scope) {
+                Flow::Next | Flow::Continue => {}
+                Flow::Break => return Flow::Next,
+                flow => return flow,
+            }
+        }
+        self.block(&each.orelse, scope)
+    }
+
+    fn repeat(&mut self, repeat: &'a StmtWhile, scope: ScopeId) -> Flow {
+        for _ in 0..ITERATIONS {
+            let test = self.eval(&repeat.test, scope);
+            match self.truth(&test) {
+                Some(false) => return self.block(&repeat.orelse, scope),
+                Some(true) => match self.block(&repeat.body, scope) {
+                    Flow::Next | Flow::Continue => {}
+                    Flow::Break => return Flow::Next,
+                    flow => return flow,
+                },
+                None => return self.either(&[&repeat.body], false, scope),
+            }
+        }
+        self.warn(format!("a loop of more than {ITERATIONS} rounds is not followed"));
+        Flow::Return(Value::Unknown)
+    }
+
+    fn attempt(&mut self, attempt: &'a StmtTry, scope: ScopeId) -> Flow {
+        let mut flow = self.block(&attempt.body, scope);
+        if flow == Flow::Raise
+            && let Some(handler) = attempt.handlers.first().and_then(|handler| handler.as_except_handler())
+        {
+            self.raised = None;
+            if let Some(name) = &handler.name {
+                self.set(scope, name, Value::Unknown);
+            }
+            flow = self.block(&handler.body, scope);
+        } else if flow == Flow::Next {
+            flow = self.block(&attempt.orelse, scope);
+        }
+        match self.block(&attempt.finalbody, scope) {
+            Flow::Next => flow,
+            last => last,
+        }
+    }
+
+    fn choose(&mut self, choice: &'a ruff_python_ast::StmtMatch, scope: ScopeId) -> Flow {
+        let subject = self.eval(&choice.subject, scope);
+        let mut possible: Vec<&'a Suite> = Vec::new();
+        for case in &choice.cases {
+            match self.matches(&case.pattern, &subject, scope) {
+                Some(false) => {}
+                Some(true) if case.guard.is_none() && possible.is_empty() => {
+                    return self.block(&case.body, scope);
+                }
+                Some(true) if case.guard.is_none() => {
+                    possible.push(&case.body);
+                    return self.either(&possible, true, scope);
+                }
+                _ => possible.push(&case.body),
+            }
+        }
+        self.either(&possible, false, scope)
+    }
+
+    fn matches(
+        &mut self,
+        pattern: &'a ruff_python_ast::Pattern,
+        subject: &Value,
+        scope: ScopeId,
+    ) -> Option<bool> {
+        use ruff_python_ast::Pattern;
+        match pattern {
+            Pattern::MatchAs(any) if any.pattern.is_none() && any.name.is_none() => Some(true),
+            Pattern::MatchValue(literal) => {
+                let value = self.eval(&literal.value, scope);
+                self.equal(subject, &value)
+            }
+            Pattern::MatchOr(any) => {
+                let outcomes: Vec<_> =
+                    any.patterns.iter().map(|one| self.matches(one, subject, scope)).collect();
+                if outcomes.contains(&Some(true)) {
+                    return Some(true);
+                }
+                outcomes.iter().all(|one| *one == Some(false)).then_some(false)
+            }
+            _ => None,
+        }
+    }
+
+    /// Truth of a value, as `if` sees it.
+    pub(super) fn truth(&self, value: &Value) -> Option<bool> {
+        match value {
+            Value::None => Some(false),
+            Value::Bool(value) => Some(*value),
+            Value::Int(value) => Some(*value != 0),
+            Value::Float(value) => Some(*value != 0.0),
+            Value::Str(text) => Some(!text.is_empty()),
+            Value::List(id) => Some(!self.heap.lists[*id].items.is_empty()),
+            Value::Dict(id) => Some(!self.heap.dicts[*id].is_empty()),
+            Value::Router(_) | Value::Function(_) | Value::Class(_) | Value::Module(_) | Value::Route(_) => {
+                Some(true)
+            }
+            _ => None,
+        }
+    }
+
+    /// What a loop over a value goes through.
+    pub(super) fn iterate(&mut self, value: &Value) -> Option<Vec<Value>> {
+        match value {
+            Value::List(id) => Some(self.heap.lists[*id].items.clone()),
+            Value::Dict(id) => Some(self.heap.dicts[*id].iter().map(|(key, _)| key.clone()).collect()),
+            Value::Str(text) if text.len() < ITERATIONS => {
+                Some(text.chars().map(|one| Value::str(one.to_string())).collect())
+            }
+            Value::Class(id) => self.enum_members(*id),
+            _ => None,
+        }
+    }
+
+    fn delete(&mut self, targets: &'a [Expr], scope: ScopeId) {
+        for target in targets {
+            match target {
+                Expr::Name(name) => {
+                    self.scopes[scope].names.remove(name.id.as_str());
+                }
+                Expr::Subscript(subscript) => {
+                    let base = self.eval(&subscript.value, scope);
+                    let key = self.eval(&subscript.slice, scope);
+                    self.remove_item(&base, &key);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn remove_item(&mut self, base: &Value, key: &Value) {
+        match (base, key) {
+            (Value::Dict(id), key) => self.heap.dicts[*id].retain(|(own, _)| own != key),
+            (Value::List(id), Value::Int(index)) => {
+                let items = &mut self.heap.lists[*id].items;
+                if let Some(index) = position(items.len(), *index) {
+                    items.remove(index);
+                }
+            }
+            (Value::List(_), _) => self.warn("what is removed from this list cannot be told"),
+            _ => {}
+        }
+    }
+
+    pub(super) fn tuple(&mut self, items: Vec<Value>) -> Value {
+        self.heap.list(ListKind::Tuple, items)
+    }
+}
+
+/// Python's index, which counts from the end when negative.
+pub(super) fn position(length: usize, index: i64) -> Option<usize> {
+    let length_signed = i64::try_from(length).ok()?;
+    let index = if index < 0 { index + length_signed } else { index };
+    usize::try_from(index).ok().filter(|index| *index < length)
+}
+
+fn is_type_checking(test: &Expr) -> bool {
+    match test {
+        Expr::Name(name) => name.id.as_str() == "TYPE_CHECKING",
+        Expr::Attribute(attribute) => attribute.attr.as_str() == "TYPE_CHECKING",
+        _ => false,
+    }
+}
+
+/// The names of several outcomes: those that differ are unknown.
+fn merged(outcomes: Vec<HashMap<Rc<str>, Value>>) -> HashMap<Rc<str>, Value> {
+    let mut outcomes = outcomes.into_iter();
+    let mut names = outcomes.next().unwrap_or_default();
+    for outcome in outcomes {
+        for (name, value) in outcome {
+            match names.get_mut(&name) {
+                Some(known) if *known != value => *known = Value::Unknown,
+                Some(_) => {}
+                None => {
+                    names.insert(name, value);
+                }
+            }
+        }
+    }
+    names
+}

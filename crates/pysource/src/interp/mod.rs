@@ -1,0 +1,208 @@
+//! An abstract interpreter for what a project does when it is imported. It follows module-level statements and
+//! the project's own functions that these call, knows FastAPI's routers, and treats all else as unknown. Steps
+//! and depth are bounded; nothing of the project is executed.
+
+mod assign;
+mod attributes;
+mod builtins;
+mod call;
+mod classes;
+mod eval;
+mod exec;
+mod imports;
+mod routing;
+mod settings;
+mod strings;
+pub(crate) mod value;
+mod views;
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+
+use ruff_text_size::{Ranged, TextSize};
+
+use crate::endpoint::Warning;
+use crate::modules::Modules;
+use crate::parse::{Parsed, Unread, line_at, parse};
+use value::{Heap, Id, Place, ScopeId, Value};
+
+/// Statements, expressions and iterations that are followed in one reading.
+const STEPS: usize = 2_000_000;
+/// How deep calls, imports and expressions may nest together.
+const DEPTH: usize = 700;
+/// How many warnings are kept.
+const WARNINGS: usize = 200;
+
+/// The project's modules, parsed when first needed.
+pub(crate) struct Sources<'a> {
+    pub(crate) modules: Modules<'a>,
+    parsed: BTreeMap<&'a str, OnceCell<Result<Parsed, Unread>>>,
+}
+
+impl<'a> Sources<'a> {
+    pub(crate) fn new(modules: Modules<'a>) -> Self {
+        let parsed = modules.iter().map(|(_, path)| (path, OnceCell::new())).collect();
+        Self { modules, parsed }
+    }
+
+    fn parsed(&self, path: &str) -> Option<&Result<Parsed, Unread>> {
+        Some(self.parsed.get(path)?.get_or_init(|| parse(self.modules.bytes(path))))
+    }
+}
+
+/// Names that belong together: a module's, a class's, or those of one call.
+pub(crate) struct Scope {
+    names: HashMap<Rc<str>, Value>,
+    parent: Option<ScopeId>,
+    module: Rc<str>,
+    is_class: bool,
+    /// The class whose body or method this is.
+    owner: Option<Id>,
+    /// Names that statements here bind in the module instead.
+    globals: Vec<Rc<str>>,
+}
+
+pub(crate) struct Interp<'a> {
+    pub(crate) sources: &'a Sources<'a>,
+    pub(crate) heap: Heap<'a>,
+    scopes: Vec<Scope>,
+    loaded: HashMap<Rc<str>, ScopeId>,
+    warnings: BTreeSet<(Place, String)>,
+    steps: usize,
+    depth: usize,
+    /// Above zero while following code that may not run.
+    uncertain: usize,
+    /// Older FastAPI: routes are copied when a router is included, later ones are lost.
+    pub(crate) copies_on_include: bool,
+    /// Decorators of libraries on functions of the project.
+    marks: HashMap<Id, Vec<Value>>,
+    /// `.env` of the project, once something has loaded it.
+    environment: HashMap<String, String>,
+    /// Where the statement that is followed begins.
+    here: Place,
+    /// Why the code that is followed raised, where that is worth telling.
+    raised: Option<String>,
+}
+
+impl<'a> Interp<'a> {
+    pub(crate) fn new(sources: &'a Sources<'a>, copies_on_include: bool) -> Self {
+        Self {
+            sources,
+            heap: Heap::default(),
+            scopes: Vec::new(),
+            loaded: HashMap::new(),
+            warnings: BTreeSet::new(),
+            steps: 0,
+            depth: 0,
+            uncertain: 0,
+            copies_on_include,
+            marks: HashMap::new(),
+            environment: HashMap::new(),
+            here: Place::default(),
+            raised: None,
+        }
+    }
+
+    pub(crate) fn warn(&mut self, message: impl Into<String>) {
+        self.warn_at(self.here.clone(), message);
+    }
+
+    pub(crate) fn warn_at(&mut self, place: Place, message: impl Into<String>) {
+        if self.warnings.len() < WARNINGS {
+            self.warnings.insert((place, message.into()));
+        }
+    }
+
+    /// What could not be known, in the order of files and lines.
+    pub(crate) fn take_warnings(&mut self) -> Vec<Warning> {
+        let warnings = std::mem::take(&mut self.warnings);
+        let mut told: Vec<Warning> = warnings
+            .into_iter()
+            .map(|(place, message)| {
+                let file = self.sources.modules.path(&place.module).unwrap_or_default();
+                let line = line_at(self.sources.modules.bytes(file), TextSize::new(place.offset));
+                Warning { file: file.to_owned(), line, message }
+            })
+            .collect();
+        told.sort();
+        told
+    }
+
+    pub(crate) fn place(&self, scope: ScopeId, node: &impl Ranged) -> Place {
+        Place { module: self.scopes[scope].module.clone(), offset: node.range().start().to_u32() }
+    }
+
+    /// Counts a step; false once the budget is used up, which is warned of.
+    fn step(&mut self) -> bool {
+        self.steps += 1;
+        if self.steps == STEPS {
+            self.warn("the project does too much at import to be followed to the end");
+        }
+        self.steps < STEPS
+    }
+
+    /// Runs `inner` one level deeper, or gives `otherwise` at the bottom.
+    fn deeper<T>(&mut self, otherwise: T, inner: impl FnOnce(&mut Self) -> T) -> T {
+        if self.depth >= DEPTH {
+            self.warn("the project nests calls or imports too deeply to be followed");
+            return otherwise;
+        }
+        self.depth += 1;
+        let result = inner(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn new_scope(&mut self, parent: Option<ScopeId>, module: Rc<str>, owner: Option<Id>) -> ScopeId {
+        let names = HashMap::new();
+        self.scopes.push(Scope { names, parent, module, is_class: false, owner, globals: Vec::new() });
+        self.scopes.len() - 1
+    }
+
+    fn set(&mut self, scope: ScopeId, name: &str, value: Value) {
+        let scope = if self.scopes[scope].globals.iter().any(|global| global.as_ref() == name) {
+            self.module_scope(scope)
+        } else {
+            scope
+        };
+        match self.scopes[scope].names.get_mut(name) {
+            Some(old) => *old = value,
+            None => {
+                self.scopes[scope].names.insert(Rc::from(name), value);
+            }
+        }
+    }
+
+    fn module_scope(&self, mut scope: ScopeId) -> ScopeId {
+        while let Some(parent) = self.scopes[scope].parent {
+            scope = parent;
+        }
+        scope
+    }
+
+    pub(crate) fn module_of(&self, scope: ScopeId) -> Rc<str> {
+        self.scopes[scope].module.clone()
+    }
+
+    /// A name as code in `scope` sees it.
+    fn lookup(&self, scope: ScopeId, name: &str) -> Value {
+        let mut current = Some(scope);
+        while let Some(id) = current {
+            let at = &self.scopes[id];
+            // Methods do not see the names of their class.
+            if (id == scope || !at.is_class)
+                && let Some(value) = at.names.get(name)
+            {
+                return value.clone();
+            }
+            current = at.parent;
+        }
+        builtins::lookup(name)
+    }
+
+    /// A name of that scope alone.
+    pub(crate) fn own_name(&self, scope: ScopeId, name: &str) -> Option<&Value> {
+        self.scopes[scope].names.get(name)
+    }
+}

@@ -1,0 +1,119 @@
+//! Class-based views of the common libraries.
+
+use std::rc::Rc;
+
+use ruff_python_ast::Stmt;
+
+use super::Interp;
+use super::assign::put;
+use super::value::{Decorator, Id, Keywords, Value, keyword, last_part};
+
+const VERBS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
+
+impl<'a> Interp<'a> {
+    /// Applies a library's decorator that takes a router and makes routes of a class; None for any other.
+    pub(super) fn decorate_by_call(&mut self, call: Id, args: &[Value]) -> Option<Value> {
+        let made = self.heap.calls[call].clone();
+        let [class @ Value::Class(id)] = args else { return None };
+        let router = made.args.first().or_else(|| keyword(&made.keywords, "router"));
+        let Some(Value::Router(router)) = router else { return None };
+        match last_part(&made.callee) {
+            "cbv" => self.adopt(*router, *id),
+            "View" => self.add_view(*router, *id, &made.keywords),
+            _ => return None,
+        }
+        Some(class.clone())
+    }
+
+    /// `cbv`: the routes that the class's methods made get an instance of the class.
+    fn adopt(&mut self, router: Id, class: Id) {
+        let items = self.heap.routers[router].items;
+        for index in 0..self.heap.lists[items].items.len() {
+            let Value::Route(route) = self.heap.lists[items].items[index] else { continue };
+            let mut adopted = self.heap.routes[route].as_ref().clone();
+            let Value::Function(function) = adopted.endpoint else { continue };
+            if self.heap.functions[function].owner == Some(class) {
+                adopted.view = Some(class);
+                self.heap.lists[items].items[index] = self.heap.route(adopted);
+            }
+        }
+    }
+
+    /// `View`: methods named after HTTP's are routes at one path.
+    fn add_view(&mut self, router: Id, class: Id, options: &Keywords) {
+        let path = keyword(options, "path").cloned().unwrap_or(Value::str("/"));
+        let instance = self.heap.instance(class);
+        for verb in VERBS {
+            let Some(method) = self.class_attribute(class, verb) else { continue };
+            let endpoint = self.bind(&method, &Value::Instance(instance));
+            self.add_by_verb(router, verb, path.clone(), Keywords::new(), &endpoint);
+        }
+    }
+
+    fn add_by_verb(&mut self, router: Id, verb: &str, path: Value, keywords: Keywords, endpoint: &Value) {
+        let place = self.here.clone();
+        let decorator = Decorator { router, verb: Rc::from(verb), args: vec![path], keywords, place };
+        let decorator = self.heap.decorator(decorator);
+        self.call(&decorator, vec![endpoint.clone()], Vec::new());
+    }
+
+    /// An instance of a `Routable` has a router with what its decorated methods say.
+    pub(super) fn made_view(&mut self, class: Id, instance: &Value) {
+        if !self.descends(class, &["Routable"]) {
+            return;
+        }
+        let Value::Instance(id) = instance else { return };
+        let options = match keyword(&self.heap.instances[*id].attributes, ROUTER_OPTIONS) {
+            Some(Value::Dict(options)) => self.heap.dicts[*options].clone(),
+            _ => self.heap.instances[*id]
+                .attributes
+                .iter()
+                .map(|(k, v)| (Value::Str(k.clone()), v.clone()))
+                .collect(),
+        };
+        let options =
+            options.into_iter().filter_map(|(key, value)| Some((Rc::from(key.as_str()?), value))).collect();
+        let router = self.make_router("fastapi.APIRouter", Vec::new(), options);
+        put(&mut self.heap.instances[*id].attributes, "router", router.clone());
+        let Value::Router(router) = router else { return };
+        for ancestor in self.lineage(class) {
+            let definition = self.heap.classes[ancestor].clone();
+            for statement in &definition.def.body {
+                let Stmt::FunctionDef(def) = statement else { continue };
+                if let Some(method @ Value::Function(_)) = self.own_name(definition.scope, &def.name).cloned()
+                {
+                    self.add_marked(router, &method, instance);
+                }
+            }
+        }
+    }
+
+    fn add_marked(&mut self, router: Id, method: &Value, instance: &Value) {
+        let Value::Function(function) = method else { return };
+        for mark in self.marks.get(function).cloned().unwrap_or_default() {
+            let Value::Call(call) = mark else { continue };
+            let call = self.heap.calls[call].clone();
+            let verb = last_part(&call.callee);
+            if !VERBS.contains(&verb) || !call.callee.starts_with("classy_fastapi") {
+                continue;
+            }
+            let path = call.argument(0, "path").cloned().unwrap_or(Value::Unknown);
+            let endpoint = self.bind(method, instance);
+            self.add_by_verb(router, verb, path, call.keywords.clone(), &endpoint);
+        }
+    }
+
+    /// A method of an instance that its class does not define itself.
+    pub(super) fn inherited_method(&mut self, id: Id, name: &str, keywords: Keywords) -> Value {
+        if name == "__init__" {
+            let items = keywords.into_iter().map(|(key, value)| (Value::Str(key), value)).collect();
+            let options = self.heap.dict(items);
+            put(&mut self.heap.instances[id].attributes, ROUTER_OPTIONS, options);
+            return Value::None;
+        }
+        Value::Unknown
+    }
+}
+
+/// Keeps what `super().__init__` was given.
+const ROUTER_OPTIONS: &str = " router options";
