@@ -36,7 +36,7 @@ pub(crate) struct Joins {
 }
 
 /// Runs in the helper.
-pub(crate) fn run(caller: OwnedFd) -> Result<()> {
+pub(crate) fn run(caller: &OwnedFd) -> Result<()> {
     let (order, mut fds): (Order, _) = wire::receive_order(caller.as_fd())?;
     // Better this than the server when the machine runs out of memory.
     let _ = std::fs::write("/proc/self/oom_score_adj", "500");
@@ -54,7 +54,7 @@ pub(crate) fn run(caller: OwnedFd) -> Result<()> {
             wire::send(caller.as_fd(), &Reply::Started { pid: pid.as_raw_nonzero().get() }, &[pidfd.as_fd()])
         }
         Cloned::Child => {
-            let error = start(order, landlock, fds);
+            let error = start(order, landlock.as_ref(), &fds);
             wire::send(caller.as_fd(), &Reply::Failed(error.to_string()), &[])
         }
     }
@@ -76,21 +76,18 @@ impl Joins {
 }
 
 /// Returns only if it fails. The socket to the caller is closed by a successful exec.
-fn start(order: Order, landlock: Option<OwnedFd>, fds: Vec<OwnedFd>) -> Error {
+fn start(order: Order, landlock: Option<&OwnedFd>, fds: &[OwnedFd]) -> Error {
     let prepare = || -> Result<()> {
         rustix::process::setsid().step("start a session")?;
         std::env::set_current_dir(&order.work_dir).step("enter the work directory")?;
-        arrange(&fds, &order.fds)?;
-        confine(&order.confinement, landlock.as_ref())
+        arrange(fds, &order.fds)?;
+        confine(&order.confinement, landlock)
     };
     if let Err(error) = prepare() {
         return error;
     }
-    let source = Command::new(&order.program)
-        .args(&order.arguments)
-        .env_clear()
-        .envs(order.environment)
-        .exec();
+    let source =
+        Command::new(&order.program).args(&order.arguments).env_clear().envs(order.environment).exec();
     Error::Step { step: format!("execute {}", order.program.display()), source }
 }
 

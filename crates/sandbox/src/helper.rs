@@ -81,15 +81,16 @@ pub fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCod
 }
 
 /// Takes stdin, the socket to the caller, out of the way of others, and tells a failure to it.
-fn with_caller(run: impl FnOnce(OwnedFd) -> Result<()>) -> Result<()> {
+fn with_caller(run: impl FnOnce(&OwnedFd) -> Result<()>) -> Result<()> {
+    // What the caller itself was started with may lack the flag.
+    sys::close_on_exec_from(3).step("close descriptors on exec")?;
     let socket = sys::duplicate_above(rustix::stdio::stdin(), sys::ASIDE).step("move the socket")?;
     let null = std::fs::File::open("/dev/null").step("open /dev/null")?;
     sys::duplicate(null.as_fd(), 0).step("close stdin")?;
     drop(null);
-    let reporter = sys::duplicate_above(socket.as_fd(), sys::ASIDE).step("copy the socket")?;
-    let outcome = run(socket);
+    let outcome = run(&socket);
     if let Err(error) = &outcome {
-        wire::send(reporter.as_fd(), &Reply::Failed(error.to_string()), &[])?;
+        wire::send(socket.as_fd(), &Reply::Failed(error.to_string()), &[])?;
     }
     outcome
 }

@@ -34,16 +34,17 @@ pub(crate) struct Order {
 }
 
 /// First step, outside: makes the namespaces and says who is who in them.
-pub(crate) fn make(socket: OwnedFd) -> Result<()> {
+pub(crate) fn make(socket: &OwnedFd) -> Result<()> {
     let (order, _): (Order, _) = wire::receive_order(socket.as_fd())?;
     let program: OwnedFd = fs::File::open("/proc/self/exe").step("open this program")?.into();
     let privileged = is_privileged();
-    let root = if privileged { Some(Root::build(&order.policy, Owner(outer_id(&order.policy)))?) } else { None };
+    let root =
+        if privileged { Some(Root::build(&order.policy, Owner(outer_id(&order.policy)))?) } else { None };
     let (ours, theirs) = wire::pair()?;
     match clone_into_namespaces(&order.policy, privileged)? {
         Cloned::Child => {
             drop(ours);
-            let outcome = build(&order, root, &theirs, &socket, &program);
+            let outcome = build(&order, root, &theirs, socket, &program);
             if let Err(error) = outcome {
                 wire::send(socket.as_fd(), &Reply::Failed(error.to_string()), &[])?;
             }
@@ -163,7 +164,8 @@ fn hold_on(caller: BorrowedFd<'_>, fence: Option<OwnedFd>, program: &OwnedFd) ->
     }
     let landlock = if fence.is_some() { c"4" } else { c"-" };
     let arguments: [CString; 3] = [c"sandbox".into(), HOLD.into(), landlock.into()];
-    sys::exec_fd(program.as_fd(), &arguments).step("execute the init (is the binary readable for others?)")?;
+    sys::exec_fd(program.as_fd(), &arguments)
+        .step("execute the init (is the binary readable for others?)")?;
     Ok(())
 }
 
@@ -178,8 +180,9 @@ pub(crate) fn hold(landlock: Option<i32>) -> Result<()> {
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).step("hide the init")?;
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).step("die with the caller")?;
     {
-        let own = rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty())
-            .step("open the own pidfd")?;
+        let own =
+            rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty())
+                .step("open the own pidfd")?;
         let mut fds = vec![own.as_fd()];
         fds.extend(fence.as_ref().map(AsFd::as_fd));
         wire::send(caller.as_fd(), &Reply::Ready, &fds)?;

@@ -54,7 +54,9 @@ impl Layer {
                  kernel.apparmor_restrict_unprivileged_userns; in a container: a seccomp profile that permits them), \
                  or run as root with CAP_SYS_ADMIN"
             }
-            Self::Landlock => "use Linux 5.13 or later with landlock among its security modules (lsm=landlock,…)",
+            Self::Landlock => {
+                "use Linux 5.13 or later with landlock among its security modules (lsm=landlock,…)"
+            }
             Self::Seccomp => "use a kernel with CONFIG_SECCOMP_FILTER",
             Self::CgroupMemory | Self::CgroupPids | Self::CgroupCpu => {
                 "run where cgroups may be made: as root, or with systemd-run --user --scope -p Delegate=yes"
@@ -93,7 +95,10 @@ impl Report {
 
     /// The layers that did not work.
     pub fn missing(&self) -> impl Iterator<Item = (Layer, &Finding)> {
-        self.findings.iter().filter(|(_, finding)| !finding.available).map(|(layer, finding)| (*layer, finding))
+        self.findings
+            .iter()
+            .filter(|(_, finding)| !finding.available)
+            .map(|(layer, finding)| (*layer, finding))
     }
 
     /// Everything that this host offers, to use.

@@ -17,6 +17,8 @@
 //! # }
 //! ```
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
 mod cgroup;
 mod confine;
 mod conversation;

@@ -27,10 +27,8 @@ pub(crate) fn drop_capabilities() -> Result<()> {
         let capability = CapabilitySet::from_bits_retain(1 << number);
         match remove_capability_from_bounding_set(capability) {
             Ok(()) => {}
-            // Past the kernel's last one.
-            Err(rustix::io::Errno::INVAL) => break,
-            // Not ours to remove: then there are none to give up either.
-            Err(rustix::io::Errno::PERM) => break,
+            // Past the kernel's last one; or not ours to remove, and then there are none to give up either.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::PERM) => break,
             other => other.step("drop a capability from the bounding set")?,
         }
     }

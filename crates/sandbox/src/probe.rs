@@ -25,7 +25,8 @@ pub fn probe(helper: &Helper) -> Result<Report> {
 /// Runs in the helper.
 pub(crate) fn run() -> Result<()> {
     let findings: BTreeMap<_, _> = Layer::ALL.into_iter().map(|layer| (layer, find(layer))).collect();
-    let text = serde_json::to_vec(&Report { findings }).map_err(std::io::Error::from).step("write the report")?;
+    let text =
+        serde_json::to_vec(&Report { findings }).map_err(std::io::Error::from).step("write the report")?;
     std::io::stdout().write_all(&text).step("write the report")
 }
 

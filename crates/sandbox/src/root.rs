@@ -25,7 +25,8 @@ use crate::sys;
 /// Shown read-only where the host has them. Some are links on merged systems.
 const SYSTEM: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib64"];
 /// Shown read-only where the host has them: what libraries look up.
-const SETTINGS: &[&str] = &["/etc/alternatives", "/etc/ca-certificates", "/etc/ld.so.cache", "/etc/pki", "/etc/ssl"];
+const SETTINGS: &[&str] =
+    &["/etc/alternatives", "/etc/ca-certificates", "/etc/ld.so.cache", "/etc/pki", "/etc/ssl"];
 /// Small files that are copied, being links on many hosts.
 const COPIES: &[&str] = &["/etc/localtime", "/etc/mime.types", "/etc/os-release"];
 /// Copied where the host's network is reachable.
@@ -205,14 +206,16 @@ impl Root {
         self.bind(&kept.source, &kept.target(), NO_DEVICES)?;
         for link in &kept.links {
             let target = Path::new("..").join(&kept.name).join(link);
-            rustix::fs::symlinkat(&target, &self.home, Path::new("app").join(link)).step(format!("link {link}"))?;
+            rustix::fs::symlinkat(&target, &self.home, Path::new("app").join(link))
+                .step(format!("link {link}"))?;
         }
         self.writable.push(kept.target());
         Ok(())
     }
 
     fn bind(&mut self, source: &Path, inside: &Path, attributes: u64) -> Result<()> {
-        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+        let flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
         let tree = open_tree(CWD, source, flags).step(format!("take {}", source.display()))?;
         sys::mount_setattr(tree.as_fd(), attributes).step(format!("restrict {}", source.display()))?;
         let place = Place::of(inside)?;
@@ -277,7 +280,8 @@ fn mount_proc(top: BorrowedFd<'_>) -> bool {
             | MountAttrFlags::MOUNT_ATTR_NODEV
             | MountAttrFlags::MOUNT_ATTR_NOEXEC
             | MountAttrFlags::MOUNT_ATTR_RDONLY;
-        let procfs = fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).step("mount procfs")?;
+        let procfs =
+            fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).step("mount procfs")?;
         attach(procfs.as_fd(), top, Path::new("proc"))
     };
     mount().is_ok()

@@ -99,7 +99,11 @@ impl Workshop {
         let bounded = leaf.is_some() && self.cgroups.has(Controller::Memory);
         let privileged = is_privileged();
         let confinement = Confinement {
-            identity: if self.layers.namespaces { Some(INNER_ID) } else { policy.identity.filter(|_| privileged) },
+            identity: if self.layers.namespaces {
+                Some(INNER_ID)
+            } else {
+                policy.identity.filter(|_| privileged)
+            },
             drop_groups: privileged,
             rlimits: rlimits(&policy.limits, bounded),
             seccomp: self.layers.seccomp,
@@ -121,7 +125,12 @@ impl Workshop {
     }
 
     /// What is left without namespaces: landlock (by the host's paths), seccomp, rlimits, the cgroup.
-    fn without_namespaces(&self, policy: &Policy, leaf: Option<Leaf>, confinement: Confinement) -> Result<Sandbox> {
+    fn without_namespaces(
+        &self,
+        policy: &Policy,
+        leaf: Option<Leaf>,
+        confinement: Confinement,
+    ) -> Result<Sandbox> {
         let work_dir = policy.files.clone().unwrap_or_else(|| PathBuf::from("/"));
         let mut readable: Vec<PathBuf> =
             ["/usr", "/bin", "/lib", "/lib64", "/etc", "/proc", "/dev"].map(PathBuf::from).into();

@@ -29,7 +29,8 @@ const NAMESPACES: &[i32] = &[
     libc::CLONE_NEWNET,
 ];
 /// Requests of `ioctl` that type into or take over a terminal.
-const TERMINAL_REQUESTS: &[u64] = &[libc::TIOCSTI, 0x541c /* TIOCLINUX */, libc::TIOCCONS, libc::TIOCSCTTY];
+const TERMINAL_REQUESTS: &[u64] =
+    &[libc::TIOCSTI, 0x541c /* TIOCLINUX */, libc::TIOCCONS, libc::TIOCSCTTY];
 
 /// The programs, in the order in which to install them.
 pub fn programs() -> Result<Vec<BpfProgram>> {
@@ -102,7 +103,6 @@ fn compile(rules: Rules, otherwise: SeccompAction, matched: SeccompAction) -> Re
     BpfProgram::try_from(filter).map_err(error)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn error(error: impl std::fmt::Display) -> Error {
     Error::Helper(format!("compile a seccomp program: {error}"))
 }

@@ -69,9 +69,8 @@ pub(crate) fn install_filter(program: &[sock_filter]) -> io::Result<()> {
         filter: program.as_ptr().cast_mut().cast(),
     };
     // SAFETY: `header` and the program it points to outlive the call; `sock_filter` has the kernel's layout.
-    let result = unsafe {
-        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const header)
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const header) };
     check(result)
 }
 
@@ -99,8 +98,14 @@ pub(crate) fn loopback_up() -> io::Result<()> {
 
 /// Closes every descriptor from `first` on.
 pub(crate) fn close_from(first: RawFd) -> io::Result<()> {
-    // SAFETY: only called right before exec or at the start of a helper, where nothing uses them any more.
+    // SAFETY: only called by the holder, which owns nothing from there on.
     check(unsafe { libc::syscall(libc::SYS_close_range, first, c_int::MAX, 0) })
+}
+
+/// Lets no descriptor from `first` on survive an exec, wherever it was inherited from.
+pub(crate) fn close_on_exec_from(first: RawFd) -> io::Result<()> {
+    // SAFETY: changes a flag of descriptors; takes three integers.
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, c_int::MAX, libc::CLOSE_RANGE_CLOEXEC) })
 }
 
 /// Makes `target` a copy of `source` that survives exec. They must differ.

@@ -58,7 +58,11 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> Result<Option<(Reply, Vec<Owned
 }
 
 /// Sends an order of any size, in a memfd, with further descriptors.
-pub(crate) fn send_order(socket: BorrowedFd<'_>, order: &impl Serialize, fds: &[BorrowedFd<'_>]) -> Result<()> {
+pub(crate) fn send_order(
+    socket: BorrowedFd<'_>,
+    order: &impl Serialize,
+    fds: &[BorrowedFd<'_>],
+) -> Result<()> {
     let memfd = rustix::fs::memfd_create("order", MemfdFlags::CLOEXEC).step("create a memfd")?;
     let mut file = std::fs::File::from(memfd);
     let body = serde_json::to_vec(order).map_err(io::Error::from).step("encode an order")?;

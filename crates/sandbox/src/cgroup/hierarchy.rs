@@ -104,7 +104,9 @@ fn hierarchy(mounts: &str, membership: &str, controller: Option<Controller>) -> 
         let (name, options) = (kind.next()?, kind.nth(1)?);
         let ours = match controller {
             None => name == "cgroup2",
-            Some(controller) => name == "cgroup" && options.split(',').any(|option| option == controller.name()),
+            Some(controller) => {
+                name == "cgroup" && options.split(',').any(|option| option == controller.name())
+            }
         };
         let mut place = place.split_whitespace().skip(3);
         let (shown, mount) = (place.next()?, place.next()?);

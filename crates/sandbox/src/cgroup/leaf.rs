@@ -129,7 +129,11 @@ impl Leaf {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of cores, far below the limits")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of cores, far below the limits"
+)]
 fn quota(cores: f64) -> u64 {
     ((cores.max(0.01) * PERIOD as f64) as u64).max(1000)
 }

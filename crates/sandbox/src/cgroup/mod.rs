@@ -82,7 +82,10 @@ impl Cgroups {
 
     /// Makes a group with limits.
     pub fn leaf(&self, name: &str, limits: &Limits) -> Result<Leaf> {
-        let leaf = Leaf::at(self.version, self.parents.iter().map(|(controller, path)| (*controller, path.join(name))));
+        let leaf = Leaf::at(
+            self.version,
+            self.parents.iter().map(|(controller, path)| (*controller, path.join(name))),
+        );
         leaf.create(limits)?;
         Ok(leaf)
     }

@@ -14,8 +14,7 @@ use sandbox::{Cgroups, Helper, Limits, Policy, Program, Sandbox, Workshop};
 /// The interpreter of the system, which every sandbox sees.
 pub const PYTHON: &str = "/usr/bin/python3";
 
-pub const LIMITS: Limits =
-    Limits { memory: 192 << 20, tasks: 48, open_files: 64, disk: 16 << 20, cpu: 1.0 };
+pub const LIMITS: Limits = Limits { memory: 192 << 20, tasks: 48, open_files: 64, disk: 16 << 20, cpu: 1.0 };
 
 /// A user id that nobody has.
 const NOBODYS: u32 = 210_000;
@@ -137,4 +136,24 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.0).expect("remove a directory");
     }
+}
+
+/// Runs all other tests of this binary again as a user without rights, where this one has some.
+pub fn again_as_nobody() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let output = std::process::Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"])
+        .arg(std::env::current_exe().expect("this binary"))
+        .args(["--skip", "as_an_ordinary_user"])
+        .env("TMPDIR", "/tmp")
+        .output()
+        .expect("run setpriv");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && !text.contains(" 0 passed"),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
