@@ -1,0 +1,91 @@
+//! What a sandbox shows, allows and gives.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The only writable place inside: a tmpfs of its own, limited in size.
+pub const HOME: &str = "/box";
+/// Where the files are copied to and where programs start.
+pub const WORK_DIR: &str = "/box/app";
+/// The user and group id that everything has inside.
+pub const INNER_ID: u32 = 1000;
+
+/// One sandbox.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Policy {
+    /// The user and group id of the host that everything inside has. Only a privileged caller can
+    /// give one; without, it is the caller's own.
+    pub identity: Option<u32>,
+    /// The user id of the host that may join besides root. Needs a privileged caller.
+    pub joiner: Option<u32>,
+    /// What of the network there is.
+    pub network: Network,
+    /// Directories shown read-only at the same path, besides the system's libraries.
+    pub read_only: Vec<PathBuf>,
+    /// Directories that outlive the sandbox, writable inside.
+    pub kept: Vec<Kept>,
+    /// A directory whose files are copied to [`WORK_DIR`]. Links and devices are left out.
+    pub files: Option<PathBuf>,
+    /// How much it may use.
+    pub limits: Limits,
+}
+
+impl Policy {
+    /// Nothing but the system's libraries and an empty home.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            identity: None,
+            joiner: None,
+            network: Network::None,
+            read_only: Vec::new(),
+            kept: Vec::new(),
+            files: None,
+            limits,
+        }
+    }
+}
+
+/// A directory of the host that is writable inside.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// Directory of the host. Its files are given to [`Policy::identity`].
+    pub source: PathBuf,
+    /// Name under [`HOME`] where it is mounted.
+    pub name: String,
+    /// Links in [`WORK_DIR`] to entries of it, as `preview.db`.
+    pub links: Vec<String>,
+}
+
+impl Kept {
+    /// Where it is inside.
+    #[must_use]
+    pub fn target(&self) -> PathBuf {
+        Path::new(HOME).join(&self.name)
+    }
+}
+
+/// What of the network is reachable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Network {
+    /// A loopback interface of its own, nothing else.
+    None,
+    /// The host's, but for binding TCP ports where landlock can forbid it.
+    Host,
+}
+
+/// How much a sandbox may use.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes of memory, files in its home included.
+    pub memory: u64,
+    /// Processes and threads.
+    pub tasks: u64,
+    /// Open files of one process.
+    pub open_files: u64,
+    /// Bytes of files in its home.
+    pub disk: u64,
+    /// Cores, as 0.5.
+    pub cpu: f64,
+}

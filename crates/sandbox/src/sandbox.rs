@@ -1,0 +1,287 @@
+//! One sandbox, from the caller's side.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+
+use crate::cgroup::{Cgroups, Controller, Leaf};
+use crate::confine::{Confinement, rlimits};
+use crate::conversation::{Conversation, News, readable};
+use crate::enter::{self, Joins};
+use crate::error::{Context as _, Error, Result};
+use crate::helper::Helper;
+use crate::init;
+use crate::layers::Layers;
+use crate::policy::{INNER_ID, Network, Policy, WORK_DIR};
+use crate::privilege::is_privileged;
+use crate::process::{PendingProcess, Program};
+use crate::rules::{Rules, ruleset};
+use crate::wire::{self, Reply};
+
+/// How long everything inside may take to vanish once it is killed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where sandboxes are made: what helps, what bounds them, and which layers are used.
+#[derive(Debug)]
+pub struct Workshop {
+    /// The program with the hidden commands.
+    pub helper: Helper,
+    /// Where cgroups are made.
+    pub cgroups: Cgroups,
+    /// Layers that are used; the host must offer them.
+    pub layers: Layers,
+}
+
+/// A sandbox that is being made.
+#[derive(Debug)]
+pub struct Pending {
+    talk: Conversation,
+    made: Made,
+}
+
+/// What the caller knows of a sandbox.
+#[derive(Debug)]
+struct Made {
+    leaf: Option<Leaf>,
+    confinement: Confinement,
+    joins: Option<Joins>,
+    work_dir: PathBuf,
+}
+
+/// How far the making is.
+#[derive(Debug)]
+pub enum Preparation {
+    /// Not there yet.
+    Pending(Pending),
+    /// Ready to enter.
+    Ready(Sandbox),
+}
+
+/// Namespaces with an init of ours, a cgroup, and what a process needs to confine itself.
+///
+/// Everything inside dies with the init, and that dies with the thread that made it at the latest: make sandboxes on a
+/// thread that lives as long as they shall.
+#[derive(Debug)]
+pub struct Sandbox {
+    init: Option<Init>,
+    landlock: Option<OwnedFd>,
+    made: Made,
+    children: Vec<OwnedFd>,
+}
+
+#[derive(Debug)]
+struct Init {
+    pidfd: OwnedFd,
+    /// The init ends when this is closed.
+    _lifeline: OwnedFd,
+}
+
+impl Workshop {
+    /// Makes a sandbox and waits until it is ready. `name` is that of its cgroup.
+    pub fn prepare(&self, name: &str, policy: Policy) -> Result<Sandbox> {
+        let mut preparation = self.begin(name, policy)?;
+        loop {
+            match preparation {
+                Preparation::Ready(sandbox) => return Ok(sandbox),
+                Preparation::Pending(pending) => {
+                    pending.talk.wait()?;
+                    preparation = pending.progress()?;
+                }
+            }
+        }
+    }
+
+    /// Begins to make a sandbox, without waiting for more than the start of a helper process.
+    pub fn begin(&self, name: &str, policy: Policy) -> Result<Preparation> {
+        let leaf = if self.layers.cgroups { Some(self.cgroups.leaf(name, &policy.limits)?) } else { None };
+        let bounded = leaf.is_some() && self.cgroups.has(Controller::Memory);
+        let privileged = is_privileged();
+        let confinement = Confinement {
+            identity: if self.layers.namespaces {
+                Some(INNER_ID)
+            } else {
+                policy.identity.filter(|_| privileged)
+            },
+            drop_groups: privileged,
+            rlimits: rlimits(&policy.limits, bounded),
+            seccomp: self.layers.seccomp,
+        };
+        if !self.layers.namespaces {
+            return self.without_namespaces(&policy, leaf, confinement).map(Preparation::Ready);
+        }
+        let joins = Some(Joins { network: policy.network == Network::None });
+        let (helper, socket) = self.helper.make()?;
+        let talk = Conversation::new(helper, socket);
+        if let (Some(leaf), Some(pid)) = (&leaf, talk.helper_pid()) {
+            // Before the helper makes anything: what the files take counts from the start.
+            leaf.add(pid)?;
+        }
+        let order = init::Order { policy, landlock: self.layers.landlock };
+        wire::send_order(talk.socket(), &order, &[])?;
+        let made = Made { leaf, confinement, joins, work_dir: WORK_DIR.into() };
+        Ok(Preparation::Pending(Pending { talk, made }))
+    }
+
+    /// What is left without namespaces: landlock (by the host's paths), seccomp, rlimits, the cgroup.
+    fn without_namespaces(
+        &self,
+        policy: &Policy,
+        leaf: Option<Leaf>,
+        confinement: Confinement,
+    ) -> Result<Sandbox> {
+        let work_dir = policy.files.clone().unwrap_or_else(|| PathBuf::from("/"));
+        let mut readable: Vec<PathBuf> =
+            ["/usr", "/bin", "/lib", "/lib64", "/etc", "/proc", "/dev"].map(PathBuf::from).into();
+        readable.extend(policy.read_only.iter().cloned());
+        let mut writable: Vec<PathBuf> = policy.files.iter().cloned().collect();
+        writable.extend(policy.kept.iter().map(|kept| kept.source.clone()));
+        let rules = Rules { readable: &readable, writable: &writable, bind_tcp: false };
+        let landlock = if self.layers.landlock { ruleset(&rules)? } else { None };
+        let made = Made { leaf, confinement, joins: None, work_dir };
+        Ok(Sandbox { init: None, landlock, made, children: Vec::new() })
+    }
+}
+
+impl Pending {
+    /// Readable whenever [`Pending::progress`] is worth a call.
+    #[must_use]
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.talk.socket()
+    }
+
+    /// Takes notice of what has happened; never waits.
+    pub fn progress(self) -> Result<Preparation> {
+        match self.talk.news()? {
+            News::Nothing => Ok(Preparation::Pending(self)),
+            News::Said(Reply::Ready, fds) => self.complete(fds).map(Preparation::Ready),
+            News::Said(Reply::Failed(reason), _) => Err(Error::Helper(reason)),
+            News::Said(Reply::Started { .. }, _) | News::Over => {
+                Err(Error::Helper("the sandbox's init died while it was made".into()))
+            }
+        }
+    }
+
+    fn complete(self, fds: Vec<OwnedFd>) -> Result<Sandbox> {
+        let mut fds = fds.into_iter();
+        let pidfd = fds.next().ok_or_else(|| Error::Helper("the init named no process".into()))?;
+        let init = Some(Init { pidfd, _lifeline: self.talk.finish()? });
+        Ok(Sandbox { init, landlock: fds.next(), made: self.made, children: Vec::new() })
+    }
+}
+
+impl Sandbox {
+    /// Starts a program inside, with a helper that becomes it.
+    pub fn spawn(&mut self, helper: &Helper, program: Program) -> Result<PendingProcess> {
+        let (child, socket) = helper.enter(program.stdout, program.stderr)?;
+        let talk = Conversation::new(child, socket);
+        if let (Some(leaf), Some(pid)) = (&self.made.leaf, talk.helper_pid()) {
+            leaf.add(pid)?;
+        }
+        let (extra, numbers): (Vec<_>, Vec<_>) = program.fds.into_iter().unzip();
+        let order = enter::Order {
+            confinement: self.made.confinement.clone(),
+            joins: self.made.joins,
+            has_landlock: self.landlock.is_some(),
+            program: program.path,
+            arguments: program.arguments,
+            environment: program.environment,
+            work_dir: self.made.work_dir.clone(),
+            fds: numbers,
+        };
+        let init = self.init.iter().map(|init| init.pidfd.as_fd());
+        let fds: Vec<_> =
+            init.chain(self.landlock.iter().map(AsFd::as_fd)).chain(extra.iter().map(AsFd::as_fd)).collect();
+        wire::send_order(talk.socket(), &order, &fds)?;
+        Ok(PendingProcess::new(talk))
+    }
+
+    /// Takes note of a child of the caller that runs inside, so that [`Sandbox::destroy`] reaps it.
+    pub fn adopt(&mut self, pidfd: BorrowedFd<'_>) -> Result<()> {
+        self.children.push(pidfd.try_clone_to_owned().step("copy a pidfd")?);
+        Ok(())
+    }
+
+    /// The init's pidfd, to join its namespaces with; readable once everything inside is gone.
+    #[must_use]
+    pub fn init(&self) -> Option<BorrowedFd<'_>> {
+        self.init.as_ref().map(|init| init.pidfd.as_fd())
+    }
+
+    /// The landlock ruleset that a process which enters puts on.
+    #[must_use]
+    pub fn landlock(&self) -> Option<BorrowedFd<'_>> {
+        self.landlock.as_ref().map(AsFd::as_fd)
+    }
+
+    /// What a process that enters does to itself.
+    #[must_use]
+    pub fn confinement(&self) -> &Confinement {
+        &self.made.confinement
+    }
+
+    /// Whether joining includes the network namespace.
+    #[must_use]
+    pub fn has_network(&self) -> bool {
+        self.made.joins.is_some_and(|joins| joins.network)
+    }
+
+    /// Where programs start, as seen inside.
+    #[must_use]
+    pub fn work_dir(&self) -> &Path {
+        &self.made.work_dir
+    }
+
+    /// The cgroup, to move processes to and to read what is used.
+    #[must_use]
+    pub fn cgroup(&self) -> Option<&Leaf> {
+        self.made.leaf.as_ref()
+    }
+
+    /// Kills everything inside, whatever it has done to stay. Does not wait.
+    pub fn kill(&self) -> Result<()> {
+        match &self.init {
+            Some(init) => match pidfd_send_signal(&init.pidfd, Signal::KILL) {
+                Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+                other => other.step("kill the init"),
+            },
+            None => {
+                for child in &self.children {
+                    // One that has ended already is as good.
+                    let _ = pidfd_send_signal(child, Signal::KILL);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Kills everything inside, reaps it and removes the cgroup. Whoever wants to know how a child
+    /// ended must have asked before.
+    pub fn destroy(mut self) -> Result<()> {
+        self.kill()?;
+        let deadline = Instant::now() + PATIENCE;
+        for child in &self.children {
+            reap(child.as_fd(), deadline)?;
+        }
+        if let Some(init) = &self.init {
+            reap(init.pidfd.as_fd(), deadline)?;
+        }
+        match self.made.leaf.take() {
+            Some(leaf) => leaf.remove(),
+            None => Ok(()),
+        }
+    }
+}
+
+fn reap(pidfd: BorrowedFd<'_>, deadline: Instant) -> Result<()> {
+    let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+    if !readable(pidfd, i64::try_from(left).unwrap_or(0))? {
+        return Err(Error::Helper("a killed process did not end".into()));
+    }
+    match waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+        // Somebody else has reaped it.
+        Ok(_) | Err(rustix::io::Errno::CHILD) => Ok(()),
+        other => other.step("reap a process").map(|_| ()),
+    }
+}
