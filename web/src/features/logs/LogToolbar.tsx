@@ -184,7 +184,7 @@ function LevelChips({ counts, levels, onLevels }: LevelChipsProps) {
           type="button"
           aria-pressed={levels.has(level)}
           title={`${name}: click to show or hide, double click to show alone`}
-          className={classes(css.chip, css[`level-${level}`])}
+          className={classes(css.chip, css[`level-${level}`], counts[level] === 0 && css.none)}
           onClick={() => toggle(level)}
           onDoubleClick={() => onLevels(new Set([level]))}
         >

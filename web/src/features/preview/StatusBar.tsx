@@ -76,14 +76,14 @@ function Actions({ state, controls, onLaunch }: Pick<StatusBarProps, "state" | "
   const { launch, stop, restart } = controls;
   if (state.phase === "launching") {
     return (
-      <Button icon={<X size={14} />} busy={stop.isPending} onClick={() => stop.mutate()}>
+      <Button key="cancel" icon={<X size={14} />} busy={stop.isPending} onClick={() => stop.mutate()}>
         Cancel
       </Button>
     );
   }
   if (state.phase !== "running") {
     return (
-      <Button look="primary" icon={<Play size={14} />} busy={launch.isPending} onClick={onLaunch}>
+      <Button key="launch" icon={<Play size={14} />} busy={launch.isPending} onClick={onLaunch}>
         {state.phase === "idle" ? "Launch" : state.phase === "failed" ? "Retry" : "Relaunch"}
       </Button>
     );

@@ -225,14 +225,14 @@ interface SendButtonProps {
 function SendButton({ sending, state, method, onLaunch }: SendButtonProps) {
   if (state.phase === "launching") {
     return (
-      <Button look="primary" busy>
+      <Button key="launching" look="primary" busy>
         Launching
       </Button>
     );
   }
   if (state.phase !== "running") {
     return (
-      <Button look="primary" icon={<Play size={14} />} onClick={onLaunch}>
+      <Button key="launch" look="primary" icon={<Play size={14} />} onClick={onLaunch}>
         Launch
       </Button>
     );
@@ -240,6 +240,7 @@ function SendButton({ sending, state, method, onLaunch }: SendButtonProps) {
   const socket = method === "WEBSOCKET";
   return (
     <Button
+      key="send"
       look="primary"
       type="submit"
       icon={<Send size={14} />}
