@@ -1,0 +1,131 @@
+import createClient, { type Client } from "openapi-fetch";
+import { ApiError, errorFrom, isCode } from "./errors";
+import type { paths } from "./schema";
+import type { FileContent, LastPreview, LaunchRequest, PreviewState, ProxyRequest, Upload } from "./types";
+
+/** How to reach a previewd server. */
+export interface Connection {
+  /** Origin (and prefix) of the server; empty for the page's own. */
+  baseUrl: string;
+  /** Bearer token for the API. Called for every request; `refresh` after a 401. */
+  getToken: (options?: { refresh?: boolean }) => string | null | Promise<string | null>;
+}
+
+export type Api = ReturnType<typeof createApi>;
+
+/** The calls of the contract, typed, each throwing [`ApiError`] for an answer that is not a success. */
+export function createApi(connection: Connection) {
+  const send = authorizedFetch(connection);
+  const client: Client<paths> = createClient<paths>({ baseUrl: connection.baseUrl, fetch: (r) => send(r) });
+  const at = (generationId: string) => ({ params: { path: { generationId } } });
+
+  return {
+    /** The raw fetch with the token, for streams and bytes. `path` starts with `/`. */
+    fetch: (path: string, init?: RequestInit) => send(new Request(absolute(connection.baseUrl + path), init)),
+
+    projects: async () => (await taken(client.GET("/api/projects"))).projects,
+    createProject: (name: string) => taken(client.POST("/api/projects", { body: { name } })),
+
+    generations: async () => (await taken(client.GET("/api/generations"))).generations,
+    generation: (id: string) => taken(client.GET("/api/generations/{generationId}", at(id))),
+    deleteGeneration: (id: string) => taken(client.DELETE("/api/generations/{generationId}", at(id))),
+    uploadFiles: (projectId: string, body: Upload) =>
+      taken(client.POST("/api/projects/{projectId}/generations", { params: { path: { projectId } }, body })),
+    uploadZip: (projectId: string, name: string, archive: Blob) =>
+      taken(
+        client.POST("/api/projects/{projectId}/generations", {
+          params: { path: { projectId }, query: { name } },
+          headers: { "Content-Type": "application/zip" },
+          body: archive as unknown as string,
+          bodySerializer: (body) => body as unknown as Blob,
+        }),
+      ),
+
+    files: async (id: string) =>
+      (await taken(client.GET("/api/generations/{generationId}/files", at(id)))).files,
+    file: async (id: string, path: string) => {
+      const encoded = path.split("/").map(encodeURIComponent).join("/");
+      const url = `${connection.baseUrl}/api/generations/${encodeURIComponent(id)}/files/${encoded}`;
+      const response = await send(new Request(absolute(url)));
+      if (!response.ok) throw errorFrom(response.status, await json(response));
+      return new Uint8Array(await response.arrayBuffer());
+    },
+    patchFiles: (id: string, files: Record<string, FileContent | null>) =>
+      taken(client.PATCH("/api/generations/{generationId}/files", { ...at(id), body: { files } })),
+
+    previews: async () => (await taken(client.GET("/api/previews"))).previews,
+    launch: (id: string, body: LaunchRequest) =>
+      taken(
+        client.POST("/api/generations/{generationId}/preview/launch", {
+          params: { path: { generationId: id }, query: { wait: false } },
+          body,
+        }),
+      ),
+    status: (id: string) => status(client, id),
+    stop: (id: string) => taken(client.DELETE("/api/generations/{generationId}/preview", at(id))),
+    endpoints: (id: string) => taken(client.GET("/api/generations/{generationId}/endpoints", at(id))),
+    config: (id: string) => taken(client.GET("/api/generations/{generationId}/preview/config", at(id))),
+    request: (id: string, previewToken: string, body: ProxyRequest, signal?: AbortSignal) =>
+      taken(
+        client.POST("/api/generations/{generationId}/preview/request", {
+          params: { path: { generationId: id }, header: { "X-Preview-Token": previewToken } },
+          body,
+          signal,
+        }),
+      ),
+  };
+}
+
+async function status(client: Client<paths>, generationId: string): Promise<PreviewState> {
+  try {
+    const preview = await taken(
+      client.GET("/api/generations/{generationId}/preview/status", { params: { path: { generationId } } }),
+    );
+    return { phase: preview.status, preview };
+  } catch (error) {
+    if (!isCode(error, "no_active_preview")) throw error;
+    const last = error.details.lastPreview as LastPreview | undefined;
+    return last ? { phase: "over", last } : { phase: "idle" };
+  }
+}
+
+/** Adds the bearer token, and once a fresh one where the server refuses the first. */
+function authorizedFetch({ getToken }: Connection) {
+  return async (request: Request): Promise<Response> => {
+    const retry = request.clone();
+    const first = await attempt(request, await getToken());
+    if (first.status !== 401) return first;
+    const fresh = await getToken({ refresh: true });
+    return fresh === null ? first : attempt(retry, fresh);
+  };
+}
+
+async function attempt(request: Request, token: string | null): Promise<Response> {
+  if (token !== null) request.headers.set("Authorization", `Bearer ${token}`);
+  try {
+    return await fetch(request);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError(0, "network", "The server cannot be reached. Check that previewd is running.");
+  }
+}
+
+interface FetchResult<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+async function taken<T>(pending: Promise<FetchResult<T>>): Promise<T> {
+  const { data, error, response } = await pending;
+  if (!response.ok) throw errorFrom(response.status, error);
+  return data as T;
+}
+
+async function json(response: Response): Promise<unknown> {
+  return response.json().catch(() => null);
+}
+
+function absolute(url: string): string {
+  return new URL(url, globalThis.location?.href).toString();
+}

@@ -1,0 +1,76 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { createContext, type ReactNode, useContext, useMemo, useRef, useState } from "react";
+import { LogSession } from "../features/logs/logSession";
+import { type Api, type Connection, createApi } from "./client";
+import { ApiError } from "./errors";
+
+interface Server {
+  api: Api;
+  sessions: Map<string, LogSession>;
+}
+
+const ServerContext = createContext<Server | null>(null);
+
+export interface PreviewdProviderProps {
+  /** Origin of the previewd server; the page's own if not given. */
+  baseUrl?: string;
+  /** Answers the bearer token of who is looking. */
+  getToken?: Connection["getToken"];
+  children: ReactNode;
+}
+
+/** Says which server everything below it speaks to. */
+export function PreviewdProvider({ baseUrl = "", getToken = noToken, children }: PreviewdProviderProps) {
+  const newest = useRef(getToken);
+  newest.current = getToken;
+  const [queries] = useState(createQueries);
+  const server = useMemo<Server>(
+    () => ({
+      api: createApi({ baseUrl, getToken: (options) => newest.current(options) }),
+      sessions: new Map(),
+    }),
+    [baseUrl],
+  );
+  return (
+    <ServerContext.Provider value={server}>
+      <QueryClientProvider client={queries}>{children}</QueryClientProvider>
+    </ServerContext.Provider>
+  );
+}
+
+export function useApi(): Api {
+  return useServer().api;
+}
+
+/** The log session of a generation: one for all who look at it. */
+export function useLogSession(generationId: string): LogSession {
+  const { api, sessions } = useServer();
+  const known = sessions.get(generationId);
+  if (known) return known;
+  const session = new LogSession(api, generationId);
+  sessions.set(generationId, session);
+  return session;
+}
+
+export function useHasServer(): boolean {
+  return useContext(ServerContext) !== null;
+}
+
+function useServer(): Server {
+  const server = useContext(ServerContext);
+  if (server === null) throw new Error("previewd: wrap this in <PreviewdProvider baseUrl getToken>.");
+  return server;
+}
+
+function createQueries(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 2_000,
+        retry: (failures, error) => failures < 2 && !(error instanceof ApiError && error.status >= 400),
+      },
+    },
+  });
+}
+
+const noToken = () => null;

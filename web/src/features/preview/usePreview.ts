@@ -1,0 +1,50 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { useApi, useLogSession } from "../../api/context";
+import type { LaunchRequest, PreviewState } from "../../api/types";
+
+export const statusKey = (generationId: string) => ["status", generationId] as const;
+
+/** How often to ask while it changes, and while it does not (the stream tells of changes sooner). */
+const CHANGING_MS = 400;
+const STEADY_MS = 5_000;
+
+/** A generation's preview: its state, kept up to date, and what can be done with it. */
+export function usePreview(generationId: string) {
+  const api = useApi();
+  const queries = useQueryClient();
+  const session = useLogSession(generationId);
+  const key = statusKey(generationId);
+  const refresh = () => queries.invalidateQueries({ queryKey: key });
+
+  const status = useQuery({
+    queryKey: key,
+    queryFn: () => api.status(generationId),
+    refetchInterval: ({ state }) => (state.data?.phase === "launching" ? CHANGING_MS : STEADY_MS),
+  });
+  const previewId = previewIdOf(status.data);
+  useEffect(() => session.follow(previewId), [session, previewId]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: refresh is the same for the same generation.
+  useEffect(() => session.onStatus(() => void refresh()), [session]);
+
+  const launch = useMutation({
+    mutationFn: (request: LaunchRequest) => api.launch(generationId, request),
+    onSettled: refresh,
+  });
+  const stop = useMutation({ mutationFn: () => api.stop(generationId), onSettled: refresh });
+  const restart = useMutation({
+    mutationFn: async () => {
+      await api.stop(generationId);
+      return api.launch(generationId, {});
+    },
+    onSettled: refresh,
+  });
+  return { state: status.data ?? null, error: status.error, session, launch, stop, restart, refresh };
+}
+
+export type PreviewControls = ReturnType<typeof usePreview>;
+
+export function previewIdOf(state: PreviewState | undefined): string | null {
+  if (state === undefined || state.phase === "idle") return null;
+  return state.phase === "over" ? state.last.previewInstanceId : state.preview.previewInstanceId;
+}

@@ -1,0 +1,276 @@
+import { Play, Send } from "lucide-react";
+import { useState } from "react";
+import type { Endpoint, PreviewState, ProxyRequest, ProxyResponse } from "../../api/types";
+import { copyText } from "../../shared/lib/clipboard";
+import { Button, classes } from "../../shared/ui/Button";
+import { Callout } from "../../shared/ui/Callout";
+import { Menu } from "../../shared/ui/Menu";
+import { Tabs } from "../../shared/ui/Tabs";
+import { AuthEditor } from "./AuthEditor";
+import { BodyEditor } from "./BodyEditor";
+import { type Built, build, type DraftProblem } from "./build";
+import { type Draft, METHODS, pathNames } from "./draft";
+import { HistoryList } from "./HistoryList";
+import { ResponsePanel } from "./ResponsePanel";
+import { RowsEditor } from "./RowsEditor";
+import css from "./requests.module.css";
+import { LANGUAGES, snippet } from "./snippets";
+import type { Workbench } from "./useWorkbench";
+import { type FieldError, fieldErrors } from "./validation";
+
+export interface RequestPanelProps {
+  workbench: Workbench;
+  endpoint: Endpoint | null;
+  state: PreviewState;
+  onLaunch: () => void;
+  onImport: () => void;
+  onShowLogs: (response: ProxyResponse) => void;
+}
+
+export function RequestPanel(props: RequestPanelProps) {
+  const { workbench, endpoint, state, onLaunch, onImport, onShowLogs } = props;
+  const { draft, change, exchange } = workbench;
+  const [tab, setTab] = useState<string | null>(null);
+  const [problem, setProblem] = useState<DraftProblem | null>(null);
+  const running = state.phase === "running" ? state.preview : null;
+  const errors =
+    exchange.state === "answered" ? fieldErrors(exchange.response.statusCode, exchange.response.data) : [];
+
+  const submit = () => {
+    const built = build(draft);
+    setProblem("problem" in built ? built.problem : null);
+    if ("problem" in built) setTab(built.problem.tab);
+    else if (running) void workbench.send(running, built.request);
+  };
+  const shown = tab ?? firstTab(draft);
+  return (
+    <form
+      className={css.panel}
+      aria-label="Request"
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit();
+      }}
+      onKeyDown={(event) => {
+        if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+          event.preventDefault();
+          submit();
+        }
+      }}
+    >
+      <div className={css.address}>
+        <select
+          className={classes(css.input, css.methodSelect)}
+          aria-label="Method"
+          value={draft.method}
+          onChange={(event) => change({ ...draft, method: event.target.value })}
+        >
+          {[...new Set([draft.method, ...METHODS])].map((method) => (
+            <option key={method}>{method}</option>
+          ))}
+        </select>
+        <input
+          className={classes(css.input, css.path)}
+          aria-label="Path"
+          value={draft.path}
+          spellCheck={false}
+          onChange={(event) => change({ ...draft, path: event.target.value })}
+        />
+        <SendButton
+          sending={exchange.state === "sending"}
+          state={state}
+          method={draft.method}
+          onLaunch={onLaunch}
+        />
+        <CopyMenu draft={draft} baseUrl={running?.baseUrl ?? "http://localhost:3001"} onImport={onImport} />
+      </div>
+      {endpoint?.description && <p className={css.description}>{endpoint.description}</p>}
+      {problem && (
+        <Callout tone="warn" role="alert">
+          {problem.message}
+        </Callout>
+      )}
+      <div className={css.split}>
+        <Tabs
+          label="Parts of the request"
+          value={shown}
+          onChange={setTab}
+          className={css.editorPane}
+          tabs={requestTabs(props, errors, problem, submit)}
+        />
+        <section className={css.responsePane} aria-label="Response">
+          <ResponsePanel exchange={exchange} onCancel={workbench.cancel} onShowLogs={onShowLogs} />
+        </section>
+      </div>
+    </form>
+  );
+}
+
+function requestTabs(
+  { workbench, endpoint }: RequestPanelProps,
+  errors: FieldError[],
+  problem: DraftProblem | null,
+  submit: () => void,
+) {
+  const { draft, change } = workbench;
+  const at = (where: string) => errors.filter((error) => error.where === where);
+  return [
+    {
+      id: "params",
+      label: "Params",
+      count: pathNames(draft.path).length + draft.query.filter((row) => row.enabled).length,
+      content: <Params draft={draft} onChange={change} errors={errors} problem={problem} />,
+    },
+    {
+      id: "headers",
+      label: "Headers",
+      count: draft.headers.filter((row) => row.enabled).length,
+      content: (
+        <RowsEditor
+          noun="header"
+          rows={draft.headers}
+          onChange={(headers) => change({ ...draft, headers })}
+          errors={at("header")}
+        />
+      ),
+    },
+    {
+      id: "body",
+      label: "Body",
+      count: draft.body.mode === "none" ? 0 : undefined,
+      content: (
+        <BodyEditor
+          body={draft.body}
+          onChange={(body) => change({ ...draft, body })}
+          onSubmit={submit}
+          fields={Object.keys(endpoint?.requestBody ?? {})}
+          errors={at("body")}
+        />
+      ),
+    },
+    {
+      id: "auth",
+      label: "Auth",
+      content: (
+        <AuthEditor
+          auth={draft.auth}
+          offered={workbench.token}
+          onChange={(auth) => change({ ...draft, auth })}
+        />
+      ),
+    },
+    {
+      id: "history",
+      label: "History",
+      count: workbench.history.length,
+      content: <HistoryList entries={workbench.history} onReplay={workbench.replay} />,
+    },
+  ];
+}
+
+interface ParamsProps {
+  draft: Draft;
+  onChange: (draft: Draft) => void;
+  errors: readonly FieldError[];
+  problem: DraftProblem | null;
+}
+
+function Params({ draft, onChange, errors, problem }: ParamsProps) {
+  const names = pathNames(draft.path);
+  return (
+    <div className={css.params}>
+      {names.length > 0 && (
+        <div className={css.group}>
+          <h3 className={css.heading}>Path</h3>
+          {names.map((name) => {
+            const error = errors.find(({ where, field }) => where === "path" && field === name);
+            const missing = problem?.tab === "params" && problem.field === name;
+            return (
+              <label key={name} className={css.field}>
+                <span>{name}</span>
+                <input
+                  className={css.input}
+                  value={draft.pathValues[name] ?? ""}
+                  aria-invalid={error !== undefined || missing || undefined}
+                  onChange={(event) =>
+                    onChange({ ...draft, pathValues: { ...draft.pathValues, [name]: event.target.value } })
+                  }
+                />
+                {error && <span className={css.fieldError}>{error.message}</span>}
+              </label>
+            );
+          })}
+        </div>
+      )}
+      <div className={css.group}>
+        <h3 className={css.heading}>Query</h3>
+        <RowsEditor
+          noun="query parameter"
+          rows={draft.query}
+          onChange={(query) => onChange({ ...draft, query })}
+          errors={errors.filter(({ where }) => where === "query")}
+        />
+      </div>
+    </div>
+  );
+}
+
+interface SendButtonProps {
+  sending: boolean;
+  state: PreviewState;
+  method: string;
+  onLaunch: () => void;
+}
+
+function SendButton({ sending, state, method, onLaunch }: SendButtonProps) {
+  if (state.phase === "launching") {
+    return (
+      <Button key="launching" look="primary" busy>
+        Launching
+      </Button>
+    );
+  }
+  if (state.phase !== "running") {
+    return (
+      <Button key="launch" look="primary" icon={<Play size={14} />} onClick={onLaunch}>
+        Launch
+      </Button>
+    );
+  }
+  const socket = method === "WEBSOCKET";
+  return (
+    <Button
+      key="send"
+      look="primary"
+      type="submit"
+      icon={<Send size={14} />}
+      busy={sending}
+      disabled={socket}
+      title={socket ? "WebSockets are opened at the preview's own address" : "Send (Ctrl+Enter)"}
+    >
+      Send
+    </Button>
+  );
+}
+
+function CopyMenu({ draft, baseUrl, onImport }: { draft: Draft; baseUrl: string; onImport: () => void }) {
+  const built: Built = build(draft);
+  const copies = LANGUAGES.map((language) => ({
+    label: `Copy as ${language}`,
+    disabled: "problem" in built,
+    onSelect: () => {
+      if ("request" in built) void copyText(snippet(language, baseUrl, built.request satisfies ProxyRequest));
+    },
+  }));
+  return (
+    <Menu
+      trigger={<Button>Copy as</Button>}
+      items={[...copies, { label: "Import curl…", onSelect: onImport }]}
+    />
+  );
+}
+
+/** Where there is something to fill in. */
+function firstTab(draft: Draft): string {
+  return draft.body.mode !== "none" && pathNames(draft.path).length === 0 ? "body" : "params";
+}

@@ -1,0 +1,36 @@
+import type { ProxyRequest } from "../../api/types";
+import type { Draft } from "./draft";
+import type { Exchange } from "./useSend";
+
+/** Requests remembered per generation. */
+export const HISTORY = 50;
+
+export interface HistoryEntry {
+  key: string;
+  at: number;
+  /** What was written, so that it can be changed and sent again. */
+  draft: Draft;
+  request: ProxyRequest;
+  statusCode: number | null;
+  durationMs: number | null;
+}
+
+/** The history with one more entry at its head, and no more than it may hold. */
+export function remember(
+  entries: readonly HistoryEntry[],
+  draft: Draft,
+  outcome: Exchange,
+  at: number,
+): HistoryEntry[] {
+  if (outcome.state !== "answered" && outcome.state !== "failed") return [...entries];
+  const response = outcome.state === "answered" ? outcome.response : null;
+  const entry: HistoryEntry = {
+    key: `${at}-${entries.length}`,
+    at,
+    draft,
+    request: outcome.request,
+    statusCode: response?.statusCode ?? null,
+    durationMs: response?.durationMs ?? null,
+  };
+  return [entry, ...entries].slice(0, HISTORY);
+}

@@ -1,0 +1,32 @@
+import { lazy, Suspense } from "react";
+import { classes } from "./Button";
+import css from "./code.module.css";
+
+export interface CodeProps {
+  label: string;
+  language: "json" | "python" | "text";
+  value: string;
+  onChange?: (value: string) => void;
+  /** Ctrl/Cmd+Enter. */
+  onSubmit?: () => void;
+  /** Ctrl/Cmd+S. */
+  onSave?: () => void;
+  readOnly?: boolean;
+  /** Offered while typing. */
+  words?: readonly string[];
+  className?: string;
+}
+
+const CodeMirror = lazy(() => import("./CodeMirror"));
+
+/** An editor, loaded when first needed; until then the same text, plain. */
+export function Code(props: CodeProps) {
+  const plain = <pre className={css.plain}>{props.value}</pre>;
+  return (
+    <div className={classes(css.frame, props.className)}>
+      <Suspense fallback={plain}>
+        <CodeMirror {...props} />
+      </Suspense>
+    </div>
+  );
+}

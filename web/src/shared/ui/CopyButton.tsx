@@ -1,0 +1,32 @@
+import { Check, Copy } from "lucide-react";
+import { useEffect, useState } from "react";
+import { copyText } from "../lib/clipboard";
+import { Button, IconButton } from "./Button";
+
+/** Copies when clicked, and says so for a moment. With no `children` it is an icon alone. */
+export function CopyButton({
+  text,
+  label,
+  children,
+}: {
+  text: () => string;
+  label: string;
+  children?: string;
+}) {
+  const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!copied) return;
+    const timer = setTimeout(() => setCopied(false), 1_500);
+    return () => clearTimeout(timer);
+  }, [copied]);
+  const icon = copied ? <Check size={14} /> : <Copy size={14} />;
+  const onClick = () => void copyText(text()).then(() => setCopied(true));
+  if (children === undefined) {
+    return <IconButton size="small" label={copied ? "Copied" : label} icon={icon} onClick={onClick} />;
+  }
+  return (
+    <Button size="small" icon={icon} onClick={onClick} aria-label={label}>
+      {copied ? "Copied" : children}
+    </Button>
+  );
+}

@@ -1,0 +1,39 @@
+import { DropdownMenu } from "radix-ui";
+import type { ReactNode } from "react";
+import { usePortalRoot } from "./Root";
+import css from "./ui.module.css";
+
+export interface MenuItem {
+  label: string;
+  icon?: ReactNode;
+  onSelect: () => void;
+  disabled?: boolean;
+  /** Said beside it: a shortcut, or whether it is chosen. */
+  note?: string;
+}
+
+/** A button's menu. Not modal: a modal one locks scrolling with a style element, which our CSP forbids. */
+export function Menu({ trigger, items }: { trigger: ReactNode; items: readonly MenuItem[] }) {
+  const container = usePortalRoot();
+  return (
+    <DropdownMenu.Root modal={false}>
+      <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
+      <DropdownMenu.Portal container={container}>
+        <DropdownMenu.Content className={css.menu} align="end" sideOffset={4} collisionPadding={8}>
+          {items.map((item) => (
+            <DropdownMenu.Item
+              key={item.label}
+              className={css.menuItem}
+              disabled={item.disabled}
+              onSelect={item.onSelect}
+            >
+              {item.icon}
+              <span>{item.label}</span>
+              {item.note && <span className={css.note}>{item.note}</span>}
+            </DropdownMenu.Item>
+          ))}
+        </DropdownMenu.Content>
+      </DropdownMenu.Portal>
+    </DropdownMenu.Root>
+  );
+}
