@@ -193,10 +193,14 @@ def load(spec):
     return target() if spec["factory"] else target
 
 
+def is_machinery(filename):
+    return filename in (__file__, importlib.__file__) or filename.startswith("<frozen importlib")
+
+
 def explain(records, error):
     """Tells why the application could not be imported, with the frames of its own code only."""
     frames = error.__traceback__
-    while frames and frames.tb_frame.f_code.co_filename in (__file__, importlib.__file__, "<frozen importlib._bootstrap>"):
+    while frames and is_machinery(frames.tb_frame.f_code.co_filename):
         frames = frames.tb_next
     text = "".join(traceback.format_exception(type(error), error.with_traceback(frames), frames)).rstrip()
     records.send(

@@ -50,7 +50,7 @@ impl Previews {
             self.host.store.mark_failed(&row.id, &lost, crate::time::UnixMillis::now()).await?;
             return Ok(());
         };
-        let mut pump = Pump::new(output, Arc::clone(&hub));
+        let mut pump = Pump::new(output, Arc::clone(&hub), self.host.runtime.places(&row.id));
         pump.drain().map_err(Error::internal)?;
         let identity = Identity { row: row.clone(), port, base_url, options };
         let (active, orders) = Active::new(identity, hub, Arc::clone(&self.host.runtime));
