@@ -21,6 +21,8 @@ import traceback
 SPEC_FD, LISTENER_FD, RECORDS_FD = 3, 4, 5
 # A record is one line of previewd's journal, which cuts at 64 KiB; JSON escapes may double a text.
 MAX_TEXT = 30_000
+# Answered for previewd alone, which knows the probe's secret.
+OFFER_PATH = "/__previewd__/endpoints"
 # Seconds that open requests may take at the end.
 GRACE = 5
 
@@ -77,6 +79,42 @@ def capture_logging(records):
     logging.StreamHandler.emit = emit
 
 
+def describe(route, prefix, out):
+    """One route, or those of a mounted application, as previewd lists them."""
+    path = prefix + getattr(route, "path", "")
+    nested = getattr(route, "routes", None)
+    if getattr(route, "methods", None):
+        endpoint = getattr(route, "endpoint", None)
+        text = getattr(route, "description", "") or getattr(route, "summary", "") or getattr(endpoint, "__doc__", "")
+        for method in sorted(route.methods - {"HEAD"} if "GET" in route.methods else route.methods):
+            out.append({"method": method, "path": path, "description": (text or "").strip()[:500]})
+    elif nested is not None:
+        for inner in nested:
+            describe(inner, path.rstrip("/"), out)
+    elif "WebSocket" in type(route).__name__:
+        out.append({"method": "WEBSOCKET", "path": path})
+    elif hasattr(route, "app"):
+        out.append({"method": "MOUNT", "path": path or "/"})
+
+
+# What FastAPI adds by itself, by the names that it gives these routes.
+OWN_ROUTES = {"openapi", "swagger_ui_html", "swagger_ui_redirect", "redoc_html"}
+
+
+def offer(app):
+    """What the application says of itself, and all of its routes."""
+    answer = {"openapi": None, "error": None, "routes": []}
+    try:
+        for route in getattr(app, "routes", ()):
+            if getattr(route, "name", None) not in OWN_ROUTES:
+                describe(route, "", answer["routes"])
+        if hasattr(app, "openapi"):
+            answer["openapi"] = app.openapi()
+    except Exception as error:
+        answer["error"] = type(error).__name__ + ": " + shorten(str(error))
+    return json.dumps(answer, default=str).encode("utf-8", "replace")
+
+
 class Observed:
     """The application, with one record for each request that it answered."""
 
@@ -90,6 +128,11 @@ class Observed:
             return await self.app(scope, receive, send)
         headers = dict(scope.get("headers") or ())
         if self.probe and headers.get(b"x-previewd-probe") == self.probe:
+            if scope["path"] == OFFER_PATH:
+                body = await asyncio.get_running_loop().run_in_executor(None, offer, self.app)
+                start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
+                await send(start)
+                return await send({"type": "http.response.body", "body": body})
             return await self.app(scope, receive, send)
         token = request_id.set(headers.get(b"x-request-id", b"").decode("latin-1") or None)
         started = time.perf_counter()

@@ -1,10 +1,223 @@
+//! `previewd serve`: the server, from its settings to its end.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::USAGE;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing_subscriber::EnvFilter;
+
+use super::fail;
+use crate::auth::Auth;
 use crate::config::Config;
+use crate::environment::Environments;
+use crate::gateway;
+use crate::http::{self, App};
+use crate::metrics::Metrics;
+use crate::preview::{Host, Previews, PublicAddress};
+use crate::runtime::local::LocalRuntime;
+use crate::store::Store;
 
-/// Runs the server.
-pub(super) fn run(_config: Config) -> ExitCode {
-    eprintln!("previewd serve: not in this build yet");
-    ExitCode::from(USAGE)
+/// For open requests, at the end of the server.
+const DRAIN: Duration = Duration::from_secs(10);
+/// For a client to send its request's headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why a command of the server cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}")]
+pub(super) struct Failed {
+    doing: String,
+    #[source]
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Says what was being done when it failed.
+pub(super) fn doing<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+    what: impl Into<String>,
+) -> impl FnOnce(E) -> Failed {
+    move |source| Failed { doing: what.into(), source: source.into() }
+}
+
+/// A server that accepts connections.
+pub(super) struct Running {
+    /// Its parts.
+    pub app: App,
+    /// Where it listens.
+    pub address: SocketAddr,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+    _lock: std::fs::File,
+}
+
+/// Runs the server until it is told to end. Previews go on.
+pub(super) fn run(config: Config) -> ExitCode {
+    start_logging();
+    let result = runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            let running = start(config).await?;
+            let _stdout_closed = writeln!(io::stdout(), "listening on http://{}", running.address);
+            told_to_end().await.map_err(doing("signals cannot be received"))?;
+            running.end().await;
+            Ok(())
+        })
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &error),
+    }
+}
+
+/// What the server has to say about itself goes to standard error; `RUST_LOG` chooses.
+pub(super) fn start_logging() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+}
+
+/// The threads that everything runs on.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().build().map_err(doing("no threads can be started"))
+}
+
+/// Returns at the first SIGTERM or SIGINT.
+pub(super) async fn told_to_end() -> io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Opens everything, takes over what runs, and accepts connections.
+pub(super) async fn start(config: Config) -> Result<Running, Failed> {
+    let config = Arc::new(config);
+    let lock = lock(&config)?;
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener.map_err(doing(format!("{} cannot be listened on", config.listen)))?;
+    let address = listener.local_addr().map_err(doing("the address is not known"))?;
+    let auth = Arc::new(Auth::open(&config).map_err(doing("tokens cannot be checked"))?);
+    let store = Store::open(&config.store_url).await.map_err(doing("the store cannot be opened"))?;
+    let environments = Environments::open(config.data_dir.join("environments"), config.python.as_deref());
+    let environments = environments.await.map_err(doing("environments cannot be made"))?;
+    let runtime = LocalRuntime::connect(&config.data_dir).await;
+    let runtime = Arc::new(runtime.map_err(doing("previews cannot be run"))?);
+    let metrics = Arc::new(Metrics::default());
+    let (addresses, to_serve) = mpsc::unbounded_channel();
+    let previews = Previews::new(Host {
+        config: Arc::clone(&config),
+        store: store.clone(),
+        runtime,
+        environments: environments.clone(),
+        metrics: Arc::clone(&metrics),
+        addresses,
+    });
+    let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
+    tasks.spawn(serve_previews(to_serve, Arc::clone(&auth), shutdown.clone()));
+    previews.recover().await.map_err(doing("what runs cannot be taken over"))?;
+    let app = App::new(config, auth, store, previews, environments, metrics);
+    let router = http::router(app.clone());
+    tasks.spawn(accept(listener, router, shutdown.clone(), tasks.clone()));
+    tasks.close();
+    Ok(Running { app, address, shutdown, tasks, _lock: lock })
+}
+
+impl Running {
+    /// Lets open requests end, up to a limit.
+    pub(super) async fn end(self) {
+        self.shutdown.cancel();
+        if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!("requests were still open at the end");
+        }
+    }
+}
+
+/// One server per data directory: two would serve the same previews.
+fn lock(config: &Config) -> Result<std::fs::File, Failed> {
+    use std::os::unix::fs::DirBuilderExt;
+    let directory = &config.data_dir;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(doing(format!("the data directory {} cannot be made", directory.display())))?;
+    let path = directory.join("serve.lock");
+    let open = std::fs::File::options().create(true).truncate(false).write(true).open(path);
+    let file =
+        open.map_err(doing(format!("the data directory {} cannot be written", directory.display())))?;
+    let held = rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive);
+    held.map_err(doing("another previewd serves this data directory; end it, or name another --data-dir"))?;
+    Ok(file)
+}
+
+/// Serves each preview's own address.
+async fn serve_previews(
+    mut addresses: mpsc::UnboundedReceiver<PublicAddress>,
+    auth: Arc<Auth>,
+    shutdown: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            address = addresses.recv() => match address {
+                Some(address) => {
+                    tokio::spawn(gateway::serve(address, Arc::clone(&auth), shutdown.clone()));
+                }
+                None => return,
+            }
+        }
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: axum::Router,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+) {
+    /// Between an accept that failed (no descriptors left, say) and the next try.
+    const PAUSE: Duration = Duration::from_millis(50);
+    loop {
+        let accepted = tokio::select! {
+            () = shutdown.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                tasks.spawn(connection(stream, router.clone(), shutdown.clone()));
+            }
+            Err(e) => {
+                tracing::warn!(error = %e, "a connection could not be accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: axum::Router, shutdown: CancellationToken) {
+    // Small writes are log lines that somebody waits for.
+    let _not_fatal = stream.set_nodelay(true);
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    let service = TowerToHyperService::new(router);
+    let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        // A client that breaks off is none of our errors.
+        _ = connection.as_mut() => return,
+        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    // Streams have no end of their own: they are cut, and their readers come back to the next server.
+    const OPEN_REQUESTS: Duration = Duration::from_secs(2);
+    let _cut = tokio::time::timeout(OPEN_REQUESTS, connection).await;
 }

@@ -2,6 +2,10 @@
 
 mod document;
 mod merge;
+mod running;
+mod source;
 
 pub use document::{UnusableDocument, from_openapi, from_openapi_value};
 pub use merge::merge;
+pub use running::{Running, Unanswered, ask, merge_running};
+pub use source::from_source;

@@ -6,7 +6,7 @@ mod token;
 mod upgrade;
 
 pub use forward::Forwarder;
-pub use serve::serve;
+pub use serve::{request_id, serve};
 
 /// Request header that carries the preview's token.
 pub const TOKEN_HEADER: &str = "x-preview-token";

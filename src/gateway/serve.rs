@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
-use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
+use hyper::body::{Bytes, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -160,10 +160,11 @@ fn prepare(headers: &mut HeaderMap, uri: &axum::http::Uri, peer: SocketAddr, sec
 }
 
 /// The request's own id if it has a usable one, else a new one.
-pub(super) fn request_id(headers: &mut HeaderMap) -> String {
+pub fn request_id(headers: &mut HeaderMap) -> String {
     const LONGEST: usize = 128;
     let given = headers.get(REQUEST_ID_HEADER).and_then(|v| v.to_str().ok());
-    let usable = |id: &&str| !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|b| b.is_ascii_graphic());
+    let usable =
+        |id: &&str| !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|b| b.is_ascii_graphic());
     if let Some(id) = given.filter(usable) {
         return id.to_owned();
     }

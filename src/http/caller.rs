@@ -21,7 +21,8 @@ impl FromRequestParts<App> for Caller {
 fn bearer(parts: &Parts) -> Result<&str> {
     let missing = |message: &str| Error::Unauthorized { message: message.to_owned() };
     let value = parts.headers.get(header::AUTHORIZATION);
-    let value = value.ok_or_else(|| missing("Send a token as `Authorization: Bearer …`; `previewd token` makes one."))?;
+    let value = value
+        .ok_or_else(|| missing("Send a token as `Authorization: Bearer …`; `previewd token` makes one."))?;
     let text = value.to_str().ok().and_then(|text| text.split_once(' '));
     match text {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),

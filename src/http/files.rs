@@ -100,6 +100,7 @@ pub(super) async fn patch(
     let present = present.iter().map(|f| (f.path.as_str(), u64::try_from(f.size).unwrap_or(0)));
     generation::check_patch(present, &changes)?;
     let generation = app.store.patch_files(&owned.generation.id, changes).await?;
+    let generation = generation.ok_or(Error::GenerationNotFound)?;
     let outcome = app.previews.reload(&generation).await?;
     let reloaded = matches!(outcome, Some(None));
     let details = outcome.flatten().map(|failure| {

@@ -115,8 +115,9 @@ pub(super) async fn upload(
 fn format_of(headers: &HeaderMap) -> Result<Format> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("application/json");
     Format::from_content_type(kind).ok_or_else(|| Error::UnsupportedMediaType {
-        message: "An upload is application/json, application/zip, application/gzip (tar.gz) or application/x-tar."
-            .to_owned(),
+        message:
+            "An upload is application/json, application/zip, application/gzip (tar.gz) or application/x-tar."
+                .to_owned(),
     })
 }
 
@@ -134,8 +135,7 @@ fn warm(app: &App, upload: &Upload, named: Option<&str>) {
     let Ok(plan) = generation::plan(&upload.files, named) else { return };
     let environments = app.environments.clone();
     tokio::spawn(async move {
-        let wish =
-            if plan.async_sqlite { plan.requirements.with_async_sqlite() } else { plan.requirements };
+        let wish = if plan.async_sqlite { plan.requirements.with_async_sqlite() } else { plan.requirements };
         if let Err(e) = environments.prepare(&wish, &|_line| {}).await {
             // The launch will say so to the person; here nobody waits.
             tracing::debug!(error = %e, "an environment could not be made ahead");

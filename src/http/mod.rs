@@ -3,11 +3,13 @@
 mod body;
 mod caller;
 mod config;
+mod docs;
 mod endpoints;
 mod files;
 mod generations;
 mod health;
 mod launch;
+mod listings;
 mod logs;
 mod openapi;
 mod preview;
@@ -16,12 +18,14 @@ mod rate;
 mod request;
 mod state;
 mod ticket;
+pub mod ui;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use axum::routing::any;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -33,8 +37,10 @@ use crate::error::Error;
 #[must_use]
 pub fn router(app: App) -> Router {
     let (api, document) = api().split_for_parts();
+    let ui = ui::routes(app.config.ui_dir.clone());
     api.merge(openapi::routes(document))
-        .fallback(unknown)
+        .route("/api/{*rest}", any(unknown))
+        .fallback_service(ui)
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
         // Each call has its own limit, told in its own words.
         .layer(DefaultBodyLimit::disable())

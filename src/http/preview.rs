@@ -148,9 +148,7 @@ fn of_failed(preview: Preview) -> StatusBody {
 /// Method, path and description of each endpoint; the list must not make the status slow.
 async fn short_endpoints(app: &App, generation: &Generation) -> Vec<Value> {
     let Ok(listing) = super::endpoints::listing(app, generation).await else { return Vec::new() };
-    let short = |e: &pysource::Endpoint| {
-        serde_json::json!({ "method": e.method, "path": e.path, "description": e.description })
-    };
+    let short = |e: &pysource::Endpoint| serde_json::json!({ "method": e.method, "path": e.path, "description": e.description });
     listing.endpoints.iter().map(short).collect()
 }
 

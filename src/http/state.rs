@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::listings::Listings;
 use super::rate::Rates;
 use super::ticket::Tickets;
 use crate::auth::Auth;
@@ -31,6 +32,7 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     pub(super) tickets: Arc<Tickets>,
     pub(super) rates: Arc<Rates>,
+    pub(super) listings: Arc<Listings>,
     forwarders: Arc<Mutex<HashMap<PreviewId, Forwarder>>>,
 }
 
@@ -55,6 +57,7 @@ impl App {
             metrics,
             tickets: Arc::default(),
             rates,
+            listings: Arc::default(),
             forwarders: Arc::default(),
         }
     }

@@ -34,7 +34,8 @@ impl Tickets {
         match found {
             Some((of, until)) if of == *generation && until > UnixMillis::now() => Ok(()),
             _ => Err(Error::Unauthorized {
-                message: "This ticket was used, is too old or is for another preview: get a new one.".to_owned(),
+                message: "This ticket was used, is too old or is for another preview: get a new one."
+                    .to_owned(),
             }),
         }
     }

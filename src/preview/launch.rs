@@ -266,6 +266,7 @@ impl Owner {
         let ready = format!("Ready in {} ms, at {}", running.phases.total(), self.active.base_url);
         self.note(Note::info(Source::Server, ready)).await;
         tracing::info!(preview = %id, port = self.active.port, ms = running.phases.total(), "preview launched");
+        self.previews.host.metrics.launched(running.phases.total());
         self.enter(State::Running(running));
         Ok(())
     }

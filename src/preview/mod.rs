@@ -32,6 +32,7 @@ use crate::environment::Environments;
 use crate::error::{Error, LastPreview, Result};
 use crate::id::GenerationId;
 use crate::logs::Hub;
+use crate::metrics::Metrics;
 use crate::runtime::Runtime;
 use crate::store::{Preview, Status, Store};
 
@@ -46,6 +47,8 @@ pub struct Host {
     pub runtime: Arc<dyn Runtime>,
     /// What makes environments.
     pub environments: Environments,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Where each new public address goes, to be served.
     pub addresses: mpsc::UnboundedSender<PublicAddress>,
 }
@@ -78,6 +81,11 @@ impl Previews {
     #[must_use]
     pub fn active(&self, generation: &GenerationId) -> Option<Arc<Active>> {
         self.registry().get(generation).cloned()
+    }
+
+    /// Whether what runs previews answers.
+    pub async fn runtime_answers(&self) -> bool {
+        self.host.runtime.kept().await.is_ok()
     }
 
     /// All active previews.

@@ -43,6 +43,21 @@ impl Previews {
         }
     }
 
+    /// Removes the kept database of a generation, if it has one.
+    ///
+    /// # Errors
+    /// If it is there and cannot be removed.
+    pub fn forget_database(&self, generation: &GenerationId) -> std::io::Result<()> {
+        for suffix in ["", "-journal", "-wal", "-shm"] {
+            let path = self.host.config.db_path.join(format!("{generation}.db{suffix}"));
+            match std::fs::remove_file(path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Ends all previews, as `previewd up` does when it ends.
     pub async fn stop_all(&self) {
         let all = self.all_active();
@@ -163,9 +178,23 @@ impl Ended {
         Ok(())
     }
 
+    fn count(&self, state: &State) {
+        let metrics = &self.previews.host.metrics;
+        match state {
+            State::Failed(failure) => metrics.failed(failure, self.served),
+            _ if !self.served => metrics.cancelled(),
+            _ => {}
+        }
+        if let State::Running(running) = self.active.state() {
+            let lived = UnixMillis::now().0 - running.started_at.0;
+            metrics.session(u64::try_from(lived).unwrap_or(0));
+        }
+    }
+
     /// Out of sight first, so that whoever is told of the end finds the store's word.
     fn leave(self, state: State) {
         let reason = stop_reason(&state, self.served);
+        self.count(&state);
         tracing::info!(preview = %self.active.id, reason = reason.as_str(), "preview ended");
         {
             let mut registry = self.previews.registry();
