@@ -50,8 +50,8 @@ if os.fork() == 0:
     if pid == 0:
         print('inside', os.getpid(), os.getcwd(), sorted(os.listdir('/box')), os.path.exists('/proc/self'))
         os._exit(0)
-    print('pid', pid > 2)
     os.waitpid(pid, 0)
+    print('pid', pid > 2)
     os._exit(0)
 os.wait()
 ";
