@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    previewd::cli::main()
+    // Helper processes of the sandbox are this binary; they must not have a second thread.
+    sandbox::helper::dispatch(std::env::args_os()).unwrap_or_else(previewd::cli::main)
 }

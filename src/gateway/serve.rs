@@ -163,7 +163,8 @@ fn prepare(headers: &mut HeaderMap, uri: &axum::http::Uri, peer: SocketAddr, sec
 pub(super) fn request_id(headers: &mut HeaderMap) -> String {
     const LONGEST: usize = 128;
     let given = headers.get(REQUEST_ID_HEADER).and_then(|v| v.to_str().ok());
-    let usable = |id: &&str| !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|b| b.is_ascii_graphic());
+    let usable =
+        |id: &&str| !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|b| b.is_ascii_graphic());
     if let Some(id) = given.filter(usable) {
         return id.to_owned();
     }

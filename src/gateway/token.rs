@@ -125,7 +125,8 @@ mod tests {
     fn the_applications_cookies_stay() {
         let id = PreviewId::parse("preview_1").unwrap();
         let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, HeaderValue::from_static("a=1; preview_token_1=t; preview_token_2=u; b"));
+        headers
+            .insert(header::COOKIE, HeaderValue::from_static("a=1; preview_token_1=t; preview_token_2=u; b"));
         let dir = crate::test_support::TempDir::new();
         let auth = crate::test_support::auth(&dir);
         strip(&mut headers, &auth, &id);
