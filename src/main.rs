@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    previewd::cli::main()
+    // A sandbox's helpers are this binary as well, and must not have started anything.
+    sandbox::helper::dispatch(std::env::args_os()).unwrap_or_else(previewd::cli::main)
 }

@@ -4,6 +4,7 @@ mod check;
 mod doctor;
 mod keeper;
 mod migrate;
+mod paint;
 mod serve;
 mod token;
 mod up;

@@ -209,7 +209,8 @@ async fn find_pip(bench: Bench<'_>, tools: &Path) -> Result<PathBuf, Environment
 }
 
 /// uv from the `PATH`, or else the one that was installed among the tools.
-pub(super) fn find_uv(tools: &Path) -> Option<PathBuf> {
+#[must_use]
+pub fn find_uv(tools: &Path) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|directory| directory.join("uv"));
     on_path.chain([tools.join(UV)]).find(|program| program.is_file())

@@ -22,6 +22,7 @@ mod tool;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use installer::find_uv;
 pub use interpreter::Interpreter;
 pub use prepare::Environments;
 pub use requirements::{Requirements, RequirementsError};

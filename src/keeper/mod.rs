@@ -8,12 +8,16 @@ mod capture;
 mod client;
 mod connection;
 mod held;
+mod housing;
 pub mod journal;
+pub mod making;
 mod packets;
 mod process;
 pub mod protocol;
 mod readiness;
 mod server;
+pub mod zygote;
+mod zygotes;
 
 pub use client::{Client, ClientError, Event};
 pub use process::kill_marked as kill_strays;

@@ -15,8 +15,8 @@ use tokio::io::unix::AsyncFd;
 use super::protocol::MAX_PACKET;
 use super::readiness::watched;
 
-/// Descriptors beside one packet, at the most.
-const MAX_FDS: usize = 4;
+/// Descriptors beside one packet, at the most: those of a fork.
+const MAX_FDS: usize = 8;
 
 /// One end of a connection.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ mod hub;
 mod level;
 mod note;
 mod page;
+mod places;
 
 pub use classify::Classifier;
 pub use entry::{Draft, Entry, Source, StreamName};
@@ -19,3 +20,4 @@ pub use follow::{Event, Follow, Start};
 pub use hub::Hub;
 pub use note::Note;
 pub use page::{Filter, Page};
+pub use places::Places;

@@ -54,7 +54,7 @@ impl Previews {
         let base_url = self.host.config.base_url(port, &row.id);
         let hub = Hub::new(self.host.config.max_log_lines, 1);
         let output = self.host.runtime.output(&row.id).map_err(Error::internal)?;
-        let pumping = Pump::new(output, Arc::clone(&hub)).spawn();
+        let pumping = Pump::new(output, Arc::clone(&hub), self.host.runtime.places(&row.id)).spawn();
         let identity = Identity { row, port, base_url, options };
         let (active, orders) = Active::new(identity, hub, Arc::clone(&self.host.runtime));
         active.hub.announce(&State::Launching.to_event());
@@ -200,6 +200,7 @@ impl Owner {
             factory: plan.factory,
             variables: self.variables(plan),
             database: database.as_deref(),
+            user: &self.active.user_id,
             probe: &self.active.options.probe,
         };
         self.previews.host.runtime.start(&self.active.id, slot, start).await.map_err(|e| {
@@ -233,8 +234,9 @@ impl Owner {
             return Ok(None);
         }
         let directory = &self.previews.host.config.db_path;
-        std::fs::create_dir_all(directory)?;
-        Ok(Some(std::path::absolute(directory.join(format!("{}.db", self.active.generation_id)))?))
+        let directory = directory.join(self.active.generation_id.as_str());
+        std::fs::create_dir_all(&directory)?;
+        Ok(Some(std::path::absolute(directory)?))
     }
 
     /// Waits for the first answer, the end of the process or the end of patience, whichever is first.

@@ -40,6 +40,14 @@ impl Store {
         pools::open(url).await
     }
 
+    /// Connects and changes nothing. `false` if there is no database yet and it would be made: a file of SQLite.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn reach(url: &str) -> Result<bool> {
+        pools::reach(url).await
+    }
+
     /// Succeeds if the database answers.
     ///
     /// # Errors

@@ -60,6 +60,20 @@ pub(super) async fn open(url: &str) -> Result<Store> {
     Ok(store)
 }
 
+/// Connects once, to see whether that works.
+pub(super) async fn reach(url: &str) -> Result<bool> {
+    sqlx::any::install_default_drivers();
+    let failed = |source| StoreError::new("the store cannot be connected to", source);
+    if url.starts_with("sqlite:") {
+        let file = SqliteConnectOptions::from_str(url).map_err(failed)?;
+        if !file.get_filename().exists() {
+            return Ok(false);
+        }
+    }
+    AnyConnection::connect(url).await.map_err(failed)?.close().await.map_err(failed)?;
+    Ok(true)
+}
+
 async fn sqlite(url: &str) -> Result<Store> {
     let failed = |source| StoreError::new("the store's file cannot be opened", source);
     let file = SqliteConnectOptions::from_str(url).map_err(|source| failed(source.to_string()))?;
@@ -71,8 +85,7 @@ async fn sqlite(url: &str) -> Result<Store> {
 
 async fn postgres(url: &str) -> Result<Store> {
     // A pool goes on trying and then says only that it took too long; one connection says why.
-    let failed = |source| StoreError::new("the store cannot be connected to", source);
-    AnyConnection::connect(url).await.map_err(failed)?.close().await.map_err(failed)?;
+    reach(url).await?;
     let pool = pool(url, CONNECTIONS, None).await?;
     Ok(Store { readers: pool.clone(), writers: pool, backend: Backend::Postgres })
 }

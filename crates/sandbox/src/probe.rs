@@ -11,7 +11,7 @@ use crate::cgroup::{Cgroups, Controller};
 use crate::error::{Context as _, Error, Result};
 use crate::helper::Helper;
 use crate::layers::{Finding, Layer, Report};
-use crate::policy::Limits;
+use crate::policy::{Limits, Role};
 use crate::rules::{Rules, ruleset};
 use crate::sys::{self, Cloned};
 use crate::{root, seccomp};
@@ -110,7 +110,8 @@ fn try_network() -> Result<&'static str> {
 
 fn try_landlock() -> Result<&'static str> {
     let readable = [PathBuf::from("/usr")];
-    let Some(fence) = ruleset(&Rules { readable: &readable, writable: &[], bind_tcp: false })? else {
+    let Some(fence) = ruleset(&Rules { readable: &readable, writable: &[], listable: &[], bind_tcp: false })?
+    else {
         return Err(Error::Unavailable("the kernel has no landlock".into()));
     };
     rustix::thread::set_no_new_privs(true).step("forbid new privileges")?;
@@ -124,7 +125,7 @@ fn try_landlock() -> Result<&'static str> {
 
 fn try_seccomp() -> Result<&'static str> {
     rustix::thread::set_no_new_privs(true).step("forbid new privileges")?;
-    for program in seccomp::programs()? {
+    for program in seccomp::programs(Role::Program)? {
         sys::install_filter(&program).step("install a seccomp program")?;
     }
     match rustix::process::chroot("/") {

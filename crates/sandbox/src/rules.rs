@@ -18,6 +18,8 @@ const NEWEST: ABI = ABI::V6;
 pub(crate) struct Rules<'a> {
     pub(crate) readable: &'a [PathBuf],
     pub(crate) writable: &'a [PathBuf],
+    /// Where names may be listed.
+    pub(crate) listable: &'a [PathBuf],
     /// Whether TCP ports may be bound.
     pub(crate) bind_tcp: bool,
 }
@@ -38,6 +40,9 @@ fn build(rules: &Rules<'_>) -> Result<RulesetCreated, landlock::RulesetError> {
     let mut created = ruleset.create()?;
     for path in rules.readable {
         created = allow(created, path, AccessFs::from_read(NEWEST))?;
+    }
+    for path in rules.listable {
+        created = allow(created, path, AccessFs::ReadDir)?;
     }
     for path in rules.writable {
         created = allow(created, path, AccessFs::from_all(NEWEST))?;

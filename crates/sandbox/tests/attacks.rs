@@ -71,7 +71,6 @@ attempt('memory', lambda: open('/proc/1/mem', 'rb').read(1))
 attempt('root', lambda: os.listdir('/proc/1/root'))
 attempt('home', lambda: os.listdir('/root'))
 attempt('dotdot', lambda: open('../../../../../../..' + {secret:?}).read())
-attempt('top', lambda: os.listdir('/'))
 print('there', [name for name in ('root', 'usr', 'work', 'var/lib', 'sys', 'run') if os.path.exists('/' + name)])
 "
         ),
@@ -219,8 +218,8 @@ fn dies_of_what_only_an_attack_calls() {
 #[test]
 fn sees_nothing_of_another_sandbox() {
     let range = Range::new();
-    let mut first = range.workshop.prepare("first", range.policy()).unwrap();
-    let mut second = range.workshop.prepare("second", range.policy()).unwrap();
+    let mut first = range.workshop.prepare("first", range.policy(), None).unwrap();
+    let mut second = range.workshop.prepare("second", range.policy(), None).unwrap();
     let busy = "
 import socket, sys, time
 listener = socket.create_server(('127.0.0.1', 8000))

@@ -1,0 +1,53 @@
+# make run     builds previewd and previews the sample project
+# make test    everything that CI runs
+# make bench   an optimised build, measured against plain uvicorn
+# make fmt     formats Rust and TypeScript
+#
+# scripts/setup installs what is missing, or says what to install. Nothing is written outside this directory but the
+# caches of cargo, npm and uv; target/, web/node_modules, web/dist and storage/ may be removed at any time.
+
+SHELL := bash
+.NOTPARALLEL:
+.PHONY: run test bench fmt rust web browser supply-chain
+
+UI_PACKAGES := web/node_modules/.package-lock.json
+
+run: $(UI_PACKAGES)
+	cargo build --locked
+	cargo run --locked --quiet -- up examples/bookshop
+
+test:
+	scripts/setup test
+	$(MAKE) web rust browser supply-chain
+
+bench: $(UI_PACKAGES)
+	cargo bench --locked --bench previewd
+
+fmt: $(UI_PACKAGES)
+	cargo fmt --all
+	cd web && npm run format
+
+web: $(UI_PACKAGES)
+	cd web && npm run lint
+	cd web && npm run typecheck
+	cd web && npm test
+	cd web && npm run build
+
+rust: $(UI_PACKAGES)
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --workspace --locked
+
+# A real browser on the real binary.
+browser: $(UI_PACKAGES)
+	cargo build --locked
+	cd web && npm run --if-present e2e
+
+supply-chain: $(UI_PACKAGES)
+	scripts/check-crates
+	cd web && npm audit --omit=dev --audit-level=high
+
+$(UI_PACKAGES): web/package-lock.json
+	scripts/setup run
+	cd web && npm ci --no-audit --no-fund
+	touch $@
