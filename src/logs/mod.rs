@@ -13,6 +13,7 @@ mod level;
 mod note;
 mod page;
 
+pub use ansi::plain;
 pub use classify::Classifier;
 pub use entry::{Draft, Entry, Source, StreamName};
 pub use follow::{Event, Follow, Start};

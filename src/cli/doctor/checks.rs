@@ -194,12 +194,9 @@ mod tests {
 
     #[test]
     fn a_missing_layer_is_an_obstacle_where_all_must_hold() {
-        for (mode, available, ok) in [
-            ("auto", false, true),
-            ("strict", false, false),
-            ("strict", true, true),
-            ("off", false, true),
-        ] {
+        for (mode, available, ok) in
+            [("auto", false, true), ("strict", false, false), ("strict", true, true), ("off", false, true)]
+        {
             let config = config(&[("PREVIEW_ISOLATION", mode)]);
             assert_eq!(isolation(&config, &found(available), Ok(())).ok, ok, "{mode} {available}");
         }
