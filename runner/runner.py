@@ -6,6 +6,7 @@ descriptor 4, structured records go to descriptor 5, one JSON document a line.
 """
 
 import asyncio
+import atexit
 import contextvars
 import importlib
 import json
@@ -192,10 +193,14 @@ def load(spec):
     return target() if spec["factory"] else target
 
 
+def is_machinery(filename):
+    return filename in (__file__, importlib.__file__) or filename.startswith("<frozen importlib")
+
+
 def explain(records, error):
     """Tells why the application could not be imported, with the frames of its own code only."""
     frames = error.__traceback__
-    while frames and frames.tb_frame.f_code.co_filename in (__file__, importlib.__file__, "<frozen importlib._bootstrap>"):
+    while frames and is_machinery(frames.tb_frame.f_code.co_filename):
         frames = frames.tb_next
     text = "".join(traceback.format_exception(type(error), error.with_traceback(frames), frames)).rstrip()
     records.send(
@@ -267,8 +272,11 @@ def main(spec, listener_fd, records_fd):
     listener = socket.socket(fileno=listener_fd)
     listener.setblocking(False)
     server.run(sockets=[listener])
-    if not server.started:
-        sys.exit(3)
+    # Taking the interpreter apart costs more than everything else of a stop.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0 if server.started else 3)
 
 
 if __name__ == "__main__":

@@ -195,6 +195,9 @@ impl Held {
         if let Err(e) = remove_tree(&self.work) {
             tracing::error!(preview = self.id, error = %e, "the preview's files could not be removed");
         }
+        if let Some(parent) = self.work.parent() {
+            let _others_are_there = std::fs::remove_dir(parent);
+        }
     }
 
     /// The end of its time, when serve has not seen to it.

@@ -9,11 +9,13 @@ mod client;
 mod connection;
 mod held;
 pub mod journal;
+pub mod making;
 mod packets;
 mod process;
 pub mod protocol;
 mod readiness;
 mod server;
+pub mod zygote;
 
 pub use client::{Client, ClientError, Event};
 pub use process::kill_marked as kill_strays;

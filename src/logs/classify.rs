@@ -3,11 +3,13 @@
 //! A pure function of the records in their order. The time between two records is taken from the records themselves,
 //! never from a clock, so that reading the same output again gives the same entries with the same ids.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::entry::{Draft, Source, StreamName};
-use super::{Note, ansi, level};
+use super::{Note, Places, ansi, level};
 use crate::config::LogLevel;
 use crate::runtime::{Kind, Record};
 
@@ -25,6 +27,7 @@ const CUT: &str = " … (line cut at 64 KiB)";
 /// Turns records into drafts.
 #[derive(Debug, Default)]
 pub struct Classifier {
+    places: Places,
     traceback: Option<Traceback>,
 }
 
@@ -48,6 +51,12 @@ enum State {
 }
 
 impl Classifier {
+    /// One that hides these places in what it reads.
+    #[must_use]
+    pub fn new(places: Places) -> Self {
+        Self { places, traceback: None }
+    }
+
     /// Takes the next record; `offset` is where it begins. Entries that are finished go to `out`.
     pub fn take(&mut self, record: &Record, offset: u64, out: &mut Vec<Draft>) {
         if self.is_overdue(record.micros) {
@@ -60,6 +69,9 @@ impl Classifier {
             Kind::Note => note(record, offset),
         };
         if let Some(mut draft) = draft {
+            if let Cow::Owned(hidden) = self.places.hide(&draft.message) {
+                draft.message = hidden;
+            }
             draft.clean = self.traceback.is_none();
             out.push(draft);
         }
@@ -79,7 +91,8 @@ impl Classifier {
 
     /// Finishes what is held back.
     pub fn flush(&mut self, out: &mut Vec<Draft>) {
-        if let Some(traceback) = self.traceback.take() {
+        if let Some(mut traceback) = self.traceback.take() {
+            traceback.draft.message = self.places.hide(&traceback.draft.message).into_owned();
             let (micros, offset, stream) =
                 (traceback.last_micros, traceback.draft.offset, traceback.draft.stream);
             out.push(traceback.draft);

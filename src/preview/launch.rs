@@ -54,7 +54,7 @@ impl Previews {
         let base_url = self.host.config.base_url(port, &row.id);
         let hub = Hub::new(self.host.config.max_log_lines, 1);
         let output = self.host.runtime.output(&row.id).map_err(Error::internal)?;
-        let pumping = Pump::new(output, Arc::clone(&hub)).spawn();
+        let pumping = Pump::new(output, Arc::clone(&hub), self.host.runtime.places(&row.id)).spawn();
         let identity = Identity { row, port, base_url, options };
         let (active, orders) = Active::new(identity, hub, Arc::clone(&self.host.runtime));
         active.hub.announce(&State::Launching.to_event());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::logs::{Classifier, Hub};
+use crate::logs::{Classifier, Hub, Places};
 use crate::runtime::{Output, Record};
 
 /// Once so much lies before the oldest entry that is kept, it is given back to the disk.
@@ -40,8 +40,8 @@ impl std::fmt::Debug for Pump {
 
 impl Pump {
     /// Reads `output` into `hub`.
-    pub fn new(output: Box<dyn Output>, hub: Arc<Hub>) -> Self {
-        Self { output, classifier: Classifier::default(), hub, offset: 0, trimmed: 0 }
+    pub fn new(output: Box<dyn Output>, hub: Arc<Hub>, places: Places) -> Self {
+        Self { output, classifier: Classifier::new(places), hub, offset: 0, trimmed: 0 }
     }
 
     /// Works until it is stopped or there is nothing more to come.

@@ -50,16 +50,21 @@ impl Previews {
             self.host.store.mark_failed(&row.id, &lost, crate::time::UnixMillis::now()).await?;
             return Ok(());
         };
-        let mut pump = Pump::new(output, Arc::clone(&hub));
+        let mut pump = Pump::new(output, Arc::clone(&hub), self.host.runtime.places(&row.id));
         pump.drain().map_err(Error::internal)?;
         let identity = Identity { row: row.clone(), port, base_url, options };
         let (active, orders) = Active::new(identity, hub, Arc::clone(&self.host.runtime));
+        if row.status == Status::Running {
+            // Before anybody can ask: requests that waited in the public socket's queue are answered at once.
+            active.state.send_replace(State::Running(running_as_before(&row)));
+        }
         let owner = Owner::new(self.clone(), Arc::clone(&active), orders, pump.spawn());
         let Some(kept) = kept else {
             let lost = if row.status == Status::Running { owner.having_served() } else { owner };
             self.adopt(&active, lost.end(Ending::Exited(Exit::Lost)));
             return Ok(());
         };
+        active.slot.store(serving_start(kept), Ordering::Release);
         if let Ok(listener) = self.host.runtime.listener(&row.id).await {
             let _server_ends =
                 self.host.addresses.send(PublicAddress { preview: Arc::clone(&active), listener });
@@ -69,17 +74,26 @@ impl Previews {
     }
 }
 
+fn running_as_before(row: &Preview) -> Running {
+    let started_at = row.started_at.unwrap_or(row.created_at);
+    let checked_at = row.last_health_check.unwrap_or(started_at);
+    Running { started_at, health: row.health, checked_at, phases: Phases::default() }
+}
+
+/// The start that serves: the oldest that is not on its way out. A younger one is of a reload that was interrupted.
+fn serving_start(kept: &Kept) -> u32 {
+    let alive = kept.slots.iter().find(|(_, exit)| exit.is_none());
+    alive.or(kept.slots.last()).map_or(0, |(slot, _)| *slot)
+}
+
 impl Owner {
     /// Goes on where the last server was interrupted.
     async fn go_on(mut self, row: Preview, kept: Kept) {
-        let slot = self.choose_start(&kept).await;
-        self.active.slot.store(slot, Ordering::Release);
+        self.end_interrupted(&kept).await;
+        let slot = self.active.slot.load(Ordering::Acquire);
         if row.status == Status::Running {
-            let started_at = row.started_at.unwrap_or(row.created_at);
-            let checked_at = row.last_health_check.unwrap_or(started_at);
-            let running = Running { started_at, health: row.health, checked_at, phases: Phases::default() };
             self.note(Note::info(Source::Server, "The server was restarted; the preview went on")).await;
-            self.enter(State::Running(running));
+            self.active.hub.announce(&self.active.state().to_event());
             let ending = self.watch().await;
             return self.end(ending).await;
         }
@@ -105,16 +119,15 @@ impl Owner {
         }
     }
 
-    /// The start that serves: the oldest that is not on its way out. A younger one is of a reload that was interrupted.
-    async fn choose_start(&mut self, kept: &Kept) -> u32 {
-        let newest = kept.slots.iter().map(|(slot, _)| *slot).max().unwrap_or(0);
-        self.next_slot = newest + 1;
-        let mut alive = kept.slots.iter().filter(|(_, exit)| exit.is_none()).map(|(slot, _)| *slot);
-        let Some(serving) = alive.next() else { return newest };
-        for interrupted in alive {
-            self.previews.host.runtime.stop(&self.active.id, interrupted, Duration::ZERO).await;
+    /// Ends the starts of reloads that were interrupted.
+    async fn end_interrupted(&mut self, kept: &Kept) {
+        self.next_slot = kept.slots.iter().map(|(slot, _)| *slot).max().unwrap_or(0) + 1;
+        let serving = self.active.slot.load(Ordering::Acquire);
+        for (slot, exit) in &kept.slots {
+            if exit.is_none() && *slot != serving {
+                self.previews.host.runtime.stop(&self.active.id, *slot, Duration::ZERO).await;
+            }
         }
-        serving
     }
 
     async fn project(

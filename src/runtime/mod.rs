@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 
 use crate::environment::Environment;
 use crate::id::PreviewId;
+use crate::logs::Places;
 use crate::time::UnixMillis;
 
 pub use crate::keeper::journal::{Kind, Record};
@@ -105,6 +106,8 @@ pub trait Runtime: Send + Sync {
     fn dial<'a>(&'a self, id: &'a PreviewId, slot: u32) -> BoxFuture<'a, io::Result<Box<dyn Stream>>>;
     /// Everything that was printed and noted, from the oldest that is still there.
     fn output(&self, id: &PreviewId) -> io::Result<Box<dyn Output>>;
+    /// The places of the machine that the code may name in its output.
+    fn places(&self, id: &PreviewId) -> Places;
     /// Adds a line of ours to the output.
     fn note<'a>(&'a self, id: &'a PreviewId, payload: String) -> BoxFuture<'a, Result<(), RuntimeError>>;
     /// Resident bytes of all that the preview runs; `None` if it cannot be told.

@@ -6,14 +6,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod async_engine;
+mod document;
 mod endpoint;
 mod entrypoint;
 mod flatten;
 mod interp;
 mod modules;
+mod operation;
 mod parse;
+mod pins;
 mod read;
 mod routes;
+mod schema;
 
 pub use async_engine::uses_async_engine;
 pub use endpoint::{Analysis, Endpoint, Entrypoint, Fields, RequestSchema, Warning};

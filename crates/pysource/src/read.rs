@@ -1,41 +1,159 @@
 //! Reads a project from its entry point on.
 
-use crate::endpoint::{Analysis, Endpoint, Entrypoint};
-use crate::interp::value::{RouteKind, Value};
+use std::collections::HashMap;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::document;
+use crate::endpoint::{Analysis, Endpoint, Entrypoint, Warning};
+use crate::flatten;
+use crate::interp::value::{Id, RouteKind, Value};
 use crate::interp::{Interp, Sources};
 use crate::modules::{Files, Modules};
+use crate::operation::{Operation, without_converters};
+use crate::pins;
+use crate::schema::Schemas;
+
+/// Enough for the deepest nesting that the reader follows; pages of it that are not used cost nothing.
+const STACK: usize = 256 * 1024 * 1024;
 
 /// What the application at `entrypoint` offers, as far as its source settles it. Executes nothing.
 #[must_use]
 pub fn endpoints(files: &Files, entrypoint: &Entrypoint) -> Analysis {
+    with_deep_stack(|| read(files, entrypoint)).unwrap_or_else(|| {
+        let message = "the source could not be read: no memory for it".to_owned();
+        Analysis { warnings: vec![Warning { file: String::new(), line: 1, message }], ..Analysis::default() }
+    })
+}
+
+/// Runs `work` where deep recursion is safe; None where no thread can be had, or it failed.
+pub(crate) fn with_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).ok()?;
+        thread.join().ok()
+    })
+}
+
+fn read(files: &Files, entrypoint: &Entrypoint) -> Analysis {
     let sources = Sources::new(Modules::new(files));
-    let mut interp = Interp::new(&sources, false);
-    let mut analysis = Analysis::default();
-    let Some(_) = interp.load(&entrypoint.module) else { return analysis };
-    let mut app = interp.attribute(&Value::Module(entrypoint.module.as_str().into()), &entrypoint.attribute);
-    if entrypoint.factory {
-        app = interp.call(&app, Vec::new(), Vec::new());
+    let mut interp = Interp::new(&sources, pins::copies_routes_on_include(files));
+    let Some(app) = application(&mut interp, entrypoint) else {
+        let warnings = interp.take_warnings();
+        return Analysis { warnings, openapi: document::empty(), ..Analysis::default() };
+    };
+    let listed = listed(&mut interp, app);
+    let (visible, hidden): (Vec<Listed>, Vec<Listed>) = listed.iter().cloned().partition(|one| one.visible);
+    let mut found: HashMap<(String, String), Endpoint> = HashMap::new();
+    let openapi = describe(&mut interp, app, &visible, &mut found);
+    describe(&mut interp, app, &hidden, &mut found);
+    let endpoints = listed.into_iter().filter_map(|one| found.remove(&(one.method, one.path))).collect();
+    Analysis { endpoints, warnings: interp.take_warnings(), openapi }
+}
+
+/// The application that is served, followed from its module; a factory is called.
+pub(crate) fn application(interp: &mut Interp<'_>, entrypoint: &Entrypoint) -> Option<Id> {
+    let place = crate::interp::value::Place { module: entrypoint.module.as_str().into(), offset: 0 };
+    if interp.load(&entrypoint.module).is_none() {
+        interp.warn_at(place, format!("there is no module {}", entrypoint.module));
+        return None;
     }
-    if let Value::Router(id) = app {
-        for route in interp.routes_of(id) {
-            let Value::Route(route) = route else { continue };
-            let route = interp.heap.routes[route].clone();
-            let methods = match route.kind {
-                RouteKind::WebSocket => vec!["WEBSOCKET".into()],
-                RouteKind::Mount => vec!["MOUNT".into()],
-                _ => route.methods.clone(),
-            };
-            for method in methods {
-                analysis.endpoints.push(Endpoint {
-                    method: method.to_string(),
-                    path: route.context.prefix.to_string(),
-                    in_schema: (!(route.kind == RouteKind::Http && route.context.include_in_schema))
-                        .then_some(false),
-                    ..Endpoint::default()
-                });
-            }
+    let mut value = Value::Module(entrypoint.module.as_str().into());
+    for name in entrypoint.attribute.split('.') {
+        value = interp.attribute(&value, name);
+    }
+    if entrypoint.factory {
+        value = interp.call(&value, Vec::new(), Vec::new());
+    }
+    match value {
+        Value::Router(id) => Some(id),
+        _ => {
+            let name = &entrypoint.attribute;
+            interp.warn_at(place, format!("what {name} is cannot be known: none of its routes are listed"));
+            None
         }
     }
-    analysis.warnings = interp.take_warnings();
-    analysis
+}
+
+/// One method of a route.
+#[derive(Clone)]
+struct Listed {
+    route: Id,
+    method: String,
+    path: String,
+    visible: bool,
+}
+
+fn listed(interp: &mut Interp<'_>, app: Id) -> Vec<Listed> {
+    let mut listed = Vec::new();
+    for value in interp.routes_of(app) {
+        let Value::Route(id) = value else { continue };
+        let route = &interp.heap.routes[id];
+        let methods: Vec<String> = match route.kind {
+            RouteKind::WebSocket => vec!["WEBSOCKET".to_owned()],
+            RouteKind::Mount => vec!["MOUNT".to_owned()],
+            _ => route.methods.iter().map(|method| method.to_string()).collect(),
+        };
+        let visible = route.kind == RouteKind::Http && route.context.include_in_schema;
+        let path = without_converters(&route.context.prefix);
+        let path = if path.is_empty() && route.kind == RouteKind::Mount { "/".to_owned() } else { path };
+        listed.extend(methods.into_iter().map(|method| Listed {
+            route: id,
+            method,
+            path: path.clone(),
+            visible,
+        }));
+    }
+    listed
+}
+
+/// Makes the document of these operations, and adds an entry for each that has none yet.
+fn describe(
+    interp: &mut Interp<'_>,
+    app: Id,
+    operations: &[Listed],
+    found: &mut HashMap<(String, String), Endpoint>,
+) -> Json {
+    let mut schemas = Schemas::new(interp);
+    let mut made: Vec<(&Listed, Operation)> = Vec::new();
+    for one in operations {
+        let operation = schemas.operation(one.route, &one.method);
+        made.push((one, operation));
+    }
+    let (components, names) = schemas.finish();
+    let mut document = document::new(interp, app, components, made.iter().map(|(_, operation)| operation));
+    let mut paths: Map<String, Json> = Map::new();
+    for (one, mut operation) in made {
+        names.fill_object(&mut operation.object);
+        let Ok(mut endpoint) = flatten::entry(&document, &one.method, &one.path, &operation.object) else {
+            continue;
+        };
+        let item = paths.entry(one.path.clone()).or_insert_with(|| json!({}));
+        item[one.method.to_lowercase()] = Json::Object(operation.object);
+        if !one.visible {
+            endpoint.in_schema = Some(false);
+            hide_details(interp, one, &mut endpoint);
+            found.entry((one.method.clone(), one.path.clone())).or_insert(endpoint);
+        } else {
+            // As in FastAPI's documents, the last of two that are alike counts.
+            found.insert((one.method.clone(), one.path.clone()), endpoint);
+        }
+    }
+    document["paths"] = Json::Object(paths);
+    document
+}
+
+/// What is not FastAPI's has no body or answer that its source would tell.
+fn hide_details(interp: &Interp<'_>, one: &Listed, endpoint: &mut Endpoint) {
+    match interp.heap.routes[one.route].kind {
+        RouteKind::Http => {}
+        RouteKind::WebSocket => {
+            endpoint.request_body = None;
+            endpoint.response_schema = None;
+        }
+        RouteKind::Plain | RouteKind::Mount => {
+            endpoint.request_body = None;
+            endpoint.response_schema = None;
+            endpoint.request_schema = None;
+        }
+    }
 }

@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut policy = Policy::new(limits);
         policy.identity = sandbox::is_privileged().then_some(210_000);
         let start = Instant::now();
-        let mut sandbox = workshop.prepare("one", policy)?;
+        let mut sandbox = workshop.prepare("one", policy, None)?;
         times[0].push(start.elapsed().as_micros());
         let start = Instant::now();
         let program = Program {

@@ -7,7 +7,7 @@ use rustix::thread::{Gid, Uid};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context as _, Result};
-use crate::policy::Limits;
+use crate::policy::{Limits, Role};
 use crate::privilege::drop_capabilities;
 use crate::{seccomp, sys};
 
@@ -21,8 +21,8 @@ pub struct Confinement {
     pub drop_groups: bool,
     /// Soft and hard limits, by the kernel's number of the resource.
     pub rlimits: Vec<(u32, u64)>,
-    /// Whether seccomp programs are to be installed.
-    pub seccomp: bool,
+    /// The seccomp programs to install; `None` for no such layer.
+    pub seccomp: Option<Role>,
 }
 
 /// How much of its own the memory of a process may exceed the limit, where only rlimits are there
@@ -66,8 +66,8 @@ pub(crate) fn confine(to: &Confinement, landlock: Option<&OwnedFd>) -> Result<()
         use std::os::fd::AsFd as _;
         sys::landlock_restrict(ruleset.as_fd()).step("enforce landlock")?;
     }
-    if to.seccomp {
-        for program in seccomp::programs()? {
+    if let Some(role) = to.seccomp {
+        for program in seccomp::programs(role)? {
             sys::install_filter(&program).step("install a seccomp program")?;
         }
     }

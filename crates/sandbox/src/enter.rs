@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
+use rustix::process::Signal;
 use rustix::thread::ThreadNameSpaceType;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,7 @@ pub(crate) struct Order {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Joins {
     pub(crate) network: bool,
+    pub(crate) processes: bool,
 }
 
 /// Runs in the helper.
@@ -68,10 +70,12 @@ impl Joins {
     fn flags(self) -> ThreadNameSpaceType {
         let all = ThreadNameSpaceType::USER
             | ThreadNameSpaceType::MOUNT
-            | ThreadNameSpaceType::PROCESS_ID
             | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION
             | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME;
-        if self.network { all | ThreadNameSpaceType::NETWORK } else { all }
+        let network = if self.network { ThreadNameSpaceType::NETWORK } else { ThreadNameSpaceType::empty() };
+        let processes =
+            if self.processes { ThreadNameSpaceType::PROCESS_ID } else { ThreadNameSpaceType::empty() };
+        all | network | processes
     }
 }
 
@@ -81,7 +85,9 @@ fn start(order: Order, landlock: Option<&OwnedFd>, fds: &[OwnedFd]) -> Error {
         rustix::process::setsid().step("start a session")?;
         std::env::set_current_dir(&order.work_dir).step("enter the work directory")?;
         arrange(fds, &order.fds)?;
-        confine(&order.confinement, landlock)
+        confine(&order.confinement, landlock)?;
+        // Last, as a change of rights clears it.
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).step("die with the caller")
     };
     if let Err(error) = prepare() {
         return error;

@@ -13,16 +13,16 @@ use std::path::PathBuf;
 
 use rustix::mount::MountPropagationFlags;
 use rustix::process::{DumpableBehavior, Pid, Signal};
-use rustix::thread::{Gid, Uid};
+use rustix::thread::{Gid, ThreadNameSpaceType, Uid};
 use serde::{Deserialize, Serialize};
 
 use crate::copy::Owner;
 use crate::error::{Context as _, Error, Result};
 use crate::helper::HOLD;
-use crate::policy::{INNER_ID, Network, Policy};
+use crate::policy::{INNER_ID, Network, Policy, Role};
 use crate::privilege::is_privileged;
 use crate::root::Root;
-use crate::rules::{Rules, ruleset};
+use crate::rules::{Rules, ruleset, scopes};
 use crate::sys::{self, Cloned};
 use crate::wire::{self, Reply};
 
@@ -31,17 +31,20 @@ use crate::wire::{self, Reply};
 pub(crate) struct Order {
     pub(crate) policy: Policy,
     pub(crate) landlock: bool,
+    /// Whether a pidfd of a sandbox that this one is made within comes along.
+    pub(crate) within: bool,
 }
 
 /// First step, outside: makes the namespaces and says who is who in them.
 pub(crate) fn make(socket: &OwnedFd) -> Result<()> {
-    let (order, _): (Order, _) = wire::receive_order(socket.as_fd())?;
+    let (order, fds): (Order, _) = wire::receive_order(socket.as_fd())?;
     let program: OwnedFd = fs::File::open("/proc/self/exe").step("open this program")?.into();
     let privileged = is_privileged();
     let root =
         if privileged { Some(Root::build(&order.policy, Owner(outer_id(&order.policy)))?) } else { None };
     let (ours, theirs) = wire::pair()?;
-    match clone_into_namespaces(&order.policy, privileged)? {
+    let outside = Outside::stand(fds.first().filter(|_| order.within), privileged)?;
+    match sys::clone(namespaces(&order.policy)).step("create namespaces")? {
         Cloned::Child => {
             drop(ours);
             let outcome = build(&order, root, &theirs, socket, &program);
@@ -52,7 +55,10 @@ pub(crate) fn make(socket: &OwnedFd) -> Result<()> {
         }
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
-            let outcome = map_identity(pid, &order.policy, privileged).and_then(|()| go(ours.as_fd()));
+            let outcome = outside
+                .map(pid, &order.policy)
+                .and_then(|()| if order.within { hand_out(pid, socket, &order.policy) } else { Ok(()) })
+                .and_then(|()| go(ours.as_fd()));
             if outcome.is_err() {
                 // Its reason, if it has one of its own, was sent before.
                 let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
@@ -66,41 +72,80 @@ fn outer_id(policy: &Policy) -> u32 {
     policy.identity.unwrap_or_else(|| rustix::process::geteuid().as_raw())
 }
 
-/// The user namespace belongs to whom it was made by, and only its owner (and root) may join it: so
-/// this is done under the joiner's id.
-fn clone_into_namespaces(policy: &Policy, privileged: bool) -> Result<Cloned> {
+fn namespaces(policy: &Policy) -> i32 {
     let mut flags = libc::CLONE_NEWUSER
         | libc::CLONE_NEWNS
-        | libc::CLONE_NEWPID
         | libc::CLONE_NEWIPC
         | libc::CLONE_NEWUTS
         | libc::CLONE_PARENT;
     if policy.network == Network::None {
         flags |= libc::CLONE_NEWNET;
     }
-    let joiner = policy.joiner.filter(|_| privileged).map(Uid::from_raw);
-    let root = rustix::process::getuid();
-    if let Some(uid) = joiner {
-        rustix::thread::set_thread_res_uid(root, uid, root).step("take the joiner's id")?;
+    if policy.role == Role::Program {
+        flags |= libc::CLONE_NEWPID;
     }
-    let cloned = sys::clone(flags).step("create namespaces")?;
-    if joiner.is_some() && matches!(cloned, Cloned::Parent { .. }) {
-        rustix::thread::set_thread_res_uid(root, root, root).step("return to the own id")?;
-    }
-    Ok(cloned)
+    flags
 }
 
-/// Inside there is one user: `INNER_ID`.
-fn map_identity(child: Pid, policy: &Policy, privileged: bool) -> Result<()> {
-    let of_child = |name: &str| format!("/proc/{}/{name}", child.as_raw_nonzero());
-    let (uid, gid) = if privileged {
-        (outer_id(policy), outer_id(policy))
-    } else {
-        fs::write(of_child("setgroups"), "deny").step("forbid setgroups")?;
-        (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
-    };
-    fs::write(of_child("uid_map"), format!("{INNER_ID} {uid} 1")).step("map the user id")?;
-    fs::write(of_child("gid_map"), format!("{INNER_ID} {gid} 1")).step("map the group id")
+/// Where the maker stands when it clones, which decides whose the new user namespace is.
+enum Outside {
+    /// In the caller's user namespace, with every right.
+    Privileged,
+    /// In the caller's user namespace, with none.
+    Ordinary,
+    /// In a sandbox's, as the user who runs there: so that this user may join what is made.
+    Within { privileged: bool },
+}
+
+impl Outside {
+    fn stand(within: Option<&OwnedFd>, privileged: bool) -> Result<Self> {
+        let Some(pidfd) = within else {
+            return Ok(if privileged { Self::Privileged } else { Self::Ordinary });
+        };
+        rustix::thread::move_into_thread_name_spaces(pidfd.as_fd(), ThreadNameSpaceType::USER)
+            .step("join the outer sandbox")?;
+        take_inner_identity()?;
+        // Else the child's maps would belong to the host's root, whom nobody can be here.
+        rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).step("show the helper")?;
+        Ok(Self::Within { privileged })
+    }
+
+    /// Inside there is one user, `INNER_ID`; besides, the ids that are delegated.
+    fn map(&self, child: Pid, policy: &Policy) -> Result<()> {
+        let of_child = |name: &str| format!("/proc/{}/{name}", child.as_raw_nonzero());
+        let (uid, gid) = match self {
+            Self::Privileged => (outer_id(policy), outer_id(policy)),
+            Self::Within { privileged: true } => {
+                (policy.identity.unwrap_or(INNER_ID), policy.identity.unwrap_or(INNER_ID))
+            }
+            Self::Within { privileged: false } => (INNER_ID, INNER_ID),
+            Self::Ordinary => {
+                fs::write(of_child("setgroups"), "deny").step("forbid setgroups")?;
+                (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+            }
+        };
+        let more = match (self, policy.delegated) {
+            (Self::Privileged, Some((first, count))) => format!("\n{first} {first} {count}"),
+            _ => String::new(),
+        };
+        fs::write(of_child("uid_map"), format!("{INNER_ID} {uid} 1{more}")).step("map the user id")?;
+        fs::write(of_child("gid_map"), format!("{INNER_ID} {gid} 1{more}")).step("map the group id")
+    }
+}
+
+/// Sends the namespaces to the caller. A process under landlock may not join by pidfd, which takes the right to look
+/// into the init's memory.
+fn hand_out(child: Pid, caller: &OwnedFd, policy: &Policy) -> Result<()> {
+    let mut names = vec!["user", "mnt", "pid", "ipc", "uts"];
+    if policy.network == Network::None {
+        names.push("net");
+    }
+    let open =
+        |name| fs::File::open(format!("/proc/{}/ns/{name}", child.as_raw_nonzero())).map(OwnedFd::from);
+    let spaces =
+        names.into_iter().map(open).collect::<std::io::Result<Vec<_>>>().step("open the namespaces")?;
+    let fds: Vec<_> = spaces.iter().map(AsFd::as_fd).collect();
+    wire::send(caller.as_fd(), &Reply::Spaces, &fds)
 }
 
 fn go(socket: BorrowedFd<'_>) -> Result<()> {
@@ -135,8 +180,8 @@ fn build(
         sys::loopback_up().step("bring up the loopback")?;
     }
     rustix::system::sethostname(b"sandbox").step("name the host")?;
-    root.enter()?;
-    let fence = if order.landlock { fence(&readable, &writable, order.policy.network)? } else { None };
+    root.enter(order.policy.role == Role::Program)?;
+    let fence = if order.landlock { fence(&order.policy, &readable, &writable)? } else { None };
     hold_on(caller.as_fd(), fence, program)
 }
 
@@ -148,8 +193,11 @@ fn take_inner_identity() -> Result<()> {
     rustix::thread::set_thread_res_uid(uid, uid, uid).step("take the inner user id")
 }
 
-fn fence(readable: &[PathBuf], writable: &[PathBuf], network: Network) -> Result<Option<OwnedFd>> {
-    ruleset(&Rules { readable, writable, bind_tcp: network == Network::None })
+fn fence(policy: &Policy, readable: &[PathBuf], writable: &[PathBuf]) -> Result<Option<OwnedFd>> {
+    match policy.role {
+        Role::Program => ruleset(&Rules { readable, writable, bind_tcp: policy.network == Network::None }),
+        Role::Forker => scopes(),
+    }
 }
 
 /// Executes the holder: it starts with the two descriptors, no capability and no environment.

@@ -12,7 +12,7 @@
 //! let layers = sandbox::probe(&helper)?.layers();
 //! let workshop = Workshop { helper, cgroups: Cgroups::open("mine"), layers };
 //! let limits = Limits { memory: 512 << 20, tasks: 128, open_files: 1024, disk: 256 << 20, cpu: 1.0 };
-//! let sandbox = workshop.prepare("first", Policy::new(limits))?;
+//! let sandbox = workshop.prepare("first", Policy::new(limits), None)?;
 //! sandbox.destroy()
 //! # }
 //! ```
@@ -45,7 +45,7 @@ pub use confine::Confinement;
 pub use error::{Error, Result};
 pub use helper::Helper;
 pub use layers::{Finding, Layer, Layers, Report};
-pub use policy::{HOME, INNER_ID, Kept, Limits, Network, Policy, WORK_DIR};
+pub use policy::{HOME, INNER_ID, Kept, Limits, Network, Policy, Role, WORK_DIR};
 pub use privilege::is_privileged;
 pub use probe::probe;
 pub use process::{PendingProcess, Process, Program, Progress};

@@ -17,8 +17,11 @@ pub struct Policy {
     /// The user and group id of the host that everything inside has. Only a privileged caller can
     /// give one; without, it is the caller's own.
     pub identity: Option<u32>,
-    /// The user id of the host that may join besides root. Needs a privileged caller.
-    pub joiner: Option<u32>,
+    /// For a [`Role::Forker`] of a privileged caller: the first, and how many, of the host's ids that
+    /// sandboxes within this one may have.
+    pub delegated: Option<(u32, u32)>,
+    /// What it is for.
+    pub role: Role,
     /// What of the network there is.
     pub network: Network,
     /// Directories shown read-only at the same path, besides the system's libraries.
@@ -37,7 +40,8 @@ impl Policy {
     pub fn new(limits: Limits) -> Self {
         Self {
             identity: None,
-            joiner: None,
+            delegated: None,
+            role: Role::Program,
             network: Network::None,
             read_only: Vec::new(),
             kept: Vec::new(),
@@ -64,6 +68,17 @@ impl Kept {
     pub fn target(&self) -> PathBuf {
         Path::new(HOME).join(&self.name)
     }
+}
+
+/// What a sandbox is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// Programs run in it, with every layer.
+    Program,
+    /// A process in it forks children that join sandboxes made within this one, and so must be allowed to join:
+    /// it stays among the host's processes (which it cannot see, nor signal where landlock can forbid it), and
+    /// fewer system calls are refused.
+    Forker,
 }
 
 /// What of the network is reachable.

@@ -11,7 +11,7 @@ use crate::cgroup::{Cgroups, Controller};
 use crate::error::{Context as _, Error, Result};
 use crate::helper::Helper;
 use crate::layers::{Finding, Layer, Report};
-use crate::policy::Limits;
+use crate::policy::{Limits, Role};
 use crate::rules::{Rules, ruleset};
 use crate::sys::{self, Cloned};
 use crate::{root, seccomp};
@@ -124,7 +124,7 @@ fn try_landlock() -> Result<&'static str> {
 
 fn try_seccomp() -> Result<&'static str> {
     rustix::thread::set_no_new_privs(true).step("forbid new privileges")?;
-    for program in seccomp::programs()? {
+    for program in seccomp::programs(Role::Program)? {
         sys::install_filter(&program).step("install a seccomp program")?;
     }
     match rustix::process::chroot("/") {

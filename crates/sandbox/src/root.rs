@@ -125,20 +125,21 @@ impl Root {
     }
 
     /// Attaches everything in this mount namespace and makes it the root. Must run in a namespace
-    /// of its own: the old root is gone afterwards.
-    pub(crate) fn enter(self) -> Result<bool> {
+    /// of its own: the old root is gone afterwards. With `processes`, those of this pid namespace are shown.
+    pub(crate) fn enter(self, processes: bool) -> Result<()> {
         attach(self.top.as_fd(), CWD, Path::new("/"))?;
         attach(self.home.as_fd(), self.top.as_fd(), Path::new(HOME.trim_start_matches('/')))?;
         for mount in &self.mounts {
             let base = if mount.place.in_home { self.home.as_fd() } else { self.top.as_fd() };
             attach(mount.tree.as_fd(), base, &mount.place.path)?;
         }
-        let has_proc = mount_proc(self.top.as_fd());
+        if processes {
+            mount_proc(self.top.as_fd());
+        }
         rustix::process::fchdir(&self.top).step("enter the new root")?;
         rustix::process::pivot_root(".", ".").step("exchange the roots")?;
         rustix::mount::unmount(".", rustix::mount::UnmountFlags::DETACH).step("detach the old root")?;
-        rustix::process::chdir("/").step("enter the new root")?;
-        Ok(has_proc)
+        rustix::process::chdir("/").step("enter the new root")
     }
 
     fn make_home(&self, owner: Owner) -> Result<()> {
@@ -271,7 +272,7 @@ pub(crate) fn tmpfs(size: &str, files: &str) -> Result<OwnedFd> {
 
 /// A procfs of this pid namespace in which others' processes are invisible. A host that hides parts
 /// of its own procfs (as containers do) does not allow one: then there is none.
-fn mount_proc(top: BorrowedFd<'_>) -> bool {
+fn mount_proc(top: BorrowedFd<'_>) {
     let mount = || -> Result<()> {
         let context = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC).step("open procfs")?;
         fsconfig_set_string(context.as_fd(), "hidepid", "invisible").step("hide processes in procfs")?;
@@ -284,7 +285,7 @@ fn mount_proc(top: BorrowedFd<'_>) -> bool {
             fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).step("mount procfs")?;
         attach(procfs.as_fd(), top, Path::new("proc"))
     };
-    mount().is_ok()
+    let _ = mount();
 }
 
 fn attach(tree: BorrowedFd<'_>, base: BorrowedFd<'_>, path: &Path) -> Result<()> {

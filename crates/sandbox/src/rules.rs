@@ -27,6 +27,17 @@ pub(crate) fn ruleset(rules: &Rules<'_>) -> Result<Option<OwnedFd>> {
     build(rules).map(Into::into).map_err(|error| Error::Helper(format!("make a landlock ruleset: {error}")))
 }
 
+/// A ruleset that leaves files alone: it keeps signals and abstract sockets among those who have it. It
+/// can be handed down to processes that will see other files.
+pub(crate) fn scopes() -> Result<Option<OwnedFd>> {
+    Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .scope(Scope::from_all(NEWEST))
+        .and_then(Ruleset::create)
+        .map(Into::into)
+        .map_err(|error| Error::Helper(format!("make a landlock ruleset: {error}")))
+}
+
 fn build(rules: &Rules<'_>) -> Result<RulesetCreated, landlock::RulesetError> {
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)

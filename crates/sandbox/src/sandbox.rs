@@ -14,7 +14,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::helper::Helper;
 use crate::init;
 use crate::layers::Layers;
-use crate::policy::{INNER_ID, Network, Policy, WORK_DIR};
+use crate::policy::{INNER_ID, Network, Policy, Role, WORK_DIR};
 use crate::privilege::is_privileged;
 use crate::process::{PendingProcess, Program};
 use crate::rules::{Rules, ruleset};
@@ -38,6 +38,7 @@ pub struct Workshop {
 #[derive(Debug)]
 pub struct Pending {
     talk: Conversation,
+    spaces: Vec<OwnedFd>,
     made: Made,
 }
 
@@ -67,6 +68,7 @@ pub enum Preparation {
 pub struct Sandbox {
     init: Option<Init>,
     landlock: Option<OwnedFd>,
+    spaces: Vec<OwnedFd>,
     made: Made,
     children: Vec<OwnedFd>,
 }
@@ -79,9 +81,9 @@ struct Init {
 }
 
 impl Workshop {
-    /// Makes a sandbox and waits until it is ready. `name` is that of its cgroup.
-    pub fn prepare(&self, name: &str, policy: Policy) -> Result<Sandbox> {
-        let mut preparation = self.begin(name, policy)?;
+    /// Makes a sandbox and waits until it is ready: see [`Workshop::begin`].
+    pub fn prepare(&self, name: &str, policy: Policy, within: Option<&Sandbox>) -> Result<Sandbox> {
+        let mut preparation = self.begin(name, policy, within)?;
         loop {
             match preparation {
                 Preparation::Ready(sandbox) => return Ok(sandbox),
@@ -93,8 +95,9 @@ impl Workshop {
         }
     }
 
-    /// Begins to make a sandbox, without waiting for more than the start of a helper process.
-    pub fn begin(&self, name: &str, policy: Policy) -> Result<Preparation> {
+    /// Begins to make a sandbox, without waiting for more than the start of a helper process. `name` is that
+    /// of its cgroup. Processes in the sandbox that it is made `within` may join it.
+    pub fn begin(&self, name: &str, policy: Policy, within: Option<&Sandbox>) -> Result<Preparation> {
         let leaf = if self.layers.cgroups { Some(self.cgroups.leaf(name, &policy.limits)?) } else { None };
         let bounded = leaf.is_some() && self.cgroups.has(Controller::Memory);
         let privileged = is_privileged();
@@ -106,22 +109,24 @@ impl Workshop {
             },
             drop_groups: privileged,
             rlimits: rlimits(&policy.limits, bounded),
-            seccomp: self.layers.seccomp,
+            seccomp: self.layers.seccomp.then_some(policy.role),
         };
         if !self.layers.namespaces {
             return self.without_namespaces(&policy, leaf, confinement).map(Preparation::Ready);
         }
-        let joins = Some(Joins { network: policy.network == Network::None });
+        let joins =
+            Some(Joins { network: policy.network == Network::None, processes: policy.role == Role::Program });
         let (helper, socket) = self.helper.make()?;
         let talk = Conversation::new(helper, socket);
         if let (Some(leaf), Some(pid)) = (&leaf, talk.helper_pid()) {
             // Before the helper makes anything: what the files take counts from the start.
             leaf.add(pid)?;
         }
-        let order = init::Order { policy, landlock: self.layers.landlock };
-        wire::send_order(talk.socket(), &order, &[])?;
+        let outer = within.and_then(Sandbox::init);
+        let order = init::Order { policy, landlock: self.layers.landlock, within: outer.is_some() };
+        wire::send_order(talk.socket(), &order, outer.as_slice())?;
         let made = Made { leaf, confinement, joins, work_dir: WORK_DIR.into() };
-        Ok(Preparation::Pending(Pending { talk, made }))
+        Ok(Preparation::Pending(Pending { talk, spaces: Vec::new(), made }))
     }
 
     /// What is left without namespaces: landlock (by the host's paths), seccomp, rlimits, the cgroup.
@@ -140,7 +145,7 @@ impl Workshop {
         let rules = Rules { readable: &readable, writable: &writable, bind_tcp: false };
         let landlock = if self.layers.landlock { ruleset(&rules)? } else { None };
         let made = Made { leaf, confinement, joins: None, work_dir };
-        Ok(Sandbox { init: None, landlock, made, children: Vec::new() })
+        Ok(Sandbox { init: None, landlock, spaces: Vec::new(), made, children: Vec::new() })
     }
 }
 
@@ -152,9 +157,13 @@ impl Pending {
     }
 
     /// Takes notice of what has happened; never waits.
-    pub fn progress(self) -> Result<Preparation> {
+    pub fn progress(mut self) -> Result<Preparation> {
         match self.talk.news()? {
             News::Nothing => Ok(Preparation::Pending(self)),
+            News::Said(Reply::Spaces, fds) => {
+                self.spaces = fds;
+                self.progress()
+            }
             News::Said(Reply::Ready, fds) => self.complete(fds).map(Preparation::Ready),
             News::Said(Reply::Failed(reason), _) => Err(Error::Helper(reason)),
             News::Said(Reply::Started { .. }, _) | News::Over => {
@@ -167,7 +176,7 @@ impl Pending {
         let mut fds = fds.into_iter();
         let pidfd = fds.next().ok_or_else(|| Error::Helper("the init named no process".into()))?;
         let init = Some(Init { pidfd, _lifeline: self.talk.finish()? });
-        Ok(Sandbox { init, landlock: fds.next(), made: self.made, children: Vec::new() })
+        Ok(Sandbox { init, landlock: fds.next(), spaces: self.spaces, made: self.made, children: Vec::new() })
     }
 }
 
@@ -203,7 +212,7 @@ impl Sandbox {
         Ok(())
     }
 
-    /// The init's pidfd, to join its namespaces with; readable once everything inside is gone.
+    /// The init's pidfd, readable once everything inside is gone.
     #[must_use]
     pub fn init(&self) -> Option<BorrowedFd<'_>> {
         self.init.as_ref().map(|init| init.pidfd.as_fd())
@@ -221,10 +230,11 @@ impl Sandbox {
         &self.made.confinement
     }
 
-    /// Whether joining includes the network namespace.
+    /// For one that was made within another: its namespaces, in the order in which a process of
+    /// the outer one joins them (`setns(fd, 0)`). The pid namespace holds for the children of who joins.
     #[must_use]
-    pub fn has_network(&self) -> bool {
-        self.made.joins.is_some_and(|joins| joins.network)
+    pub fn spaces(&self) -> &[OwnedFd] {
+        &self.spaces
     }
 
     /// Where programs start, as seen inside.
@@ -241,19 +251,14 @@ impl Sandbox {
 
     /// Kills everything inside, whatever it has done to stay. Does not wait.
     pub fn kill(&self) -> Result<()> {
-        match &self.init {
-            Some(init) => match pidfd_send_signal(&init.pidfd, Signal::KILL) {
-                Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-                other => other.step("kill the init"),
-            },
-            None => {
-                for child in &self.children {
-                    // One that has ended already is as good.
-                    let _ = pidfd_send_signal(child, Signal::KILL);
-                }
-                Ok(())
+        // Without a pid namespace the children are all that the init's death would not reach.
+        for pidfd in self.init.iter().map(|init| &init.pidfd).chain(&self.children) {
+            match pidfd_send_signal(pidfd, Signal::KILL) {
+                Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+                other => other.step("kill a process")?,
             }
         }
+        Ok(())
     }
 
     /// Kills everything inside, reaps it and removes the cgroup. Whoever wants to know how a child

@@ -12,7 +12,11 @@ use seccompiler::{
 };
 
 use crate::error::{Error, Result};
+use crate::policy::Role;
 use crate::syscalls::{ALLOWED, DEADLY, FORBIDDEN, LEGACY};
+
+/// What joins a sandbox, and what tells whether there is a single thread.
+const JOINING: &[i64] = &[libc::SYS_setns, libc::SYS_unshare];
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
@@ -32,9 +36,16 @@ const NAMESPACES: &[i32] = &[
 const TERMINAL_REQUESTS: &[u64] =
     &[libc::TIOCSTI, 0x541c /* TIOCLINUX */, libc::TIOCCONS, libc::TIOCSCTTY];
 
-/// The programs, in the order in which to install them.
-pub fn programs() -> Result<Vec<BpfProgram>> {
-    Ok(vec![allow_list()?, deny_list()?, kill_list()?])
+/// The programs, in the order in which to install them. A forker's leave room for those that the processes
+/// which it forks put on besides.
+pub fn programs(role: Role) -> Result<Vec<BpfProgram>> {
+    match role {
+        Role::Program => Ok(vec![allow_list()?, deny_list(FORBIDDEN)?, kill_list()?]),
+        Role::Forker => {
+            let others: Vec<_> = FORBIDDEN.iter().filter(|call| !JOINING.contains(call)).copied().collect();
+            Ok(vec![deny_list(&others)?, kill_list()?])
+        }
+    }
 }
 
 /// A program as the bytes of the kernel's `struct sock_filter` array.
@@ -65,8 +76,8 @@ fn allow_list() -> Result<BpfProgram> {
     compile(rules, SeccompAction::Errno(libc::ENOSYS.unsigned_abs()), SeccompAction::Allow)
 }
 
-fn deny_list() -> Result<BpfProgram> {
-    let mut rules = unconditional(FORBIDDEN.iter());
+fn deny_list(forbidden: &[i64]) -> Result<BpfProgram> {
+    let mut rules = unconditional(forbidden.iter());
     let mut clones = Vec::new();
     for flag in NAMESPACES {
         let bit = u64::from(flag.unsigned_abs());
@@ -120,7 +131,7 @@ mod tests {
 
     #[test]
     fn programs_fit_the_kernel() {
-        for program in programs().unwrap() {
+        for program in programs(Role::Program).unwrap() {
             assert!(program.len() < 4096);
             assert_eq!(as_bytes(&program).len(), program.len() * 8);
         }

@@ -219,8 +219,8 @@ fn dies_of_what_only_an_attack_calls() {
 #[test]
 fn sees_nothing_of_another_sandbox() {
     let range = Range::new();
-    let mut first = range.workshop.prepare("first", range.policy()).unwrap();
-    let mut second = range.workshop.prepare("second", range.policy()).unwrap();
+    let mut first = range.workshop.prepare("first", range.policy(), None).unwrap();
+    let mut second = range.workshop.prepare("second", range.policy(), None).unwrap();
     let busy = "
 import socket, sys, time
 listener = socket.create_server(('127.0.0.1', 8000))

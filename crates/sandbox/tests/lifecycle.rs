@@ -43,7 +43,7 @@ fn files_are_copied_and_belong_to_the_inside() {
     let range = Range::new();
     let mut policy = range.policy();
     policy.files = Some(scratch.0.clone());
-    let mut sandbox = range.workshop.prepare("one", policy).unwrap();
+    let mut sandbox = range.workshop.prepare("one", policy, None).unwrap();
     let script = "
 import os
 print(open('package/deep/module.py').read(), sorted(os.listdir('.')), os.stat('package/deep/module.py').st_uid)
@@ -64,7 +64,7 @@ fn directories_are_shown_read_only_at_their_own_path() {
     let range = Range::new();
     let mut policy = range.policy();
     policy.read_only = vec![scratch.0.clone(), "/usr/lib".into()];
-    let mut sandbox = range.workshop.prepare("one", policy).unwrap();
+    let mut sandbox = range.workshop.prepare("one", policy, None).unwrap();
     let path = scratch.0.display();
     let script = format!(
         "
@@ -98,7 +98,7 @@ print(database.execute('select count(*) from visits').fetchone()[0])
         policy.identity = policy.identity.map(|id| id + visit);
         let links = vec!["preview.db".to_owned()];
         policy.kept = vec![Kept { source: scratch.0.clone(), name: "keep".into(), links }];
-        let mut sandbox = range.workshop.prepare("one", policy).unwrap();
+        let mut sandbox = range.workshop.prepare("one", policy, None).unwrap();
         let outcome = range.start(&mut sandbox, script, Vec::new()).finish();
         assert_eq!(outcome.stdout, format!("{visit}\n"), "{}", outcome.stderr);
         sandbox.destroy().unwrap();
@@ -154,7 +154,7 @@ fn a_policy_that_cannot_be_met_says_why_and_leaves_nothing() {
     let range = Range::new();
     let mut policy = range.policy();
     policy.read_only = vec!["/no/such/directory".into()];
-    let refused = range.workshop.prepare("one", policy).unwrap_err();
+    let refused = range.workshop.prepare("one", policy, None).unwrap_err();
     assert!(refused.to_string().contains("/no/such/directory"), "{refused}");
     range.workshop.cgroups.sweep().unwrap();
 }

@@ -111,7 +111,7 @@ fn processor_time_is_shared_out() {
     let range = Range::new();
     let mut policy = range.policy();
     policy.limits.cpu = 0.2;
-    let mut sandbox = range.workshop.prepare("slow", policy).unwrap();
+    let mut sandbox = range.workshop.prepare("slow", policy, None).unwrap();
     let script = "
 import time
 start = time.monotonic()

@@ -19,6 +19,7 @@ use super::{Exit, Kept, Open, Output, Runtime, RuntimeError, Start, Stream};
 use crate::id::PreviewId;
 use crate::keeper::protocol::{self, Answer, Request};
 use crate::keeper::{self, Client, ClientError, Layout};
+use crate::logs::Places;
 
 /// What serve knows of one preview from the keeper's messages.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub struct LocalRuntime {
     workspaces: workspace::Workspaces,
     client: tokio::sync::Mutex<Arc<Client>>,
     watched: WatchedMap,
+    /// Where the interpreter of the previews is installed.
+    python_prefix: String,
 }
 
 impl LocalRuntime {
@@ -51,12 +54,13 @@ impl LocalRuntime {
     ///
     /// # Errors
     /// If none can be started, or the one that runs is of another version.
-    pub async fn connect(data_dir: &Path) -> Result<Self, ClientError> {
-        let layout = Layout::new(data_dir);
+    pub async fn connect(data_dir: &Path, python_prefix: &Path) -> Result<Self, ClientError> {
+        let python_prefix = python_prefix.display().to_string();
+        let layout = Layout::new(&std::fs::canonicalize(data_dir)?);
         let watched = WatchedMap::default();
         let client = connect(&layout, &watched).await?;
         let workspaces = workspace::Workspaces::new(data_dir)?;
-        Ok(Self { layout, workspaces, client: tokio::sync::Mutex::new(client), watched })
+        Ok(Self { layout, workspaces, client: tokio::sync::Mutex::new(client), watched, python_prefix })
     }
 
     /// The connection, made anew after the keeper died.
@@ -210,6 +214,24 @@ impl Runtime for LocalRuntime {
         let wake = self.watched(id, |w| w.output.subscribe()).unwrap_or_else(over);
         let client = self.client.try_lock().ok().map(|client| Arc::clone(&client));
         Ok(Box::new(output::JournalOutput::open(&self.layout, id, wake, client)?))
+    }
+
+    fn places(&self, id: &PreviewId) -> Places {
+        let mut places = Places::default();
+        let work = format!("{}/", self.workspaces.of(id).display());
+        let data_dir = format!("{}/", self.layout.data_dir().display());
+        let known = [
+            (work.as_str(), r"\d+/", ""),
+            (data_dir.as_str(), r"environments/[^\s\x22']*?site-packages", "site-packages"),
+            (data_dir.as_str(), r"tools/[^\s\x22']*?\.py", "previewd"),
+            (self.python_prefix.as_str(), r"/lib(64)?/python3\.\d+", "python"),
+        ];
+        for (directory, rest, shown) in known {
+            if let Err(e) = places.add(directory, rest, shown) {
+                tracing::error!(error = %e, "a place of the host cannot be hidden");
+            }
+        }
+        places
     }
 
     fn note<'a>(&'a self, id: &'a PreviewId, payload: String) -> BoxFuture<'a, Result<(), RuntimeError>> {

@@ -58,6 +58,8 @@ impl Workspaces {
         files: &BTreeMap<String, Vec<u8>>,
         database: Option<&Path>,
     ) -> io::Result<PathBuf> {
+        // The keeper removes it with the last preview.
+        private_dir(&self.root)?;
         let dir = self.of(id).join(slot.to_string());
         let (files, target) = (files.clone(), dir.clone());
         let database = database.map(Path::to_owned);

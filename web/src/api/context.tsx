@@ -52,8 +52,15 @@ export function useLogSession(generationId: string): LogSession {
   return session;
 }
 
-export function useHasServer(): boolean {
-  return useContext(ServerContext) !== null;
+/** A provider where there is none, or where another server is named than the one around. */
+export function MaybeProvider({ baseUrl, getToken, children }: PreviewdProviderProps) {
+  const around = useContext(ServerContext);
+  if (around !== null && baseUrl === undefined && getToken === undefined) return children;
+  return (
+    <PreviewdProvider baseUrl={baseUrl} getToken={getToken}>
+      {children}
+    </PreviewdProvider>
+  );
 }
 
 function useServer(): Server {

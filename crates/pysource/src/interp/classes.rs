@@ -45,6 +45,11 @@ impl<'a> Interp<'a> {
             decorators: decorators.clone(),
         });
         self.scopes[inner].owner = Some(id);
+        for parameter in def.type_params.iter().flat_map(|parameters| parameters.iter()) {
+            let name = parameter.name().as_str();
+            let variable = self.heap.call("typing.TypeVar", vec![Value::str(name)], Keywords::new());
+            self.set(inner, name, variable);
+        }
         self.deeper((), |this| {
             this.block(&def.body, inner);
         });

@@ -6,13 +6,14 @@ mod assign;
 mod attributes;
 mod builtins;
 mod call;
-mod classes;
+pub(crate) mod classes;
 mod eval;
 mod exec;
 mod imports;
 mod routing;
 mod settings;
-mod strings;
+pub(crate) mod strings;
+mod types;
 pub(crate) mod value;
 mod views;
 

@@ -103,6 +103,17 @@ impl<'a> Interp<'a> {
         }
     }
 
+    /// What `super().__init__` of an instance was given.
+    pub(crate) fn router_options(&self, instance: Id) -> Keywords {
+        match keyword(&self.heap.instances[instance].attributes, ROUTER_OPTIONS) {
+            Some(Value::Dict(id)) => {
+                let items = self.heap.dicts[*id].iter();
+                items.filter_map(|(key, value)| Some((Rc::from(key.as_str()?), value.clone()))).collect()
+            }
+            _ => Keywords::new(),
+        }
+    }
+
     /// A method of an instance that its class does not define itself.
     pub(super) fn inherited_method(&mut self, id: Id, name: &str, keywords: Keywords) -> Value {
         if name == "__init__" {

@@ -47,7 +47,7 @@ impl Range {
     }
 
     pub fn sandbox(&self) -> Sandbox {
-        self.workshop.prepare("one", self.policy()).expect("prepare a sandbox")
+        self.workshop.prepare("one", self.policy(), None).expect("prepare a sandbox")
     }
 
     /// Starts Python with a script inside.

@@ -188,7 +188,11 @@ function LevelChips({ counts, levels, onLevels }: LevelChipsProps) {
           onClick={() => toggle(level)}
           onDoubleClick={() => onLevels(new Set([level]))}
         >
-          <span className={css.chipName}>{name}</span> {compact(counts[level])}
+          <span className={css.chipName}>{name}</span>
+          <span className={css.chipLetter} aria-hidden="true">
+            {level[0]}
+          </span>{" "}
+          {compact(counts[level])}
         </button>
       ))}
     </fieldset>

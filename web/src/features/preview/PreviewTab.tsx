@@ -1,5 +1,5 @@
 import type { Connection } from "../../api/client";
-import { PreviewdProvider, useHasServer } from "../../api/context";
+import { MaybeProvider } from "../../api/context";
 import { Root } from "../../shared/ui/Root";
 import { type Theme, ThemeProvider } from "../../shared/ui/theme";
 import { PreviewScreen } from "./PreviewScreen";
@@ -18,19 +18,15 @@ export interface PreviewTabProps {
 }
 
 /** Everything there is to do with one generation: launch, try, read its log, stop. Fills its parent. */
-export function PreviewTab({ generationId, baseUrl, getToken, theme, title, className }: PreviewTabProps) {
-  const inside = useHasServer();
-  const screen = (
-    <ThemeProvider forced={theme}>
-      <Root className={className}>
-        <PreviewScreen key={generationId} generationId={generationId} title={title ?? "Preview"} />
-      </Root>
-    </ThemeProvider>
-  );
-  if (inside && baseUrl === undefined && getToken === undefined) return screen;
+export function PreviewTab(props: PreviewTabProps) {
+  const { generationId, baseUrl, getToken, theme, title = "Preview", className } = props;
   return (
-    <PreviewdProvider baseUrl={baseUrl} getToken={getToken}>
-      {screen}
-    </PreviewdProvider>
+    <MaybeProvider baseUrl={baseUrl} getToken={getToken}>
+      <ThemeProvider forced={theme}>
+        <Root className={className}>
+          <PreviewScreen key={generationId} generationId={generationId} title={title} />
+        </Root>
+      </ThemeProvider>
+    </MaybeProvider>
   );
 }

@@ -27,7 +27,6 @@ export function StateCard({ state, controls, session, onLaunch }: StateCardProps
         <Card title="Try this backend">
           <p className={css.lead}>
             Launching installs its dependencies and starts it in a sandbox of its own, with a fresh database.
-            Nothing leaves this machine.
           </p>
           <LaunchButton label="Launch" controls={controls} onLaunch={onLaunch} />
         </Card>

@@ -52,7 +52,7 @@ export function RequestPanel(props: RequestPanelProps) {
         submit();
       }}
       onKeyDown={(event) => {
-        if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+        if (!event.defaultPrevented && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
           event.preventDefault();
           submit();
         }

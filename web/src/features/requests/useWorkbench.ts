@@ -36,8 +36,17 @@ export function useWorkbench(generationId: string) {
     change(entry.draft);
     show({ state: "idle" });
   };
-  return { draft, change, select, selected, exchange, send, cancel, history, replay, token };
+  /** Shows a request that belongs to no endpoint. */
+  const open = (next: Draft) => {
+    setDrafts((all) => ({ ...all, [LOOSE]: next }));
+    setSelected(LOOSE);
+    show({ state: "idle" });
+  };
+  return { draft, change, select, selected, exchange, send, cancel, history, replay, open, token };
 }
+
+/** Where a request is kept that belongs to no endpoint. */
+const LOOSE = "loose";
 
 export const endpointKey = ({ method, path }: Pick<Endpoint, "method" | "path">): string =>
   `${method} ${path}`;

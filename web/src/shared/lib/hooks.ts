@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 
 /** The time, again every `intervalMs`; not at all while `intervalMs` is null. */
 export function useNow(intervalMs: number | null): number {
@@ -19,14 +19,17 @@ export function useRemembered<T>(
   accepts: (value: unknown) => value is T,
 ): [T, (value: T) => void] {
   const [value, setValue] = useState<T>(() => recall(key, accepts) ?? initial);
-  const remember = (next: T) => {
-    setValue(next);
-    try {
-      localStorage.setItem(`previewd.${key}`, JSON.stringify(next));
-    } catch {
-      // Storage may be full or forbidden; the page works without memory.
-    }
-  };
+  const remember = useCallback(
+    (next: T) => {
+      setValue(next);
+      try {
+        localStorage.setItem(`previewd.${key}`, JSON.stringify(next));
+      } catch {
+        // Storage may be full or forbidden; the page works without memory.
+      }
+    },
+    [key],
+  );
   return [value, remember];
 }
 

@@ -88,6 +88,7 @@ function editing(newest: Newest): Extension {
   return [
     history(),
     closeBrackets(),
+    TYPE_OVER,
     indentUnit.of("  "),
     autocompletion({
       override: [
@@ -109,6 +110,24 @@ function editing(newest: Newest): Extension {
     keymap.of(historyKeymap),
   ];
 }
+
+/**
+ * Typing over a selection. The browser would keep the replaced text's look in an inline style, which the
+ * CSP forbids (and reports), so the change is made in the editor's own state.
+ */
+const TYPE_OVER = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { from, to, empty } = view.state.selection.main;
+    const { data } = event;
+    if (event.inputType !== "insertText" || event.isComposing || empty || !data) return false;
+    const insert = () => view.state.update(view.state.replaceSelection(data), { userEvent: "input.type" });
+    const taken = view.state
+      .facet(EditorView.inputHandler)
+      .some((handle) => handle(view, from, to, data, insert));
+    if (!taken) view.dispatch(insert());
+    return true;
+  },
+});
 
 function languageOf(language: CodeProps["language"]): Extension {
   switch (language) {

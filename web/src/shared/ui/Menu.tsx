@@ -1,7 +1,4 @@
-import { DropdownMenu } from "radix-ui";
-import type { ReactNode } from "react";
-import { usePortalRoot } from "./Root";
-import css from "./ui.module.css";
+import { cloneElement, lazy, type ReactElement, type ReactNode, Suspense, useState } from "react";
 
 export interface MenuItem {
   label: string;
@@ -12,28 +9,37 @@ export interface MenuItem {
   note?: string;
 }
 
-/** A button's menu. Not modal: a modal one locks scrolling with a style element, which our CSP forbids. */
-export function Menu({ trigger, items }: { trigger: ReactNode; items: readonly MenuItem[] }) {
-  const container = usePortalRoot();
+export interface MenuProps {
+  /** The button that opens it. */
+  trigger: ReactElement<TriggerProps>;
+  items: readonly MenuItem[];
+}
+
+interface TriggerProps {
+  "aria-haspopup"?: "menu";
+  "aria-expanded"?: boolean;
+  onClick?: () => void;
+  onPointerEnter?: () => void;
+  onFocus?: () => void;
+}
+
+const load = () => import("./OpenMenu");
+const OpenMenu = lazy(load);
+
+/** A button's menu. What positions and steers it is loaded when the pointer or the focus comes near. */
+export function Menu({ trigger, items }: MenuProps) {
+  const [wanted, setWanted] = useState(false);
+  const closed = cloneElement(trigger, {
+    "aria-haspopup": "menu",
+    "aria-expanded": false,
+    onClick: () => setWanted(true),
+    onPointerEnter: () => void load(),
+    onFocus: () => void load(),
+  });
+  if (!wanted) return closed;
   return (
-    <DropdownMenu.Root modal={false}>
-      <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
-      <DropdownMenu.Portal container={container}>
-        <DropdownMenu.Content className={css.menu} align="end" sideOffset={4} collisionPadding={8}>
-          {items.map((item) => (
-            <DropdownMenu.Item
-              key={item.label}
-              className={css.menuItem}
-              disabled={item.disabled}
-              onSelect={item.onSelect}
-            >
-              {item.icon}
-              <span>{item.label}</span>
-              {item.note && <span className={css.note}>{item.note}</span>}
-            </DropdownMenu.Item>
-          ))}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
-    </DropdownMenu.Root>
+    <Suspense fallback={closed}>
+      <OpenMenu trigger={trigger} items={items} />
+    </Suspense>
   );
 }

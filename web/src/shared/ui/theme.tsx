@@ -14,8 +14,14 @@ const isTheme = (value: unknown): value is Theme =>
 
 const ThemeContext = createContext<ThemeChoice | null>(null);
 
-/** Remembers the reader's theme; `forced` is a host's decision and wins. */
+/** Remembers the reader's theme, unless a provider around does; `forced` is a host's decision and wins. */
 export function ThemeProvider({ forced, children }: { forced?: Theme; children: ReactNode }) {
+  const around = useContext(ThemeContext);
+  if (around !== null && forced === undefined) return children;
+  return <OwnTheme forced={forced}>{children}</OwnTheme>;
+}
+
+function OwnTheme({ forced, children }: { forced?: Theme; children: ReactNode }) {
   const [chosen, setTheme] = useRemembered<Theme>("theme", "system", isTheme);
   const dark = useMedia("(prefers-color-scheme: dark)");
   const theme = forced ?? chosen;

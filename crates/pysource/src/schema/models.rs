@@ -1,0 +1,575 @@
+//! Classes of the project as schemas: pydantic models, SQLModel, dataclasses, typed dictionaries, enumerations.
+
+use std::rc::Rc;
+
+use ruff_python_ast::{Expr, Stmt};
+use serde_json::Value as Json;
+
+use super::fields::{FieldInfo, Start};
+use super::types::enumeration;
+use super::{Definition, Env, Mode, Schema, Schemas, schema_of, typed};
+use crate::interp::classes::Field;
+use crate::interp::strings::title;
+use crate::interp::value::{Call, Id, Value, keyword, last_part};
+
+/// What kind of data a class describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClassKind {
+    Enum,
+    Model,
+    Dataclass,
+    TypedDict,
+    NamedTuple,
+    /// A library's type by another name.
+    Derived,
+    /// None that has a schema.
+    Other,
+}
+
+/// Type variables of a class and its ancestors with what they stand for.
+type Variables = Vec<(Rc<str>, Value)>;
+
+impl<'a> Schemas<'_, 'a> {
+    pub(crate) fn class_kind(&self, class: Id) -> ClassKind {
+        let interp = &self.interp;
+        if interp.is_enum(class) {
+            return ClassKind::Enum;
+        }
+        let models =
+            ["BaseModel", "SQLModel", "BaseSettings", "GenericModel", "RootModel", "Document", "Schema"];
+        if interp.descends(class, &models) {
+            return ClassKind::Model;
+        }
+        if interp.descends(class, &["TypedDict"]) {
+            return ClassKind::TypedDict;
+        }
+        if interp.descends(class, &["NamedTuple"]) {
+            return ClassKind::NamedTuple;
+        }
+        let decorated = |value: &Value| match value {
+            Value::External(name) => last_part(name) == "dataclass",
+            Value::Call(id) => last_part(&interp.heap.calls[*id].callee) == "dataclass",
+            _ => false,
+        };
+        if interp.lineage(class).iter().any(|id| interp.heap.classes[*id].decorators.iter().any(decorated)) {
+            return ClassKind::Dataclass;
+        }
+        if interp.descends(class, &["str", "int", "float", "list", "dict"]) {
+            return ClassKind::Derived;
+        }
+        ClassKind::Other
+    }
+
+    pub(super) fn class_schema(&mut self, class: Id, args: &[Value], env: &Env, mode: Mode) -> Schema {
+        let args: Vec<Value> = args.iter().map(|arg| self.substituted(arg, env)).collect();
+        match self.class_kind(class) {
+            ClassKind::Other => {
+                self.met_unknown = true;
+                Schema::new()
+            }
+            ClassKind::Derived => {
+                let base = self.interp.external_bases(class).into_iter().next();
+                base.map_or_else(Schema::new, |base| self.schema(&Value::External(base), env, mode))
+            }
+            kind => self.reference(class, &args, kind, mode),
+        }
+    }
+
+    /// What a type variable of the surroundings stands for.
+    fn substituted(&self, arg: &Value, env: &Env) -> Value {
+        let Value::Call(id) = arg else { return arg.clone() };
+        let call = &self.interp.heap.calls[*id];
+        let name = call.args.first().and_then(Value::as_str).unwrap_or_default();
+        if last_part(&call.callee) != "TypeVar" {
+            return arg.clone();
+        }
+        env.variables
+            .iter()
+            .find(|(own, _)| own.as_ref() == name)
+            .map_or_else(|| arg.clone(), |(_, v)| v.clone())
+    }
+
+    fn reference(&mut self, class: Id, args: &[Value], kind: ClassKind, mode: Mode) -> Schema {
+        let definition = self.interp.heap.classes[class].clone();
+        let suffix: String = args.iter().map(|arg| self.type_name(arg)).collect::<Vec<_>>().join(", ");
+        let shown = if args.is_empty() {
+            definition.name.to_string()
+        } else {
+            format!("{}[{suffix}]", definition.name)
+        };
+        let key: Rc<str> = Rc::from(format!("{class} {shown}"));
+        let long = format!("{}.{shown}", definition.module);
+        self.defined(key, &shown, &long, mode, |this| {
+            let schema = match kind {
+                ClassKind::Enum => this.enum_schema(class),
+                ClassKind::NamedTuple => this.named_tuple(class),
+                _ => this.model_schema(class, args, kind, mode),
+            };
+            let mut schema = schema;
+            let own_title = keyword(&this.interp.settings_config(class), "title")
+                .and_then(Value::as_str)
+                .map(str::to_owned);
+            schema.insert("title".to_owned(), own_title.unwrap_or_else(|| shown.clone()).into());
+            if let Some(text) = docstring(&definition.def.body) {
+                schema.insert("description".to_owned(), text.into());
+            }
+            let extra = this.config_extra(class);
+            schema.extend(extra);
+            schema
+        })
+    }
+
+    /// A reference to a named schema, which `make` makes the first time.
+    pub(crate) fn defined(
+        &mut self,
+        key: Rc<str>,
+        shown: &str,
+        long: &str,
+        mode: Mode,
+        make: impl FnOnce(&mut Self) -> Schema,
+    ) -> Schema {
+        if let Some(index) = self.known.get(&(key.clone(), mode)) {
+            return schema_of("$ref", super::naming::placeholder(*index));
+        }
+        let index = self.definitions.len();
+        self.known.insert((key.clone(), mode), index);
+        let (short, long) = (safe_name(shown), safe_name(&long.replace('.', "__")));
+        self.definitions.push(Definition { key, mode, short, long, schema: Schema::new() });
+        // Types of fields start afresh: a chain of models may be as long as it likes, up to the parser's limits.
+        self.definitions[index].schema = make(self);
+        schema_of("$ref", super::naming::placeholder(index))
+    }
+
+    fn enum_schema(&mut self, class: Id) -> Schema {
+        let members = self.interp.enum_members(class).unwrap_or_default();
+        let values: Option<Vec<Json>> = members.iter().map(|member| self.json(member)).collect();
+        match values {
+            Some(values) if !values.is_empty() => enumeration(values, false),
+            _ => {
+                self.met_unknown = true;
+                Schema::new()
+            }
+        }
+    }
+
+    fn named_tuple(&mut self, class: Id) -> Schema {
+        let fields = self.interp.fields(class);
+        let items: Vec<Json> = fields
+            .iter()
+            .map(|field| {
+                let ty = self.annotation(field.annotation, field.scope);
+                let mut schema = self.schema(&ty, &Env::of(field.scope), Mode::Input);
+                schema.insert("title".to_owned(), title(&field.name.replace('_', " ")).into());
+                Json::Object(schema)
+            })
+            .collect();
+        let mut schema = typed("array");
+        schema.insert("maxItems".to_owned(), items.len().into());
+        schema.insert("minItems".to_owned(), items.len().into());
+        schema.insert("prefixItems".to_owned(), items.into());
+        schema
+    }
+
+    fn model_schema(&mut self, class: Id, args: &[Value], kind: ClassKind, mode: Mode) -> Schema {
+        let variables = self.variables(class, args);
+        let env_at = |scope| Env { scope, variables: Rc::new(variables.clone()) };
+        if let Some(root) = self.root_of(class) {
+            let scope = self.interp.heap.classes[class].scope;
+            return self.schema(&root, &env_at(scope), mode);
+        }
+        let mut properties = Schema::new();
+        let mut required: Vec<Json> = Vec::new();
+        for field in self.model_fields(class, kind) {
+            let env = env_at(field.scope);
+            let name = field.shown(mode).to_owned();
+            if field.required(kind) {
+                required.push(name.clone().into());
+            }
+            let schema = self.schema(&field.ty, &env, mode);
+            let shown_title = self.is_titled(&field.ty).then(|| title(&field.title_name().replace('_', " ")));
+            properties.insert(name, Json::Object(field.info.describe(self, schema, shown_title)));
+        }
+        if mode == Mode::Output && kind == ClassKind::Model {
+            self.computed(class, &mut properties, &mut required);
+        }
+        let mut schema = typed("object");
+        schema.insert("properties".to_owned(), Json::Object(properties));
+        if !required.is_empty() {
+            schema.insert("required".to_owned(), required.into());
+        }
+        schema
+    }
+
+    /// The type of `root`, if the model is no object.
+    fn root_of(&mut self, class: Id) -> Option<Value> {
+        let definition = self.interp.heap.classes[class].clone();
+        for base in &definition.bases {
+            if let Value::Generic(id) = base {
+                let generic = self.interp.heap.generics[*id].clone();
+                if matches!(&generic.base, Value::External(name) if last_part(name) == "RootModel") {
+                    return generic.args.first().cloned();
+                }
+            }
+        }
+        let fields = self.interp.fields(class);
+        let root = fields.iter().find(|field| {
+            field.name == "__root__" || (field.name == "root" && self.interp.descends(class, &["RootModel"]))
+        })?;
+        Some(self.annotation(root.annotation, root.scope))
+    }
+
+    /// What the type variables of a class, and those of its generic ancestors, stand for.
+    fn variables(&mut self, class: Id, args: &[Value]) -> Variables {
+        let mut known: Variables = self.parameters(class).into_iter().zip(args.iter().cloned()).collect();
+        let mut at = 0;
+        let line = self.interp.lineage(class);
+        while at < line.len() {
+            for base in self.interp.heap.classes[line[at]].bases.clone() {
+                let Value::Generic(id) = base else { continue };
+                let generic = self.interp.heap.generics[id].clone();
+                let Value::Class(ancestor) = generic.base else { continue };
+                let env = Env { scope: 0, variables: Rc::new(known.clone()) };
+                let given: Vec<Value> = generic.args.iter().map(|arg| self.substituted(arg, &env)).collect();
+                for pair in self.parameters(ancestor).into_iter().zip(given) {
+                    if !known.iter().any(|(name, _)| *name == pair.0) {
+                        known.push(pair);
+                    }
+                }
+            }
+            at += 1;
+        }
+        known
+    }
+
+    /// Names of the type variables that a class is generic in.
+    fn parameters(&self, class: Id) -> Vec<Rc<str>> {
+        let definition = &self.interp.heap.classes[class];
+        if let Some(parameters) = &definition.def.type_params {
+            return parameters.iter().map(|one| Rc::from(one.name().as_str())).collect();
+        }
+        let mut names = Vec::new();
+        for base in &definition.bases {
+            let Value::Generic(id) = base else { continue };
+            for arg in &self.interp.heap.generics[*id].args {
+                let Value::Call(call) = arg else { continue };
+                let call = &self.interp.heap.calls[*call];
+                let name = call.args.first().and_then(Value::as_str).unwrap_or_default();
+                if last_part(&call.callee) == "TypeVar"
+                    && !names.iter().any(|known: &Rc<str>| known.as_ref() == name)
+                {
+                    names.push(Rc::from(name));
+                }
+            }
+        }
+        names
+    }
+
+    /// The fields of a model with their types and what is said about them.
+    pub(crate) fn model_fields(&mut self, class: Id, kind: ClassKind) -> Vec<ModelField> {
+        let config = self.interp.settings_config(class);
+        let generator = keyword(&config, "alias_generator").cloned();
+        let total =
+            !matches!(keyword(&self.interp.heap.classes[class].keywords, "total"), Some(Value::Bool(false)));
+        let mut made = Vec::new();
+        for field in self.interp.fields(class) {
+            let Some(mut field) = self.model_field(&field, kind) else { continue };
+            if let (Some(generator), None) = (&generator, field.info.text("alias")) {
+                field.alias = self.generated_alias(generator, &field.name);
+            }
+            field.total = total;
+            made.push(field);
+        }
+        made
+    }
+
+    fn model_field(&mut self, field: &Field<'a>, kind: ClassKind) -> Option<ModelField> {
+        if field.name.starts_with('_') || field.name == "model_config" {
+            return None;
+        }
+        let ty = self.annotation(field.annotation, field.scope);
+        if self.is_generic_of(&ty, "ClassVar")
+            || matches!(&ty, Value::External(n) if last_part(n) == "ClassVar")
+        {
+            return None;
+        }
+        let (inner, metadata) = self.unwrapped(&ty);
+        let mut info = FieldInfo::from_metadata(self.interp, &metadata);
+        match &field.default {
+            Some(Value::Call(id)) => {
+                let call = self.interp.heap.calls[*id].clone();
+                match last_part(&call.callee) {
+                    "Relationship" | "relationship" | "PrivateAttr" => return None,
+                    "field" if kind == ClassKind::Dataclass => {
+                        info.start = match call.argument(0, "default") {
+                            Some(value) => Start::Default(value.clone()),
+                            None if keyword(&call.keywords, "default_factory").is_some() => Start::Made,
+                            None => Start::Required,
+                        };
+                    }
+                    _ if super::fields::is_marker(&call.callee) => {
+                        info.extend(FieldInfo::from_call(self.interp, &call));
+                    }
+                    _ => info.start = Start::Made,
+                }
+            }
+            Some(value) => info.start = Start::Default(value.clone()),
+            None => {}
+        }
+        if info.is("exclude") && kind == ClassKind::Model {
+            info.keywords.push((Rc::from("hidden"), Value::Bool(true)));
+        }
+        let optional = self.is_generic_of(&ty, "NotRequired");
+        Some(ModelField {
+            name: field.name.to_owned(),
+            alias: None,
+            ty: inner,
+            scope: field.scope,
+            info,
+            total: true,
+            optional,
+        })
+    }
+
+    /// The type inside `Annotated`, and the metadata from the inside out.
+    pub(crate) fn unwrapped(&self, ty: &Value) -> (Value, Vec<Value>) {
+        let (mut inner, mut metadata) = (ty.clone(), Vec::new());
+        for _ in 0..16 {
+            let Value::Generic(id) = &inner else { break };
+            let generic = &self.interp.heap.generics[*id];
+            if !matches!(&generic.base, Value::External(name) if last_part(name) == "Annotated") {
+                break;
+            }
+            let Some((first, rest)) = generic.args.split_first() else { break };
+            metadata.splice(0..0, rest.iter().cloned());
+            inner = first.clone();
+        }
+        (inner, metadata)
+    }
+
+    pub(crate) fn is_generic_of(&self, ty: &Value, name: &str) -> bool {
+        let Value::Generic(id) = ty else { return false };
+        matches!(&self.interp.heap.generics[*id].base, Value::External(base) if last_part(base) == name)
+    }
+
+    /// Whether pydantic gives a field of that type a title of its own.
+    pub(crate) fn is_titled(&self, ty: &Value) -> bool {
+        let (inner, _) = self.unwrapped(ty);
+        if let Some(args) = self.union_args(&inner) {
+            let members: Vec<Value> =
+                self.union_members(&args).into_iter().filter(|one| *one != Value::None).collect();
+            return match &members[..] {
+                [only] => self.is_titled(only),
+                _ => true,
+            };
+        }
+        let class = match &inner {
+            Value::Class(id) => Some(*id),
+            Value::Generic(id) => match self.interp.heap.generics[*id].base {
+                Value::Class(class) => Some(class),
+                _ => None,
+            },
+            _ => None,
+        };
+        class.is_none_or(|class| matches!(self.class_kind(class), ClassKind::Other | ClassKind::Derived))
+    }
+
+    fn generated_alias(&mut self, generator: &Value, name: &str) -> Option<String> {
+        if let Value::External(function) = generator {
+            return Some(match last_part(function) {
+                "to_camel" | "camelize" => {
+                    let pascal = pascal(name);
+                    let mut characters = pascal.chars();
+                    let first = characters.next()?;
+                    first.to_lowercase().chain(characters).collect()
+                }
+                "to_pascal" | "pascalize" => pascal(name),
+                _ => return None,
+            });
+        }
+        match self.interp.call(generator, vec![Value::str(name)], Vec::new()) {
+            Value::Str(alias) => Some(alias.to_string()),
+            _ => None,
+        }
+    }
+
+    /// `@computed_field` properties: in answers only.
+    fn computed(&mut self, class: Id, properties: &mut Schema, required: &mut Vec<Json>) {
+        for ancestor in self.interp.lineage(class).into_iter().rev() {
+            let definition = self.interp.heap.classes[ancestor].clone();
+            for statement in &definition.def.body {
+                let Stmt::FunctionDef(def) = statement else { continue };
+                let computed = def
+                    .decorator_list
+                    .iter()
+                    .any(|decorator| is_named(&decorator.expression, "computed_field"));
+                let Some(returns) = def.returns.as_deref().filter(|_| computed) else { continue };
+                let ty = self.annotation(returns, definition.scope);
+                let mut schema = self.schema(&ty, &Env::of(definition.scope), Mode::Output);
+                if self.is_titled(&ty) {
+                    schema.insert("title".to_owned(), title(&def.name.replace('_', " ")).into());
+                }
+                if let Some(text) = docstring(&def.body) {
+                    schema.insert("description".to_owned(), text.into());
+                }
+                schema.insert("readOnly".to_owned(), true.into());
+                properties.insert(def.name.to_string(), Json::Object(schema));
+                required.push(def.name.to_string().into());
+            }
+        }
+    }
+
+    /// What the model's configuration adds to its schema.
+    fn config_extra(&mut self, class: Id) -> Schema {
+        let config = self.interp.settings_config(class);
+        let mut extra = Schema::new();
+        match keyword(&config, "extra").and_then(Value::as_str) {
+            Some("forbid") => drop(extra.insert("additionalProperties".to_owned(), false.into())),
+            Some("allow") => drop(extra.insert("additionalProperties".to_owned(), true.into())),
+            _ => {}
+        }
+        for name in ["json_schema_extra", "schema_extra"] {
+            if let Some(Json::Object(more)) =
+                keyword(&config, name).cloned().and_then(|value| self.json(&value))
+            {
+                extra.extend(more);
+            }
+        }
+        extra
+    }
+
+    /// `create_model("Name", field=(type, default))`.
+    pub(super) fn created_model(&mut self, id: Id, call: &Rc<Call>, env: &Env, mode: Mode) -> Schema {
+        let name = call.args.first().and_then(Value::as_str).unwrap_or("Model").to_owned();
+        let key: Rc<str> = Rc::from(format!("call {id}"));
+        let (call, env) = (call.clone(), env.clone());
+        self.defined(key, &name.clone(), &name.clone(), mode, |this| {
+            let mut properties = Schema::new();
+            let mut required: Vec<Json> = Vec::new();
+            for (field, value) in call.keywords.iter().filter(|(field, _)| !field.starts_with("__")) {
+                let pair = this.interp.heap.items(value).map(<[Value]>::to_vec).unwrap_or_default();
+                let [ty, default] = &pair[..] else { continue };
+                let mut info = FieldInfo::default();
+                match default {
+                    Value::Ellipsis => {}
+                    Value::Call(id) => {
+                        let call = this.interp.heap.calls[*id].clone();
+                        info = FieldInfo::from_call(this.interp, &call);
+                    }
+                    value => info.start = Start::Default(value.clone()),
+                }
+                if info.required() {
+                    required.push(field.as_ref().into());
+                }
+                let schema = this.schema(ty, &env, mode);
+                let shown = this.is_titled(ty).then(|| title(&field.replace('_', " ")));
+                properties.insert(field.to_string(), Json::Object(info.describe(this, schema, shown)));
+            }
+            let mut schema = typed("object");
+            schema.insert("properties".to_owned(), Json::Object(properties));
+            if !required.is_empty() {
+                schema.insert("required".to_owned(), required.into());
+            }
+            schema.insert("title".to_owned(), name.into());
+            schema
+        })
+    }
+
+    /// A type as pydantic writes it in the names of generic models.
+    fn type_name(&self, ty: &Value) -> String {
+        match ty {
+            Value::Class(id) => self.interp.heap.classes[*id].name.to_string(),
+            Value::External(name) => last_part(name).to_owned(),
+            Value::None => "NoneType".to_owned(),
+            Value::Generic(id) => {
+                let generic = &self.interp.heap.generics[*id];
+                let args: Vec<String> = generic.args.iter().take(8).map(|arg| self.type_name(arg)).collect();
+                format!("{}[{}]", self.type_name(&generic.base), args.join(", "))
+            }
+            Value::Call(id) => {
+                let call = &self.interp.heap.calls[*id];
+                call.args.first().and_then(Value::as_str).unwrap_or("Any").to_owned()
+            }
+            _ => "Any".to_owned(),
+        }
+    }
+}
+
+/// A field of a model.
+#[derive(Clone, Debug)]
+pub(crate) struct ModelField {
+    pub(crate) name: String,
+    /// From an alias generator.
+    alias: Option<String>,
+    pub(crate) ty: Value,
+    pub(crate) scope: usize,
+    pub(crate) info: FieldInfo,
+    /// False in a TypedDict that need not be complete.
+    total: bool,
+    optional: bool,
+}
+
+impl ModelField {
+    /// The name in documents of that direction.
+    pub(crate) fn shown(&self, mode: Mode) -> &str {
+        let own = match mode {
+            Mode::Input => self.info.text("validation_alias"),
+            Mode::Output => self.info.text("serialization_alias"),
+        };
+        own.or_else(|| self.info.text("alias")).or(self.alias.as_deref()).unwrap_or(&self.name)
+    }
+
+    fn title_name(&self) -> &str {
+        self.info.text("alias").unwrap_or(&self.name)
+    }
+
+    fn required(&self, kind: ClassKind) -> bool {
+        self.info.required() && !self.optional && (kind != ClassKind::TypedDict || self.total)
+    }
+}
+
+fn pascal(name: &str) -> String {
+    title(name).replace('_', "")
+}
+
+fn is_named(expr: &Expr, name: &str) -> bool {
+    match expr {
+        Expr::Name(own) => own.id.as_str() == name,
+        Expr::Attribute(attribute) => attribute.attr.as_str() == name,
+        Expr::Call(call) => is_named(&call.func, name),
+        _ => false,
+    }
+}
+
+/// Names of components may have few characters.
+fn safe_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
+}
+
+/// The documentation at the start of a body, as `inspect.cleandoc` leaves it.
+pub(crate) fn docstring(body: &[Stmt]) -> Option<String> {
+    let Some(Stmt::Expr(first)) = body.first() else { return None };
+    let Expr::StringLiteral(text) = first.value.as_ref() else { return None };
+    let text = clean(text.value.to_str());
+    (!text.is_empty()).then_some(text)
+}
+
+fn clean(text: &str) -> String {
+    let text = text.replace('\t', "        ");
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default().trim_start();
+    let rest: Vec<&str> = lines.collect();
+    let margin = rest
+        .iter()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| line.len() - line.trim_start().len())
+        .min();
+    let mut cleaned = vec![first];
+    cleaned.extend(rest.iter().map(|line| line.get(margin.unwrap_or(0)..).unwrap_or_default()));
+    while cleaned.last().is_some_and(|line| line.trim().is_empty()) {
+        cleaned.pop();
+    }
+    while cleaned.first().is_some_and(|line| line.trim().is_empty()) {
+        cleaned.remove(0);
+    }
+    cleaned.join("\n")
+}

@@ -1,0 +1,59 @@
+//! Making sandboxes, and starting programs in them, while the keeper goes on.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use sandbox::{Policy, Preparation, Process, Program, Progress, Sandbox, Workshop};
+
+use super::readiness::watched;
+
+/// Makes a sandbox; see [`Workshop::begin`].
+///
+/// # Errors
+/// The step that the host refused.
+pub async fn prepare(
+    workshop: &Workshop,
+    name: &str,
+    policy: Policy,
+    within: Option<&Sandbox>,
+) -> io::Result<Sandbox> {
+    complete(workshop.begin(name, policy, within).map_err(io::Error::other)?).await
+}
+
+/// Waits for a sandbox that is being made.
+///
+/// # Errors
+/// The step that the host refused.
+pub async fn complete(mut preparation: Preparation) -> io::Result<Sandbox> {
+    loop {
+        match preparation {
+            Preparation::Ready(sandbox) => return Ok(sandbox),
+            Preparation::Pending(pending) => {
+                readable(pending.as_fd()).await?;
+                preparation = pending.progress().map_err(io::Error::other)?;
+            }
+        }
+    }
+}
+
+/// Starts a program inside by way of a helper process.
+///
+/// # Errors
+/// The step that failed, executing the program above all.
+pub async fn spawn(workshop: &Workshop, sandbox: &mut Sandbox, program: Program) -> io::Result<Process> {
+    let mut pending = sandbox.spawn(&workshop.helper, program).map_err(io::Error::other)?;
+    loop {
+        readable(pending.as_fd()).await?;
+        match pending.progress().map_err(io::Error::other)? {
+            Progress::Started(process) => {
+                sandbox.adopt(process.pidfd()).map_err(io::Error::other)?;
+                return Ok(process);
+            }
+            Progress::Pending(later) => pending = later,
+        }
+    }
+}
+
+async fn readable(fd: BorrowedFd<'_>) -> io::Result<()> {
+    watched(fd.try_clone_to_owned()?)?.readable().await.map(drop)
+}

@@ -1,0 +1,317 @@
+//! Zygotes: Python processes that have imported the slow, well-known libraries of one environment and
+//! fork previews. One for each environment and user, since a fork shares address layout and hash seed.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::rc::Rc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use rustix::pipe::PipeFlags;
+use rustix::process::Pid;
+use sandbox::{Limits, Network, Policy, Process, Program, Role, Sandbox, Workshop};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use super::making;
+use super::packets::Packets;
+
+/// What it may use: it holds libraries, no application.
+const LIMITS: Limits = Limits { memory: 768 << 20, tasks: 64, open_files: 1024, disk: 1 << 20, cpu: 2.0 };
+/// Importing everything may take this long on a slow and busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A fork that is not there by then is not coming.
+const FORK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a zygote is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// The interpreter.
+    pub python: PathBuf,
+    /// The zygote's program text.
+    pub zygote: PathBuf,
+    /// The runner's program text.
+    pub runner: PathBuf,
+    /// Directories of packages, added to the module path.
+    pub packages: Vec<PathBuf>,
+    /// Directories that it sees besides the system's: those above, and what the interpreter needs.
+    pub visible: Vec<PathBuf>,
+    /// The host's user id that it has, where the keeper may give one.
+    pub identity: Option<u32>,
+    /// The host's user ids that its previews may have, first and how many.
+    pub delegated: Option<(u32, u32)>,
+}
+
+/// What a forked preview is handed.
+#[derive(Debug)]
+pub struct Handover {
+    /// The runner's instructions, to be read from the start.
+    pub spec: OwnedFd,
+    /// The listening socket.
+    pub listener: OwnedFd,
+    /// Where structured records go.
+    pub records: OwnedFd,
+    /// Standard output.
+    pub stdout: OwnedFd,
+    /// Standard error.
+    pub stderr: OwnedFd,
+}
+
+/// A preview that was forked: a child of the keeper.
+#[derive(Debug)]
+pub struct Forked {
+    /// Its id, as the keeper sees it.
+    pub pid: Pid,
+    /// Its pidfd.
+    pub pidfd: OwnedFd,
+}
+
+/// A zygote that is ready to fork.
+#[derive(Debug)]
+pub struct Zygote {
+    den: RefCell<Option<Sandbox>>,
+    process: Process,
+    control: Rc<Packets>,
+    waiting: Rc<Waiting>,
+    reader: AbortHandle,
+    next: Cell<u64>,
+}
+
+/// Forks that are under way, by number; `None` once the zygote is gone.
+#[derive(Debug, Default)]
+struct Waiting {
+    forks: RefCell<BTreeMap<u64, oneshot::Sender<Result<Forked, String>>>>,
+    gone: Cell<bool>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+enum Order<'a> {
+    Setup { runner: &'a PathBuf, paths: &'a [PathBuf], filters: Vec<String> },
+    Fork { id: u64, identity: Option<u32>, drop_groups: bool, rlimits: &'a [(u32, u64)], landlock: bool },
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+enum Reply {
+    Ready { single: bool },
+    Started { id: u64, pid: i32 },
+    Failed { id: u64, message: String },
+}
+
+impl Zygote {
+    /// Starts one and waits until it has imported what there is. `name` is that of its cgroup.
+    ///
+    /// # Errors
+    /// If it cannot be started, dies, takes too long, or has more than one thread after its imports.
+    pub async fn start(workshop: &Workshop, name: &str, recipe: &Recipe) -> io::Result<Rc<Self>> {
+        let mut den = making::prepare(workshop, name, policy(recipe), None).await?;
+        let (control, theirs) =
+            rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        rustix::io::ioctl_fionbio(&control, true)?;
+        let process = making::spawn(workshop, &mut den, program(recipe, theirs)).await?;
+        let control = Rc::new(Packets::new(control)?);
+        let greeting = greet(&control, recipe, workshop.layers.seccomp);
+        tokio::time::timeout(PATIENCE, greeting)
+            .await
+            .map_err(|_elapsed| io::Error::other("it did not finish its imports in time"))??;
+        let waiting = Rc::new(Waiting::default());
+        let reader = tokio::task::spawn_local(Rc::clone(&waiting).read(Rc::clone(&control))).abort_handle();
+        let den = RefCell::new(Some(den));
+        Ok(Rc::new(Self { den, process, control, waiting, reader, next: Cell::new(0) }))
+    }
+
+    /// Makes a sandbox that previews forked from here may join.
+    ///
+    /// # Errors
+    /// The step that the host refused, or that this zygote was ended.
+    pub async fn prepare(&self, workshop: &Workshop, name: &str, policy: Policy) -> io::Result<Sandbox> {
+        let pending = {
+            let den = self.den.borrow();
+            let den = den.as_ref().ok_or_else(|| io::Error::other("the zygote was ended"))?;
+            workshop.begin(name, policy, Some(den)).map_err(io::Error::other)?
+        };
+        making::complete(pending).await
+    }
+
+    /// Forks a preview into a sandbox that [`Self::prepare`] made. It runs nothing of the application before it
+    /// is in its cgroup.
+    ///
+    /// # Errors
+    /// What the zygote said, or that it is gone.
+    pub async fn fork(&self, sandbox: &mut Sandbox, handover: &Handover) -> io::Result<Forked> {
+        let id = self.next.replace(self.next.get() + 1);
+        let (go_end, go) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        let (sender, answer) = oneshot::channel();
+        self.waiting.add(id, sender)?;
+        self.send_fork(id, sandbox, handover, go_end.as_fd()).await?;
+        let forked = tokio::time::timeout(FORK_PATIENCE, answer)
+            .await
+            .map_err(|_elapsed| io::Error::other("it did not fork in time"))?
+            .map_err(|_dropped| io::Error::other("the zygote died"))?
+            .map_err(io::Error::other)?;
+        sandbox.adopt(forked.pidfd.as_fd()).map_err(io::Error::other)?;
+        if let Some(leaf) = sandbox.cgroup() {
+            leaf.add(forked.pid).map_err(io::Error::other)?;
+        }
+        rustix::io::write(&go, b"!")?;
+        Ok(forked)
+    }
+
+    async fn send_fork(
+        &self,
+        id: u64,
+        sandbox: &Sandbox,
+        handover: &Handover,
+        go: BorrowedFd<'_>,
+    ) -> io::Result<()> {
+        let confinement = sandbox.confinement();
+        let order = Order::Fork {
+            id,
+            identity: confinement.identity,
+            drop_groups: confinement.drop_groups,
+            rlimits: &confinement.rlimits,
+            landlock: sandbox.landlock().is_some(),
+        };
+        let Handover { spec, listener, records, stdout, stderr } = handover;
+        let mut fds: Vec<_> = [spec, listener, records, stdout, stderr].map(AsFd::as_fd).into();
+        fds.push(go);
+        fds.extend(sandbox.landlock());
+        fds.extend(sandbox.spaces().iter().map(AsFd::as_fd));
+        self.control.send(&serde_json::to_vec(&order)?, &fds).await
+    }
+
+    /// Whether it can still fork.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        !self.waiting.gone.get() && self.den.borrow().is_some()
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.process.pid()
+    }
+
+    /// Bytes of memory that it holds.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/statm", self.pid().as_raw_nonzero());
+        let pages = std::fs::read_to_string(path)
+            .ok()
+            .and_then(|text| text.split_ascii_whitespace().nth(1)?.parse::<u64>().ok());
+        pages.unwrap_or(0) * rustix::param::page_size() as u64
+    }
+
+    /// Ends it. Previews that it forked go on.
+    pub fn end(&self) {
+        self.waiting.close();
+        if let Some(den) = self.den.take()
+            && let Err(e) = den.destroy()
+        {
+            tracing::warn!(error = %e, "a zygote left something behind");
+        }
+    }
+}
+
+impl Drop for Zygote {
+    fn drop(&mut self) {
+        self.reader.abort();
+        self.end();
+    }
+}
+
+impl Waiting {
+    fn add(&self, id: u64, sender: oneshot::Sender<Result<Forked, String>>) -> io::Result<()> {
+        if self.gone.get() {
+            return Err(io::Error::other("the zygote died"));
+        }
+        self.forks.borrow_mut().insert(id, sender);
+        Ok(())
+    }
+
+    async fn read(self: Rc<Self>, control: Rc<Packets>) {
+        while let Ok(Some((bytes, fds))) = control.receive().await {
+            match serde_json::from_slice(&bytes) {
+                Ok(Reply::Started { id, pid }) => self.answer(id, started(pid, fds)),
+                Ok(Reply::Failed { id, message }) => self.answer(id, Err(message)),
+                Ok(Reply::Ready { .. }) => {}
+                Err(e) => {
+                    tracing::warn!(error = %e, "a zygote said what cannot be understood");
+                    break;
+                }
+            }
+        }
+        self.close();
+    }
+
+    fn answer(&self, id: u64, result: Result<Forked, String>) {
+        if let Some(sender) = self.forks.borrow_mut().remove(&id) {
+            // Whoever waited may have given up; then the child reads an end on `go` and exits.
+            let _given_up = sender.send(result);
+        }
+    }
+
+    fn close(&self) {
+        self.gone.set(true);
+        self.forks.borrow_mut().clear();
+    }
+}
+
+fn started(pid: i32, mut fds: Vec<OwnedFd>) -> Result<Forked, String> {
+    match (Pid::from_raw(pid), fds.pop()) {
+        (Some(pid), Some(pidfd)) => Ok(Forked { pid, pidfd }),
+        _ => Err("it named no process".to_owned()),
+    }
+}
+
+fn policy(recipe: &Recipe) -> Policy {
+    let mut policy = Policy::new(LIMITS);
+    policy.identity = recipe.identity;
+    policy.delegated = recipe.delegated;
+    policy.role = Role::Forker;
+    policy.network = Network::None;
+    policy.read_only.clone_from(&recipe.visible);
+    policy
+}
+
+fn program(recipe: &Recipe, control: OwnedFd) -> Program {
+    let options = ["-I", "-S", "-u", "-X", "utf8"].map(OsString::from);
+    Program {
+        path: recipe.python.clone(),
+        arguments: options.into_iter().chain([recipe.zygote.clone().into_os_string()]).collect(),
+        environment: vec![
+            ("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into()),
+            ("LANG".into(), "C.UTF-8".into()),
+        ],
+        stdout: Stdio::null(),
+        stderr: Stdio::null(),
+        fds: vec![(control, 3)],
+    }
+}
+
+async fn greet(control: &Packets, recipe: &Recipe, seccomp: bool) -> io::Result<()> {
+    let programs = if seccomp { sandbox::seccomp::programs(Role::Program) } else { Ok(Vec::new()) };
+    let programs = programs.map_err(io::Error::other)?;
+    let filters =
+        programs.iter().map(|program| STANDARD.encode(sandbox::seccomp::as_bytes(program))).collect();
+    let order = Order::Setup { runner: &recipe.runner, paths: &recipe.packages, filters };
+    control.send(&serde_json::to_vec(&order)?, &[]).await?;
+    let (bytes, _fds) =
+        control.receive().await?.ok_or_else(|| io::Error::other("it died during its imports"))?;
+    match serde_json::from_slice(&bytes)? {
+        Reply::Ready { single: true } => Ok(()),
+        Reply::Ready { single: false } => {
+            Err(io::Error::other("a library started a thread when it was imported"))
+        }
+        Reply::Started { .. } | Reply::Failed { .. } => Err(io::Error::other("it spoke out of turn")),
+    }
+}

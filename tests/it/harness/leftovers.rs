@@ -1,0 +1,93 @@
+//! What the system shows of previews: processes, descriptors, directories.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// Process and start time, so that a number which is used again is not taken for the old process.
+pub type Process = (i32, u64);
+
+/// Processes whose environment says that they belong to one of these previews.
+pub fn processes_of<'a>(previews: impl IntoIterator<Item = &'a String>) -> Vec<i32> {
+    let markers: Vec<_> = previews.into_iter().map(|id| format!("PREVIEWD_PROCESS={id}.")).collect();
+    let is_one = |pid: &i32| {
+        let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let mut variables = environ.split(|byte| *byte == 0);
+        variables.any(|variable| markers.iter().any(|marker| variable.starts_with(marker.as_bytes())))
+    };
+    all().into_iter().filter(is_one).collect()
+}
+
+/// Everything that a process started, directly or not.
+pub fn descendants(of: i32) -> BTreeSet<Process> {
+    let parents: Vec<_> = all().into_iter().filter_map(|pid| Some((pid, stat(pid)?))).collect();
+    let mut found = BTreeSet::new();
+    let mut open = vec![of];
+    while let Some(parent) = open.pop() {
+        for (pid, stat) in parents.iter().filter(|(_, stat)| stat.parent == parent) {
+            if found.insert((*pid, stat.started)) {
+                open.push(*pid);
+            }
+        }
+    }
+    found
+}
+
+/// Whether it runs; a zombie does not.
+pub fn is_alive((pid, started): Process) -> bool {
+    stat(pid).is_some_and(|stat| stat.started == started && stat.state != 'Z')
+}
+
+/// The process of a number, as it is now.
+pub fn process(pid: i32) -> Option<Process> {
+    stat(pid).map(|stat| (pid, stat.started))
+}
+
+/// Open descriptors of a process.
+pub fn descriptors(pid: i32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+/// The keeper of a data directory.
+pub fn keeper_of(data_dir: &Path) -> Option<i32> {
+    let is_keeper = |pid: &i32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let arguments: Vec<_> = line.split(|byte| *byte == 0).collect();
+        arguments.get(1) == Some(&b"keeper".as_slice())
+            && arguments.get(2) == Some(&data_dir.as_os_str().as_encoded_bytes())
+    };
+    all().into_iter().find(|pid| is_keeper(pid) && process(*pid).is_some_and(is_alive))
+}
+
+/// Files of previews that are still there.
+pub fn files(data_dir: &Path) -> Vec<PathBuf> {
+    let inside = |directory: PathBuf| std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let places = [in_memory(data_dir), data_dir.join("work"), data_dir.join("run")];
+    places.into_iter().flat_map(inside).map(|entry| entry.path()).collect()
+}
+
+/// Where the files of a data directory's previews are while they run.
+pub fn in_memory(data_dir: &Path) -> PathBuf {
+    let digest = hex::encode(Sha256::digest(data_dir.as_os_str().as_encoded_bytes()));
+    Path::new("/dev/shm").join(format!("previewd-{}", &digest[..16]))
+}
+
+struct Stat {
+    state: char,
+    parent: i32,
+    started: u64,
+}
+
+fn stat(pid: i32) -> Option<Stat> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name is in parentheses and may hold anything.
+    let fields: Vec<_> = text.rsplit_once(") ")?.1.split(' ').collect();
+    let state = fields.first()?.chars().next()?;
+    Some(Stat { state, parent: fields.get(1)?.parse().ok()?, started: fields.get(19)?.parse().ok()? })
+}
+
+fn all() -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}

@@ -1,0 +1,44 @@
+//! What the tests share: the built binary in a data directory of its own, and clients of it.
+
+mod answer;
+mod apps;
+mod leftovers;
+mod ports;
+mod postgres;
+mod raw;
+mod server;
+mod sse;
+mod user;
+
+use std::time::Duration;
+
+pub use answer::Answer;
+pub use apps::{REQUIREMENTS, asgi, directory, example, fastapi, probe};
+pub use leftovers::{descendants, descriptors, is_alive, processes_of};
+pub use postgres::new_database as postgres_database;
+pub use raw::raw;
+pub use server::Server;
+pub use sse::{Event, Parser, Stream};
+pub use user::{Generation, Preview, User};
+
+/// How long anything may take that is bound to come. Long, because the machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Polls until `look` finds something.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "never came: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Text that nobody else has.
+pub fn unique(prefix: &str) -> String {
+    let mut bytes = [0; 6];
+    getrandom::fill(&mut bytes).unwrap();
+    format!("{prefix}-{}", hex::encode(bytes))
+}

@@ -1,0 +1,299 @@
+//! The built binary, serving a data directory of its own. When it is dropped, nothing may be left of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::ports::Ports;
+use super::{PATIENCE, User, leftovers};
+
+/// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_previewd");
+
+/// What the installers may take from whoever runs the tests.
+const PASSED: [&str; 3] = ["PIP_", "UV_", "SSL_"];
+
+/// One server. Clients hold what they need of it in [`Shared`].
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    ports: Ports,
+    settings: BTreeMap<String, String>,
+    serve: Mutex<Option<Child>>,
+}
+
+/// What clients know of a server.
+#[derive(Debug)]
+pub struct Shared {
+    root: PathBuf,
+    address: Mutex<Option<SocketAddr>>,
+    pub client: reqwest::Client,
+    /// Every preview that an answer named.
+    previews: Mutex<BTreeSet<String>>,
+    /// Every generation that was uploaded, with the token of its owner.
+    pub generations: Mutex<Vec<(String, String)>>,
+}
+
+impl Shared {
+    /// The server's data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.root.join("data")
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address.lock().unwrap().expect("a server that runs")
+    }
+
+    /// Takes down that there is such a preview.
+    pub fn saw(&self, preview: &str) {
+        self.previews.lock().unwrap().insert(preview.to_owned());
+    }
+
+    pub fn previews(&self) -> BTreeSet<String> {
+        self.previews.lock().unwrap().clone()
+    }
+}
+
+impl Server {
+    /// With the default settings, but for the ports.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With these settings, named without `PREVIEW_`.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let root = std::env::temp_dir().join(super::unique("previewd-it"));
+        std::fs::create_dir_all(root.join("data")).unwrap();
+        share_environments(&root.join("data"));
+        let ports = Ports::reserve();
+        let own = [("PORT_MIN", ports.min.to_string()), ("PORT_MAX", ports.max.to_string())];
+        let own = own.map(|(name, value)| (name.to_owned(), value));
+        let given = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let shared = Shared {
+            root: root.canonicalize().unwrap(),
+            address: Mutex::default(),
+            client: client(),
+            previews: Mutex::default(),
+            generations: Mutex::default(),
+        };
+        let settings = own.into_iter().chain(given).collect();
+        let server = Self { shared: Arc::new(shared), ports, settings, serve: Mutex::default() };
+        server.serve_again().await;
+        server
+    }
+
+    /// Starts `serve`, after it was killed or has ended, and waits until it accepts connections.
+    pub async fn serve_again(&self) {
+        let log = std::fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let read = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            line
+        });
+        let line = tokio::time::timeout(PATIENCE, read).await.expect("a line on stdout").unwrap();
+        let address = line.trim_end().strip_prefix("listening on http://").and_then(|text| text.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("no address: {line:?}; {}", self.log()));
+        *self.shared.address.lock().unwrap() = Some(address);
+        *self.serve() = Some(child);
+    }
+
+    /// The binary with these arguments, for this data directory, in a scrubbed environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command.args(arguments).current_dir(&self.shared.root).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", &self.shared.root);
+        command.envs(std::env::vars().filter(|(name, _)| PASSED.iter().any(|prefix| name.starts_with(prefix))));
+        command.env("PREVIEW_DATA_DIR", self.shared.data_dir());
+        command.envs(self.settings.iter().map(|(name, value)| (format!("PREVIEW_{name}"), value)));
+        command
+    }
+
+    /// A user of the free tier.
+    pub fn user(&self, name: &str) -> User {
+        self.user_of("free", name)
+    }
+
+    /// A user, with a token from the command line.
+    pub fn user_of(&self, tier: &str, name: &str) -> User {
+        let output = self.command(&["token", "--user", name, "--tier", tier]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        self.with_token(String::from_utf8(output.stdout).unwrap().trim())
+    }
+
+    /// Whoever has this token.
+    pub fn with_token(&self, token: &str) -> User {
+        User::new(Arc::clone(&self.shared), token)
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.shared.data_dir()
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address()
+    }
+
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// Process number of `serve`.
+    pub fn serve_pid(&self) -> i32 {
+        self.serve().as_ref().map(|child| child.id().cast_signed()).expect("a server that runs")
+    }
+
+    /// Process number of the keeper.
+    pub fn keeper_pid(&self) -> i32 {
+        leftovers::keeper_of(&self.data_dir()).expect("a keeper that runs")
+    }
+
+    /// Ends `serve` without any warning.
+    pub fn kill_serve(&self) {
+        let mut child = self.serve().take().expect("a server that runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Asks `serve` to end, and waits for it.
+    pub fn terminate_serve(&self) -> ExitStatus {
+        let mut child = self.serve().take().expect("a server that runs");
+        signal(child.id().cast_signed(), Signal::TERM);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "serve goes on after SIGTERM");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
+    /// Ends the keeper without any warning.
+    pub fn kill_keeper(&self) {
+        signal(self.keeper_pid(), Signal::KILL);
+    }
+
+    /// What `serve` has to say about itself.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// Files of previews that are there.
+    pub fn preview_files(&self) -> Vec<PathBuf> {
+        leftovers::files(&self.data_dir())
+    }
+
+    /// Processes of previews that run.
+    pub fn preview_processes(&self) -> Vec<i32> {
+        leftovers::processes_of(&self.shared.previews())
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.shared.root.join("serve.log")
+    }
+
+    fn serve(&self) -> MutexGuard<'_, Option<Child>> {
+        self.serve.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the server's log\n{}", self.log());
+            self.kill_everything();
+        } else {
+            self.end_in_order();
+        }
+        let _ = std::fs::remove_dir_all(leftovers::in_memory(&self.data_dir()));
+        let _ = std::fs::remove_dir_all(&self.shared.root);
+    }
+}
+
+impl Server {
+    /// Stops what runs, ends `serve` and the keeper, and looks for what they left.
+    fn end_in_order(&self) {
+        let keeper = leftovers::keeper_of(&self.data_dir());
+        let mut started = keeper.map(leftovers::descendants).unwrap_or_default();
+        started.extend(keeper.and_then(leftovers::process));
+        if self.serve().is_some() {
+            for (generation, token) in &*self.shared.generations.lock().unwrap() {
+                self.delete_preview(generation, token);
+            }
+            assert!(self.terminate_serve().success(), "serve failed: {}", self.log());
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while let Some(left) = self.left(&started) {
+            if Instant::now() > deadline {
+                self.kill_everything();
+                panic!("left behind: {left}\n{}", self.log());
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let log = self.log();
+        assert!(!log.contains("panicked"), "{log}");
+    }
+
+    fn left(&self, started: &BTreeSet<leftovers::Process>) -> Option<String> {
+        let alive: Vec<_> = started.iter().filter(|process| leftovers::is_alive(**process)).collect();
+        let (processes, ports) = (self.preview_processes(), self.ports.held());
+        let (files, keeper) = (self.preview_files(), leftovers::keeper_of(&self.data_dir()));
+        let nothing = alive.is_empty() && processes.is_empty() && ports.is_empty() && files.is_empty();
+        (!nothing || keeper.is_some()).then(|| {
+            format!("keeper {keeper:?}, started by it {alive:?}, processes {processes:?}, ports {ports:?}, files {files:?}")
+        })
+    }
+
+    fn delete_preview(&self, generation: &str, token: &str) {
+        let Ok(mut stream) = TcpStream::connect(self.address()) else { return };
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = format!(
+            "DELETE /api/generations/{generation}/preview HTTP/1.1\r\nHost: previewd\r\n\
+             Authorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        );
+        let mut answer = String::new();
+        // Nothing runs any more, or it is stopped now; what is left shows in either case.
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
+    }
+
+    fn kill_everything(&self) {
+        if let Some(mut child) = self.serve().take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let keeper = leftovers::keeper_of(&self.data_dir());
+        let started = keeper.map(leftovers::descendants).unwrap_or_default();
+        let rest = started.into_iter().filter(|process| leftovers::is_alive(*process)).map(|(pid, _)| pid);
+        for pid in keeper.into_iter().chain(rest).chain(self.preview_processes()) {
+            signal(pid, Signal::KILL);
+        }
+    }
+}
+
+pub fn signal(pid: i32, signal: Signal) {
+    let _gone_already = kill_process(Pid::from_raw(pid).unwrap(), signal);
+}
+
+/// Environments are expensive and made to be shared: all servers of all runs use the same.
+fn share_environments(data_dir: &Path) {
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("it");
+    for name in ["environments", "tools"] {
+        std::fs::create_dir_all(shared.join(name)).unwrap();
+        std::os::unix::fs::symlink(shared.join(name), data_dir.join(name)).unwrap();
+    }
+}
+
+fn client() -> reqwest::Client {
+    // A launch may have to install packages first.
+    let patience = PATIENCE * 4;
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(patience).build().unwrap()
+}

@@ -1,0 +1,24 @@
+//! previewd from outside: the built binary, spoken to as its callers speak to it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod arbitrary;
+mod callers;
+mod command_line;
+mod database;
+mod ends;
+mod failed_launches;
+mod gateway;
+mod gateway_token;
+mod harness;
+mod imports;
+mod launch;
+mod leftovers;
+mod log_content;
+mod log_stream;
+mod not_understood;
+mod openapi;
+mod recovery;
+mod reload;
+mod request;
+mod status;
+mod uploads;

@@ -1,0 +1,261 @@
+//! Forking out of a zygote into sandboxes, with real processes, as root and as an ordinary user.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use previewd::keeper::zygote::{Forked, Handover, Recipe, Zygote};
+use rustix::process::{WaitId, WaitIdOptions};
+use sandbox::{Cgroups, Helper, Limits, Policy, Sandbox, Workshop};
+
+const LIMITS: Limits = Limits { memory: 256 << 20, tasks: 64, open_files: 256, disk: 16 << 20, cpu: 1.0 };
+/// A runner that evaluates its instructions and prints what comes of it.
+const RUNNER: &str = "
+import os
+def main(spec, listener_fd, records_fd):
+    os.chdir(spec['dir'])
+    os.write(records_fd, b'a record')
+    print(eval(spec['eval'], {'os': os, 'sys': __import__('sys')}))
+if __name__ == '__main__':
+    import json
+    main(json.load(open(3)), 4, 5)
+";
+
+/// A directory with a zygote's programs and a project, and where to make sandboxes.
+struct Nest {
+    workshop: Workshop,
+    directory: PathBuf,
+}
+
+impl Nest {
+    fn new(name: &str) -> Self {
+        let name = format!("zygote-test-{}-{name}", std::process::id());
+        let directory = std::env::temp_dir().join(&name);
+        std::fs::create_dir_all(directory.join("app")).unwrap();
+        std::fs::write(directory.join("runner.py"), RUNNER).unwrap();
+        let zygote = concat!(env!("CARGO_MANIFEST_DIR"), "/runner/zygote.py");
+        std::fs::copy(zygote, directory.join("zygote.py")).unwrap();
+        let helper = Helper::program(env!("CARGO_BIN_EXE_previewd"));
+        let layers = sandbox::probe(&helper).unwrap().layers();
+        Self { workshop: Workshop { helper, cgroups: Cgroups::open(&name), layers }, directory }
+    }
+
+    fn recipe(&self) -> Recipe {
+        let privileged = sandbox::is_privileged();
+        Recipe {
+            python: "/usr/bin/python3".into(),
+            zygote: self.directory.join("zygote.py"),
+            runner: self.directory.join("runner.py"),
+            packages: vec![self.directory.join("packages")],
+            visible: vec![self.directory.clone()],
+            identity: privileged.then_some(209_999),
+            delegated: privileged.then_some((210_000, 1000)),
+        }
+    }
+
+    async fn zygote(&self) -> Rc<Zygote> {
+        Zygote::start(&self.workshop, "zygote", &self.recipe()).await.unwrap()
+    }
+
+    async fn sandbox(&self, zygote: &Zygote) -> Sandbox {
+        let mut policy = Policy::new(LIMITS);
+        policy.identity = sandbox::is_privileged().then_some(210_001);
+        policy.read_only = vec![self.directory.clone()];
+        policy.files = Some(self.directory.join("app"));
+        zygote.prepare(&self.workshop, "preview", policy).await.unwrap()
+    }
+
+    /// Lets a preview of its own evaluate an expression: what it printed, and its status.
+    async fn evaluate(&self, zygote: &Zygote, expression: &str) -> (String, i32) {
+        let mut sandbox = self.sandbox(zygote).await;
+        let (handover, ends) = handover(expression);
+        let forked = zygote.fork(&mut sandbox, &handover).await.unwrap();
+        let outcome = finish(&forked, handover, ends);
+        sandbox.destroy().unwrap();
+        outcome
+    }
+}
+
+impl Drop for Nest {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.directory).unwrap();
+        let name = self.directory.file_name().unwrap().to_str().unwrap();
+        if !std::thread::panicking() {
+            Cgroups::open(name).close().expect("nothing is left in the cgroup");
+        }
+    }
+}
+
+/// The other ends of what a preview is handed.
+struct Ends {
+    stdout: std::io::PipeReader,
+    stderr: std::io::PipeReader,
+    records: std::io::PipeReader,
+}
+
+fn handover(expression: &str) -> (Handover, Ends) {
+    let spec = serde_json::json!({"dir": "/box/app", "eval": expression}).to_string();
+    let memfd = rustix::fs::memfd_create("spec", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+    let mut file = std::fs::File::from(memfd);
+    file.write_all(spec.as_bytes()).unwrap();
+    file.rewind().unwrap();
+    let (stdout, out) = std::io::pipe().unwrap();
+    let (stderr, err) = std::io::pipe().unwrap();
+    let (records, rec) = std::io::pipe().unwrap();
+    let (listener, _client) = std::os::unix::net::UnixStream::pair().unwrap();
+    let handover = Handover {
+        spec: file.into(),
+        listener: listener.into(),
+        records: rec.into(),
+        stdout: out.into(),
+        stderr: err.into(),
+    };
+    (handover, Ends { stdout, stderr, records })
+}
+
+fn finish(forked: &Forked, handover: Handover, mut ends: Ends) -> (String, i32) {
+    drop(handover);
+    let (mut text, mut record) = (String::new(), String::new());
+    ends.stdout.read_to_string(&mut text).unwrap();
+    ends.stderr.read_to_string(&mut text).unwrap();
+    ends.records.read_to_string(&mut record).unwrap();
+    assert_eq!(record, "a record", "{text}");
+    let status = rustix::process::waitid(WaitId::PidFd(forked.pidfd.as_fd()), WaitIdOptions::EXITED);
+    (text, status.unwrap().unwrap().exit_status().unwrap_or(-1))
+}
+
+/// Runs a test as the keeper's only thread would.
+fn alone<T>(test: impl Future<Output = T>) -> T {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, test)
+}
+
+#[test]
+fn forks_into_a_sandbox_without_rights() {
+    let nest = Nest::new("rights");
+    alone(async {
+        let zygote = nest.zygote().await;
+        let (text, status) = nest.evaluate(&zygote, "open('/proc/self/status').read()").await;
+        assert_eq!(status, 0, "{text}");
+        let rights =
+            ["CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Uid:\t1000\t1000"];
+        for line in rights {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        let filters = text.lines().find(|line| line.starts_with("Seccomp_filters")).unwrap();
+        assert_eq!(filters, "Seccomp_filters:\t5", "two of the zygote's, three of its own");
+    });
+}
+
+#[test]
+fn hands_over_its_descriptors_and_no_other() {
+    let nest = Nest::new("descriptors");
+    alone(async {
+        let zygote = nest.zygote().await;
+        let open =
+            "[fd for fd in range(256) if os.path.exists(f'/proc/self/fd/{fd}')], os.getcwd(), os.getpid()";
+        let (text, _) = nest.evaluate(&zygote, open).await;
+        assert_eq!(text, "([0, 1, 2, 4, 5], '/box/app', 2)\n");
+    });
+}
+
+#[test]
+fn its_previews_cannot_reach_each_other() {
+    let nest = Nest::new("siblings");
+    alone(async {
+        let zygote = nest.zygote().await;
+        let (text, _) = nest.evaluate(&zygote, "open('/box/tmp/note', 'w').write('mine')").await;
+        assert_eq!(text, "4\n");
+        let look = "os.path.exists('/box/tmp/note'), [p for p in os.listdir('/proc') if p.isdigit()]";
+        assert_eq!(nest.evaluate(&zygote, look).await.0, "(False, ['2'])\n");
+        let join = "__import__('ctypes').CDLL(None).unshare(0)";
+        assert_eq!(nest.evaluate(&zygote, join).await.0, "-1\n");
+    });
+}
+
+#[test]
+fn tells_how_a_program_ended() {
+    let nest = Nest::new("status");
+    alone(async {
+        let zygote = nest.zygote().await;
+        assert_eq!(nest.evaluate(&zygote, "sys.exit(7)").await.1, 7);
+        let (text, status) = nest.evaluate(&zygote, "1 / 0").await;
+        assert!(status == 1 && text.contains("ZeroDivisionError"), "{text}");
+        let late = "__import__('atexit').register(print, 'bye') and None";
+        assert_eq!(nest.evaluate(&zygote, late).await.0, "None\nbye\n");
+    });
+}
+
+#[test]
+fn a_project_that_shadows_a_library_gets_a_fresh_interpreter() {
+    let nest = Nest::new("shadow");
+    std::fs::write(nest.directory.join("app/statistics.py"), "").unwrap();
+    alone(async {
+        let zygote = nest.zygote().await;
+        let (text, status) = nest.evaluate(&zygote, "'sqlite3' in sys.modules").await;
+        assert_eq!((text.as_str(), status), ("False\n", 0));
+    });
+}
+
+#[test]
+fn its_previews_outlive_it() {
+    let nest = Nest::new("lives");
+    alone(async {
+        let zygote = nest.zygote().await;
+        assert!(zygote.is_alive() && zygote.memory_bytes() > 1 << 20);
+        let mut sandbox = nest.sandbox(&zygote).await;
+        let (handover, ends) = handover("__import__('time').sleep(0.2)");
+        let forked = zygote.fork(&mut sandbox, &handover).await.unwrap();
+        zygote.end();
+        assert!(!zygote.is_alive());
+        assert_eq!(finish(&forked, handover, ends).1, 0);
+        sandbox.destroy().unwrap();
+    });
+}
+
+#[test]
+fn a_dead_one_says_so() {
+    let nest = Nest::new("dead");
+    alone(async {
+        let zygote = nest.zygote().await;
+        let mut sandbox = nest.sandbox(&zygote).await;
+        rustix::process::kill_process(zygote.pid(), rustix::process::Signal::KILL).unwrap();
+        let (handover, _ends) = handover("1");
+        let refused = zygote.fork(&mut sandbox, &handover).await.unwrap_err().to_string();
+        assert!(refused.contains("the zygote died") || refused.contains("Broken pipe"), "{refused}");
+        sandbox.destroy().unwrap();
+    });
+}
+
+#[test]
+fn a_library_that_starts_a_thread_is_not_forked_from() {
+    let nest = Nest::new("thread");
+    std::fs::create_dir_all(nest.directory.join("packages")).unwrap();
+    let module =
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()";
+    std::fs::write(nest.directory.join("packages/yaml.py"), module).unwrap();
+    alone(async {
+        let refused = Zygote::start(&nest.workshop, "zygote", &nest.recipe()).await.unwrap_err().to_string();
+        assert!(refused.contains("thread"), "{refused}");
+        nest.workshop.cgroups.sweep().unwrap();
+    });
+}
+
+#[test]
+fn all_this_as_an_ordinary_user() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let output = std::process::Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--skip", "as_an_ordinary_user"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && !text.contains(" 0 passed"), "{text}");
+}

@@ -1,0 +1,98 @@
+import { Save, Undo2 } from "lucide-react";
+import { useState } from "react";
+import { messageOf } from "../../api/errors";
+import type { PatchResult } from "../../api/types";
+import { Button } from "../../shared/ui/Button";
+import { Callout } from "../../shared/ui/Callout";
+import { Code } from "../../shared/ui/Code";
+import css from "./files.module.css";
+import { languageOf } from "./tree";
+import { useFileText, useSaveFile } from "./useFiles";
+
+export interface FileEditorProps {
+  generationId: string;
+  path: string;
+  /** Whether a preview runs, which saving would move to the new code. */
+  running: boolean;
+}
+
+export function FileEditor({ generationId, path, running }: FileEditorProps) {
+  const { data, error } = useFileText(generationId, path);
+  if (error) return <p className={css.note}>{messageOf(error)}</p>;
+  if (data === undefined) return <p className={css.note}>Reading {path}…</p>;
+  if (data === null) return <p className={css.note}>{path} is not a text file.</p>;
+  return <Editor generationId={generationId} path={path} running={running} saved={data} />;
+}
+
+function Editor({ generationId, path, running, saved }: FileEditorProps & { saved: string }) {
+  const [text, setText] = useState(saved);
+  const [result, setResult] = useState<PatchResult | null>(null);
+  const save = useSaveFile(generationId, setResult);
+  const dirty = text !== saved;
+  const onSave = () => {
+    if (dirty && !save.isPending) save.mutate({ path, text });
+  };
+  return (
+    <section className={css.editor} aria-label={path}>
+      <header className={css.head}>
+        <h2 className={css.path}>{path}</h2>
+        <span role="status" className={css.state}>
+          {dirty ? "Not saved" : ""}
+        </span>
+        {dirty && (
+          <Button size="small" look="quiet" icon={<Undo2 size={14} />} onClick={() => setText(saved)}>
+            Revert
+          </Button>
+        )}
+        <Button
+          size="small"
+          look="primary"
+          icon={<Save size={14} />}
+          busy={save.isPending}
+          disabled={!dirty}
+          onClick={onSave}
+          title="Save (Ctrl+S)"
+        >
+          {running ? "Save and reload" : "Save"}
+        </Button>
+      </header>
+      {save.error && (
+        <Callout tone="error" role="alert">
+          {messageOf(save.error)}
+        </Callout>
+      )}
+      {result && !save.error && !dirty && <Outcome result={result} running={running} />}
+      <Code
+        label={`Text of ${path}`}
+        language={languageOf(path)}
+        value={text}
+        onChange={setText}
+        onSave={onSave}
+        className={css.code}
+      />
+    </section>
+  );
+}
+
+/** What saving did: the preview runs the new code, or still the old and why, or nothing runs. */
+function Outcome({ result, running }: { result: PatchResult; running: boolean }) {
+  if (result.reloaded) {
+    return (
+      <Callout tone="ok" role="status">
+        Saved. The preview runs the new code.
+      </Callout>
+    );
+  }
+  if (result.details) {
+    return (
+      <Callout tone="warn" role="alert">
+        Saved, but the new code does not start, so the old goes on serving. {result.details.message}
+      </Callout>
+    );
+  }
+  return (
+    <Callout tone="ok" role="status">
+      {running ? "Saved." : "Saved. The next launch runs it."}
+    </Callout>
+  );
+}

@@ -1,0 +1,166 @@
+import { type CSSProperties, lazy, type ReactNode, Suspense, useRef, useState } from "react";
+import { messageOf } from "../../api/errors";
+import type { PreviewState } from "../../api/types";
+import { isNumber, useRemembered } from "../../shared/lib/hooks";
+import { Button, classes } from "../../shared/ui/Button";
+import { Callout } from "../../shared/ui/Callout";
+import { Splitter } from "../../shared/ui/Splitter";
+import { LogPanel } from "../logs/LogPanel";
+import { ImportDialog } from "../requests/ImportDialog";
+import { BarTools } from "./BarTools";
+import { LaunchProblem } from "./LaunchProblem";
+import { MainPane } from "./MainPane";
+import { paletteActions } from "./paletteActions";
+import css from "./preview.module.css";
+import { ShortcutSheet } from "./ShortcutSheet";
+import { SidePane } from "./SidePane";
+import { StatusBar } from "./StatusBar";
+import { useShortcuts } from "./shortcuts";
+import { useMakeRoom } from "./useMakeRoom";
+import type { PreviewControls } from "./usePreview";
+import { type Pane, useWorkspace } from "./useWorkspace";
+
+const Palette = lazy(() => import("./Palette"));
+
+const PANES: readonly [Pane, string][] = [
+  ["endpoints", "Endpoints"],
+  ["main", "Request"],
+  ["logs", "Logs"],
+];
+
+type Overlay = "palette" | "help" | "import" | null;
+
+export interface WorkspaceProps {
+  generationId: string;
+  title: ReactNode;
+  state: PreviewState;
+  controls: PreviewControls;
+  /** Why the state may be out of date. */
+  offline: string | null;
+}
+
+/** The parts of the tab and where they are. */
+export function WorkspaceLayout({ generationId, title, state, controls, offline }: WorkspaceProps) {
+  const space = useWorkspace(generationId, state, controls);
+  const [listPx, setListPx] = useRemembered("layout.list", 280, isNumber);
+  const [logsPx, setLogsPx] = useRemembered("layout.logs", 280, isNumber);
+  const [overlay, setOverlay] = useState<Overlay>(null);
+  const screen = useRef<HTMLDivElement>(null);
+  const filter = useRef<HTMLInputElement>(null);
+  const close = () => setOverlay(null);
+  const launch = () => controls.launch.mutate({});
+  useShortcuts(screen, {
+    palette: () => setOverlay("palette"),
+    help: () => setOverlay("help"),
+    filter: () => filter.current?.focus(),
+  });
+
+  const style = { "--pv-list": `${listPx}px`, "--pv-logs": `${logsPx}px` } as CSSProperties;
+  const onImport = () => setOverlay("import");
+  return (
+    <div ref={screen} className={css.screen} style={style} data-pane={space.pane}>
+      <StatusBar title={title} state={state} controls={controls} onLaunch={launch}>
+        <BarTools onPalette={() => setOverlay("palette")} onHelp={() => setOverlay("help")} />
+      </StatusBar>
+      <PaneTabs pane={space.pane} onPane={space.setPane} />
+      <Problems generationId={generationId} controls={controls} offline={offline} />
+      <div className={css.upper}>
+        <SidePane generationId={generationId} space={space} filterRef={filter} />
+        <Splitter label="Width of the list" axis="x" size={listPx} min={200} max={520} onResize={setListPx} />
+        <MainPane
+          generationId={generationId}
+          space={space}
+          state={state}
+          controls={controls}
+          onLaunch={launch}
+          onImport={onImport}
+        />
+      </div>
+      <Splitter label="Height of the log" axis="y" size={logsPx} min={120} max={720} onResize={setLogsPx} />
+      <LogPanel
+        session={controls.session}
+        target={space.target}
+        className={css.logs}
+        empty={state.phase === "idle" ? "The log appears here once the preview is launched." : "No line yet."}
+      />
+      {overlay === "help" && <ShortcutSheet onClose={close} />}
+      {overlay === "import" && (
+        <ImportDialog
+          onClose={close}
+          onImport={(draft) => {
+            space.openDraft(draft);
+            close();
+          }}
+        />
+      )}
+      {overlay === "palette" && (
+        <Suspense>
+          <Palette
+            onClose={close}
+            actions={paletteActions({
+              state,
+              controls,
+              space,
+              onImport,
+              onHelp: () => setOverlay("help"),
+            })}
+          />
+        </Suspense>
+      )}
+    </div>
+  );
+}
+
+type ProblemsProps = Pick<WorkspaceProps, "generationId" | "controls" | "offline">;
+
+/** What went wrong with what was asked for, and whether the server is out of reach. */
+function Problems({ generationId, controls, offline }: ProblemsProps) {
+  const makeRoom = useMakeRoom(generationId, controls);
+  const { launch, stop, restart } = controls;
+  const failed = stop.error ? stop : restart.error ? restart : null;
+  if (!offline && !launch.error && !failed) return null;
+  return (
+    <div className={css.problems}>
+      {offline && <Callout tone="warn">{offline} Trying again.</Callout>}
+      {launch.error && (
+        <LaunchProblem
+          error={launch.error}
+          onMakeRoom={() => makeRoom.mutate()}
+          busy={makeRoom.isPending}
+          onDismiss={launch.reset}
+        />
+      )}
+      {failed && (
+        <Callout
+          tone="error"
+          role="alert"
+          actions={
+            <Button size="small" look="quiet" onClick={failed.reset}>
+              Dismiss
+            </Button>
+          }
+        >
+          {messageOf(failed.error)}
+        </Callout>
+      )}
+    </div>
+  );
+}
+
+function PaneTabs({ pane, onPane }: { pane: Pane; onPane: (pane: Pane) => void }) {
+  return (
+    <nav className={css.panes} aria-label="Parts of the page">
+      {PANES.map(([id, label]) => (
+        <button
+          key={id}
+          type="button"
+          aria-current={pane === id || undefined}
+          className={classes(css.pane, pane === id && css.paneNow)}
+          onClick={() => onPane(id)}
+        >
+          {label}
+        </button>
+      ))}
+    </nav>
+  );
+}

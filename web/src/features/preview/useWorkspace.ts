@@ -1,0 +1,92 @@
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
+import { useApi } from "../../api/context";
+import type { Endpoint, PreviewState, ProxyResponse } from "../../api/types";
+import { firstEndpoint } from "../endpoints/grouping";
+import { isGap } from "../logs/logStore";
+import type { Draft } from "../requests/draft";
+import { endpointKey, useWorkbench } from "../requests/useWorkbench";
+import type { PreviewControls } from "./usePreview";
+
+/** What the middle shows: the preview's state, a request, or a file. */
+export type View = { kind: "state" } | { kind: "request" } | { kind: "file"; path: string };
+
+/** On a narrow screen only one part is shown. */
+export type Pane = "endpoints" | "main" | "logs";
+
+/** What is looked at in a generation's tab, and how one thing leads to another. */
+export function useWorkspace(generationId: string, state: PreviewState, { session }: PreviewControls) {
+  const workbench = useWorkbench(generationId);
+  const { endpoints, error } = useEndpoints(generationId, state);
+  const [view, setView] = useState<View>({ kind: "state" });
+  const [pane, setPane] = useState<Pane>("main");
+  const [target, setTarget] = useState<{ id: number } | null>(lineOfAddress);
+
+  const openEndpoint = (endpoint: Endpoint) => {
+    workbench.select(endpoint);
+    setView({ kind: "request" });
+    setPane("main");
+  };
+  const openFile = (path: string) => {
+    setView({ kind: "file", path });
+    setPane("main");
+  };
+  const openDraft = (draft: Draft) => {
+    workbench.open(draft);
+    setView({ kind: "request" });
+    setPane("main");
+  };
+  const showLogs = (response: ProxyResponse) => {
+    const { items } = session.store.getSnapshot();
+    const line = items.find((item) => !isGap(item) && item.requestId === response.requestId);
+    if (line && !isGap(line)) setTarget({ id: line.id });
+    setPane("logs");
+  };
+  useEntering(state, endpoints !== null, () => {
+    if (view.kind === "file") return;
+    const first = firstEndpoint(endpoints ?? []);
+    const request = state.phase === "running" && (workbench.selected !== "" || first !== null);
+    if (request && first && workbench.selected === "") workbench.select(first);
+    setView({ kind: request ? "request" : "state" });
+  });
+
+  const endpoint = endpoints?.find((one) => endpointKey(one) === workbench.selected) ?? null;
+  return {
+    ...{ workbench, endpoints, endpointsError: error, endpoint },
+    ...{ view, pane, setPane, target },
+    ...{ openEndpoint, openFile, openDraft, showLogs },
+  };
+}
+
+export type Workspace = ReturnType<typeof useWorkspace>;
+
+/** Calls back once whenever the preview enters another state, or its endpoints become known. */
+function useEntering(state: PreviewState, known: boolean, onEnter: () => void): void {
+  const entered = useRef("");
+  useEffect(() => {
+    const now = `${state.phase} ${known}`;
+    if (entered.current === now) return;
+    entered.current = now;
+    onEnter();
+  });
+}
+
+function useEndpoints(generationId: string, state: PreviewState) {
+  const api = useApi();
+  // A running preview's own OpenAPI document knows more than its source.
+  const version =
+    state.phase === "running" ? `${state.preview.previewInstanceId} ${state.preview.revision}` : "";
+  const query = useQuery({
+    queryKey: ["endpoints", generationId, version],
+    queryFn: () => api.endpoints(generationId),
+    placeholderData: (before) => before,
+    staleTime: 60_000,
+  });
+  return { endpoints: query.data?.endpoints ?? null, error: query.error };
+}
+
+/** The line that the address names: `#L1201`. */
+function lineOfAddress(): { id: number } | null {
+  const id = /^#L(\d+)$/.exec(window.location.hash)?.[1];
+  return id === undefined ? null : { id: Number(id) };
+}
