@@ -18,8 +18,6 @@ pub(crate) struct Field<'a> {
     pub(crate) default: Option<Value>,
     /// Where its annotation is to be read.
     pub(crate) scope: ScopeId,
-    /// The class that declares it.
-    pub(crate) class: Id,
 }
 
 impl<'a> Interp<'a> {
@@ -236,13 +234,7 @@ impl<'a> Interp<'a> {
                     .value
                     .is_some()
                     .then(|| self.own_name(definition.scope, name).cloned().unwrap_or(Value::Unknown));
-                let field = Field {
-                    name,
-                    annotation: &assign.annotation,
-                    default,
-                    scope: definition.scope,
-                    class: ancestor,
-                };
+                let field = Field { name, annotation: &assign.annotation, default, scope: definition.scope };
                 match fields.iter_mut().find(|known| known.name == name) {
                     Some(known) => *known = field,
                     None => fields.push(field),

@@ -128,7 +128,7 @@ impl<'a> Interp<'a> {
 
     fn eval_fstring(&mut self, text: &ExprFString, scope: ScopeId) -> Value {
         let mut result = String::new();
-        for part in text.value.iter() {
+        for part in &text.value {
             let elements = match part {
                 ruff_python_ast::FStringPart::Literal(literal) => {
                     result.push_str(&literal.value);

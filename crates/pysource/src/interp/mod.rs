@@ -26,6 +26,7 @@ use ruff_text_size::{Ranged, TextSize};
 use crate::endpoint::Warning;
 use crate::modules::Modules;
 use crate::parse::{Parsed, Unread, line_at, parse};
+pub(crate) use call::yields;
 use value::{Heap, Id, Place, ScopeId, Value};
 
 /// Statements, expressions and iterations that are followed in one reading.
@@ -200,6 +201,14 @@ impl<'a> Interp<'a> {
             current = at.parent;
         }
         builtins::lookup(name)
+    }
+
+    /// All names of a scope with their values, in alphabetical order.
+    pub(crate) fn names(&self, scope: ScopeId) -> Vec<(String, Value)> {
+        let names = self.scopes[scope].names.iter();
+        let mut names: Vec<_> = names.map(|(name, value)| (name.to_string(), value.clone())).collect();
+        names.sort_by(|(left, _), (right, _)| left.cmp(right));
+        names
     }
 
     /// A name of that scope alone.

@@ -234,7 +234,6 @@ pub(crate) struct Route {
 pub(crate) struct Included {
     pub(crate) router: Id,
     pub(crate) context: Context,
-    pub(crate) place: Place,
 }
 
 #[derive(Clone, Debug)]
