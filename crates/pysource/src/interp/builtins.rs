@@ -465,6 +465,7 @@ impl<'a> Interp<'a> {
     }
 
     fn dict_method(&mut self, id: usize, name: &str, args: &[Value], keywords: Keywords) -> Value {
+        self.charge(self.heap.dicts[id].len() / 8);
         let items = self.heap.dicts[id].clone();
         let key = args.first().cloned().unwrap_or(Value::Unknown);
         match name {

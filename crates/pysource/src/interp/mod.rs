@@ -30,7 +30,7 @@ pub(crate) use call::yields;
 use value::{Heap, Id, Place, ScopeId, Value};
 
 /// Statements, expressions and iterations that are followed in one reading.
-const STEPS: usize = 2_000_000;
+const STEPS: usize = 1_000_000;
 /// How deep calls, imports and expressions may nest together.
 const DEPTH: usize = 700;
 /// How many warnings are kept.
@@ -136,9 +136,15 @@ impl<'a> Interp<'a> {
     }
 
     /// Counts a step; false once the budget is used up, which is warned of.
-    fn step(&mut self) -> bool {
-        self.steps += 1;
-        if self.steps == STEPS {
+    pub(crate) fn step(&mut self) -> bool {
+        self.charge(1)
+    }
+
+    /// Counts as many steps as there are things to go through.
+    pub(crate) fn charge(&mut self, steps: usize) -> bool {
+        let before = self.steps;
+        self.steps = self.steps.saturating_add(steps);
+        if before < STEPS && self.steps >= STEPS {
             self.warn("the project does too much at import to be followed to the end");
         }
         self.steps < STEPS

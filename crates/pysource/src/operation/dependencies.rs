@@ -279,7 +279,11 @@ impl<'a> Schemas<'_, 'a> {
         depth: usize,
     ) {
         let key = (target.clone(), scopes.to_vec());
-        if depth > DEPTH || dependant.seen.len() > DEPENDENCIES || dependant.seen.contains(&key) {
+        if !self.interp.charge(dependant.seen.len() / 8 + 1)
+            || depth > DEPTH
+            || dependant.seen.len() > DEPENDENCIES
+            || dependant.seen.contains(&key)
+        {
             return;
         }
         dependant.seen.push(key);
