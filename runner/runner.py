@@ -174,6 +174,7 @@ class Observed:
 def prepare_process(spec):
     """The environment and the path of the application; nothing of the runner's own start shows."""
     os.environ.update(spec["env"])
+    os.environ.setdefault("HOME", spec["dir"])
     os.chdir(spec["dir"])
     sys.argv = ["uvicorn", spec["module"] + ":" + spec["attribute"]]
     sys.path[:0] = [spec["dir"]]

@@ -149,10 +149,9 @@ impl Classifier {
             }
             State::Exception if CHAINS.contains(&bare.trim()) => Some(State::Chained),
             State::Exception if indented && traceback.blank == 0 => Some(State::Exception),
-            State::Exception => None,
             State::Chained if bare.is_empty() => Some(State::Chained),
             State::Chained if bare.trim_start().starts_with(HEADLINE) => Some(State::Frames),
-            State::Chained => None,
+            State::Exception | State::Chained => None,
         };
         let Some(next) = next else { return false };
         for _ in 0..std::mem::take(&mut traceback.blank) {
