@@ -220,7 +220,9 @@ fn structured(record: &Record, offset: u64) -> Option<Draft> {
         |message: &str| plain(record.micros, offset, StreamName::System, ansi::clean(message.as_bytes()));
     Some(match parsed {
         Ok(Structured::Log { levelno, logger, message, stream, request_id }) => {
-            let source = if logger.starts_with("uvicorn") { Source::Startup } else { Source::App };
+            // What uvicorn has to warn of is the application's doing.
+            let is_servers = logger.starts_with("uvicorn") && levelno < 30;
+            let source = if is_servers { Source::Startup } else { Source::App };
             let fields = fields([("logger", Some(logger)), ("requestId", request_id)]);
             Draft { level: of_number(levelno), source, stream, fields, ..draft(&message) }
         }
