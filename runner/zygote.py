@@ -6,7 +6,8 @@ Started by previewd's keeper in a sandbox of its own: other namespaces, no right
     keeper: {"do": "setup", "runner": path, "paths": [...], "filters": [base64 of a seccomp program, ...]}
     zygote: {"say": "ready", "preloaded": [...], "single": bool}
     keeper: {"do": "fork", "id": n, "identity": id or null, "drop_groups": bool, "rlimits": [[resource, value], ...],
-             "landlock": bool}   beside it: instructions, listener, records, stdout, stderr, go, [landlock], namespaces
+             "landlock": bool, "namespaces": flags}
+            beside it: instructions, listener, records, stdout, stderr, go, [landlock], the sandbox's init
     zygote: {"say": "started", "id": n, "pid": pid}   beside it: a pidfd
             {"say": "failed", "id": n, "message": text}
 
@@ -93,11 +94,6 @@ class Program(ctypes.Structure):
 
 class CapabilityHeader(ctypes.Structure):
     _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
-
-
-def join(namespaces):
-    for fd in namespaces:
-        check(libc.setns(fd, 0), "join a namespace")
 
 
 def drop_capabilities():
@@ -209,7 +205,7 @@ class Zygote:
             fds = list(fds)
             given, go = fds[:5], fds[5]
             landlock = fds[6] if order["landlock"] else None
-            join(fds[7 if order["landlock"] else 6 :])
+            check(libc.setns(fds[-1], order["namespaces"]), "join the sandbox")
             pid = os.fork()
             if pid == 0:
                 self.become(order, given, go, landlock)

@@ -24,7 +24,7 @@ use crate::gateway;
 use crate::http::{self, App};
 use crate::metrics::Metrics;
 use crate::preview::{Host, Previews, PublicAddress};
-use crate::runtime::local::LocalRuntime;
+use crate::runtime::local::{LocalRuntime, Settings};
 use crate::store::Store;
 
 /// For open requests, at the end of the server.
@@ -110,7 +110,13 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     let store = Store::open(&config.store_url).await.map_err(doing("the store cannot be opened"))?;
     let environments = Environments::open(config.data_dir.join("environments"), config.python.as_deref());
     let environments = environments.await.map_err(doing("environments cannot be made"))?;
-    let runtime = LocalRuntime::connect(&config.data_dir, &environments.interpreter().base_prefix).await;
+    let settings = Settings {
+        python_prefix: environments.interpreter().base_prefix.clone(),
+        isolation: config.isolation,
+        limits: config.limits,
+        egress: config.egress,
+    };
+    let runtime = LocalRuntime::connect(&config.data_dir, settings).await;
     let runtime = Arc::new(runtime.map_err(doing("previews cannot be run"))?);
     let metrics = Arc::new(Metrics::default());
     let (addresses, to_serve) = mpsc::unbounded_channel();

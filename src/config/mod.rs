@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::error::ConfigError;
 pub use self::log_level::LogLevel;
@@ -79,7 +79,7 @@ pub struct Config {
 }
 
 /// Which layers of isolation must hold before a preview is started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Isolation {
     /// Every layer that the host offers.
     Auto,
@@ -90,7 +90,7 @@ pub enum Isolation {
 }
 
 /// What one preview may use.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// Memory in MiB.

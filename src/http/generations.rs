@@ -15,6 +15,7 @@ use super::state::App;
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::generation::{self, Format, Upload};
+use crate::id::UserId;
 use crate::preview::StopReason;
 use crate::store::{Generation, NewGeneration};
 use crate::time::UnixMillis;
@@ -99,7 +100,7 @@ pub(super) async fn upload(
     check_name(&name)?;
     let named = query.get("entrypoint").map(str::to_owned).or(upload.entrypoint.clone());
     let (entrypoint, warnings) = look(&upload, named.as_deref())?;
-    warm(&app, &upload, named.as_deref());
+    warm(&app, &caller.user, &upload, named.as_deref());
     let new = NewGeneration {
         project_id: project.id,
         user_id: caller.user,
@@ -131,14 +132,15 @@ fn look(upload: &Upload, named: Option<&str>) -> Result<(Option<String>, Vec<Str
 }
 
 /// Makes the environment before it is needed.
-fn warm(app: &App, upload: &Upload, named: Option<&str>) {
+fn warm(app: &App, user: &UserId, upload: &Upload, named: Option<&str>) {
     let Ok(plan) = generation::plan(&upload.files, named) else { return };
-    let environments = app.environments.clone();
+    let (environments, previews, user) = (app.environments.clone(), app.previews.clone(), user.clone());
     tokio::spawn(async move {
         let wish = if plan.async_sqlite { plan.requirements.with_async_sqlite() } else { plan.requirements };
-        if let Err(e) = environments.prepare(&wish, &|_line| {}).await {
+        match environments.prepare(&wish, &|_line| {}).await {
+            Ok(environment) => previews.warm(&environment, &user).await,
             // The launch will say so to the person; here nobody waits.
-            tracing::debug!(error = %e, "an environment could not be made ahead");
+            Err(e) => tracing::debug!(error = %e, "an environment could not be made ahead"),
         }
     });
 }

@@ -118,8 +118,16 @@ impl Client {
         let (sender, events) = mpsc::unbounded_channel();
         tokio::spawn(Arc::clone(&client).listen(sender));
         match client.call(Request::Hello { version: VERSION }).await? {
-            (Answer::Hello { version: VERSION }, _) => Ok((client, events)),
-            (Answer::Hello { version }, _) => Err(ClientError::Version(version)),
+            (Answer::Hello { version: VERSION, missing }, _) => {
+                for layer in missing {
+                    tracing::warn!(
+                        layer,
+                        "this host does not offer a layer of isolation; see `previewd doctor`"
+                    );
+                }
+                Ok((client, events))
+            }
+            (Answer::Hello { version, .. }, _) => Err(ClientError::Version(version)),
             _ => Err(ClientError::Gone),
         }
     }

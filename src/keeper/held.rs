@@ -4,20 +4,23 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use rustix::pipe::PipeFlags;
+use serde_json::json;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::capture::capture;
 use super::connection::Outbox;
+use super::housing::{Ends, Housing};
 use super::journal::{Kind, Writer};
 use super::packets::with_short_path;
 use super::process::{self, Process};
-use super::protocol::{Exit, Kept, Message, Open, Start};
+use super::protocol::{Exit, Isolation, Kept, Message, Open, Start};
 use super::{Layout, journal};
 
 /// Bytes of journal that serve has not read yet, beyond which output waits in its pipe.
@@ -110,23 +113,30 @@ impl Held {
     }
 
     /// Starts the code and watches it.
-    pub fn start(self: &Rc<Self>, start: &Start) -> io::Result<()> {
+    pub async fn start(self: &Rc<Self>, housing: &Housing, start: &Start) -> io::Result<()> {
         let listener = self.listen(start.slot)?;
-        let started = process::start(start, listener.as_fd())?;
-        // From here on only the code holds it: when it dies, its clients get an end and not a queue.
-        drop(listener);
+        let (stdout, stdout_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        let (stderr, stderr_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        let (records, records_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        // When this returns only the code holds these: when it dies, its clients get an end and not a queue.
+        let ends = Ends { listener, stdout: stdout_end, stderr: stderr_end, records: records_end };
         let number = u16::try_from(start.slot).unwrap_or(u16::MAX);
-        let pipes =
-            [(started.stdout, Kind::Stdout), (started.stderr, Kind::Stderr), (started.records, Kind::Record)];
-        let captures: Vec<_> = pipes
-            .into_iter()
-            .map(|(pipe, kind)| tokio::task::spawn_local(capture(Rc::clone(self), pipe, kind, number)))
-            .collect();
-        let slot = Rc::new(Slot {
-            process: started.process,
-            ending: Cell::new(false),
-            exit: watch::Sender::new(None),
-        });
+        let process = if start.isolation == Isolation::Off {
+            process::start_plain(start, ends)?
+        } else {
+            let housed = housing.start(start, ends).await?;
+            if let Some(why) = housed.not_forked {
+                let note = json!({ "level": "INFO", "source": "startup", "message": why });
+                self.write(Kind::Note, number, note.to_string().as_bytes(), false);
+            }
+            process::housed(housed.pid, housed.pidfd, housed.sandbox)?
+        };
+        let mut captures = Vec::new();
+        for (pipe, kind) in [(stdout, Kind::Stdout), (stderr, Kind::Stderr), (records, Kind::Record)] {
+            rustix::io::ioctl_fionbio(&pipe, true)?;
+            captures.push(tokio::task::spawn_local(capture(Rc::clone(self), pipe, kind, number)));
+        }
+        let slot = Rc::new(Slot { process, ending: Cell::new(false), exit: watch::Sender::new(None) });
         self.slots.borrow_mut().insert(start.slot, Rc::clone(&slot));
         tokio::task::spawn_local(Rc::clone(self).watch(start.slot, slot, captures));
         Ok(())
@@ -152,6 +162,7 @@ impl Held {
                 abort.abort();
             }
         }
+        slot.process.clear();
         let _gone_already = std::fs::remove_file(self.layout.socket(&self.id, number));
         slot.exit.send_replace(Some(exit));
         self.outbox.send(Message::Exited { preview: self.id.clone(), slot: number, exit });
@@ -208,7 +219,8 @@ impl Held {
         for number in &running {
             self.stop(*number, grace);
         }
-        for slot in self.slots.borrow().values().cloned().collect::<Vec<_>>() {
+        let slots: Vec<_> = self.slots.borrow().values().cloned().collect();
+        for slot in slots {
             let mut exit = slot.exit.subscribe();
             let _late = tokio::time::timeout(grace, exit.wait_for(Option::is_some)).await;
         }

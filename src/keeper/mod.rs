@@ -8,6 +8,7 @@ mod capture;
 mod client;
 mod connection;
 mod held;
+mod housing;
 pub mod journal;
 pub mod making;
 mod packets;
@@ -16,6 +17,7 @@ pub mod protocol;
 mod readiness;
 mod server;
 pub mod zygote;
+mod zygotes;
 
 pub use client::{Client, ClientError, Event};
 pub use process::kill_marked as kill_strays;

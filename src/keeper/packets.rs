@@ -15,8 +15,8 @@ use tokio::io::unix::AsyncFd;
 use super::protocol::MAX_PACKET;
 use super::readiness::watched;
 
-/// Descriptors beside one packet, at the most: a fork's streams and namespaces.
-const MAX_FDS: usize = 16;
+/// Descriptors beside one packet, at the most: those of a fork.
+const MAX_FDS: usize = 8;
 
 /// One end of a connection.
 #[derive(Debug)]

@@ -1,17 +1,20 @@
 //! Starting, watching and ending the processes of a preview.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::fs::MemfdFlags;
-use rustix::pipe::PipeFlags;
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, waitid};
+use sandbox::{Leaf, Sandbox};
 use tokio::io::unix::AsyncFd;
 
+use super::housing::Ends;
 use super::protocol::{Exit, Start};
 use super::readiness::watched;
 
@@ -23,47 +26,37 @@ const SPEC_FD: RawFd = 3;
 const LISTENER_FD: RawFd = 4;
 const RECORDS_FD: RawFd = 5;
 
-/// A process that was just started, with the ends of its pipes.
-#[derive(Debug)]
-pub struct Started {
-    /// The process.
-    pub process: Process,
-    /// Its standard output.
-    pub stdout: OwnedFd,
-    /// Its standard error.
-    pub stderr: OwnedFd,
-    /// Its structured records.
-    pub records: OwnedFd,
-}
-
-/// A child of the keeper.
+/// A child of the keeper, with all that it started.
 #[derive(Debug)]
 pub struct Process {
     pid: Pid,
     pidfd: AsyncFd<OwnedFd>,
-    marker: String,
+    held_by: HeldBy,
 }
 
-/// Starts what `start` names, serving on `listener`.
-pub fn start(start: &Start, listener: BorrowedFd<'_>) -> io::Result<Started> {
-    let (program, arguments) = start
-        .argv
-        .split_first()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "nothing to start"))?;
+/// What reaches everything that a process started.
+#[derive(Debug)]
+enum HeldBy {
+    /// A variable of their environment, where there is no sandbox.
+    Marker(String),
+    /// The sandbox that they cannot leave.
+    Sandbox(RefCell<Option<Sandbox>>),
+}
+
+/// Starts code as a plain child of the keeper, in `start.files`.
+pub fn start_plain(start: &Start, ends: Ends) -> io::Result<Process> {
     let marker = marker(&start.preview, start.slot);
-    let spec = spec_file(&start.spec)?;
-    let (stdout, stdout_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
-    let (stderr, stderr_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
-    let (records, records_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
-    let mut command = Command::new(program);
-    command.args(arguments).current_dir(&start.dir).env_clear();
+    let spec = spec_file(&super::housing::spec(start, &start.files))?;
+    let mut command = Command::new(&start.warm.python);
+    command.args(start.arguments()).current_dir(&start.files).env_clear();
     command.envs(start.env.iter().map(|(k, v)| (k, v))).env(MARKER, &marker);
-    command.stdin(Stdio::null()).stdout(stdout_end).stderr(stderr_end);
-    let inherited = [
-        (above_targets(&spec)?, SPEC_FD),
-        (above_targets(listener)?, LISTENER_FD),
-        (above_targets(&records_end)?, RECORDS_FD),
-    ];
+    command.stdin(Stdio::null()).stdout(ends.stdout).stderr(ends.stderr);
+    let inherited = places(spec, ends.listener, ends.records);
+    let inherited = inherited.map(|(fd, place)| above_targets(&fd).map(|fd| (fd, place)));
+    let inherited: [(OwnedFd, RawFd); 3] = match inherited {
+        [Ok(a), Ok(b), Ok(c)] => [a, b, c],
+        [Err(e), ..] | [_, Err(e), _] | [.., Err(e)] => return Err(e),
+    };
     let parent = rustix::process::getpid();
     // SAFETY: between fork and exec only async-signal-safe calls are made (setsid, prctl, getppid, dup2), and nothing is allocated.
     unsafe {
@@ -72,10 +65,17 @@ pub fn start(start: &Start, listener: BorrowedFd<'_>) -> io::Result<Started> {
     let child = command.spawn()?;
     let pid = Pid::from_child(&child);
     let pidfd = watched(rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK)?)?;
-    for fd in [&stdout, &stderr, &records] {
-        rustix::io::ioctl_fionbio(fd, true)?;
-    }
-    Ok(Started { process: Process { pid, pidfd, marker }, stdout, stderr, records })
+    Ok(Process { pid, pidfd, held_by: HeldBy::Marker(marker) })
+}
+
+/// Takes over code that runs in a sandbox.
+pub fn housed(pid: Pid, pidfd: OwnedFd, sandbox: Sandbox) -> io::Result<Process> {
+    Ok(Process { pid, pidfd: watched(pidfd)?, held_by: HeldBy::Sandbox(RefCell::new(Some(sandbox))) })
+}
+
+/// Descriptors and the numbers under which the runner looks for them.
+pub fn places(spec: OwnedFd, listener: OwnedFd, records: OwnedFd) -> [(OwnedFd, RawFd); 3] {
+    [(spec, SPEC_FD), (listener, LISTENER_FD), (records, RECORDS_FD)]
 }
 
 /// A session of its own (no terminal's signals), dead with the keeper's only thread, three descriptors in their places.
@@ -101,7 +101,7 @@ fn above_targets(fd: impl std::os::fd::AsFd) -> io::Result<OwnedFd> {
 }
 
 /// The runner's instructions: in memory, since they hold the user's environment.
-fn spec_file(spec: &str) -> io::Result<OwnedFd> {
+pub fn spec_file(spec: &str) -> io::Result<OwnedFd> {
     let mut file = File::from(rustix::fs::memfd_create("spec", MemfdFlags::CLOEXEC)?);
     file.write_all(spec.as_bytes())?;
     rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0))?;
@@ -123,15 +123,36 @@ impl Process {
         if self.pidfd.readable().await.is_err() {
             return Exit::Lost;
         }
-        let id = WaitId::PidFd(std::os::fd::AsFd::as_fd(self.pidfd.get_ref()));
-        match rustix::process::waitid(id, WaitIdOptions::EXITED) {
-            Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
-                (Some(code), _) => Exit::Code(code),
-                (None, Some(signal)) => Exit::Signal(signal),
-                (None, None) => Exit::Lost,
-            },
-            _ => Exit::Lost,
+        let killed_for_memory = self.was_killed_for_memory();
+        match self.reap().await {
+            Exit::Signal(9) if killed_for_memory => Exit::OutOfMemory,
+            exit => exit,
         }
+    }
+
+    async fn reap(&self) -> Exit {
+        // A forked process becomes the keeper's child when the one between them has ended, which is a moment later.
+        const TRIES: u32 = 100;
+        for _ in 0..TRIES {
+            match waitid(WaitId::PidFd(self.pidfd.get_ref().as_fd()), WaitIdOptions::EXITED) {
+                Ok(Some(status)) => {
+                    return match (status.exit_status(), status.terminating_signal()) {
+                        (Some(code), _) => Exit::Code(code),
+                        (None, Some(signal)) => Exit::Signal(signal),
+                        (None, None) => Exit::Lost,
+                    };
+                }
+                Err(rustix::io::Errno::CHILD) => tokio::time::sleep(Duration::from_millis(1)).await,
+                _ => break,
+            }
+        }
+        Exit::Lost
+    }
+
+    fn was_killed_for_memory(&self) -> bool {
+        let HeldBy::Sandbox(sandbox) = &self.held_by else { return false };
+        let sandbox = sandbox.borrow();
+        sandbox.as_ref().and_then(Sandbox::cgroup).is_some_and(|leaf| leaf.out_of_memory_kills() > 0)
     }
 
     /// Asks it to end.
@@ -142,17 +163,43 @@ impl Process {
     /// Ends it and everything that it started.
     pub fn kill_all(&self) {
         let _already_gone = rustix::process::pidfd_send_signal(self.pidfd.get_ref(), Signal::KILL);
-        kill_marked(&self.marker);
+        match &self.held_by {
+            HeldBy::Marker(marker) => kill_marked(marker),
+            HeldBy::Sandbox(sandbox) => {
+                if let Some(Err(e)) = sandbox.borrow().as_ref().map(Sandbox::kill) {
+                    tracing::error!(error = %e, "a sandbox cannot be ended");
+                }
+            }
+        }
     }
 
-    /// Resident bytes of it and everything that it started.
+    /// Removes what held it. Everything in it has ended.
+    pub fn clear(&self) {
+        if let HeldBy::Sandbox(sandbox) = &self.held_by
+            && let Some(sandbox) = sandbox.take()
+        {
+            super::housing::destroy(sandbox);
+        }
+    }
+
+    /// Bytes of memory of it and everything that it started.
     pub fn memory_bytes(&self) -> u64 {
+        match &self.held_by {
+            HeldBy::Marker(marker) => self.resident_bytes(marked(marker)),
+            HeldBy::Sandbox(sandbox) => {
+                let sandbox = sandbox.borrow();
+                let used = sandbox.as_ref().and_then(Sandbox::cgroup).and_then(Leaf::memory_used);
+                used.unwrap_or_else(|| self.resident_bytes(Vec::new()))
+            }
+        }
+    }
+
+    fn resident_bytes(&self, mut pids: Vec<i32>) -> u64 {
         let page = rustix::param::page_size() as u64;
         let resident = |pid: i32| -> Option<u64> {
             let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
             statm.split_ascii_whitespace().nth(1)?.parse::<u64>().ok()
         };
-        let mut pids = marked(&self.marker);
         pids.push(self.pid.as_raw_nonzero().get());
         pids.sort_unstable();
         pids.dedup();
@@ -191,13 +238,17 @@ fn carries(pid: i32, wanted: &[u8]) -> bool {
     })
 }
 
-/// Reaps orphans that were handed to the keeper, leaving alone the `known` children.
+/// Reaps orphans that were handed to the keeper, leaving alone the `known` children and the sandboxes' own helpers,
+/// which bear the keeper's name and are reaped by whoever started them.
 pub fn reap_strays(known: &[Pid]) {
     let path = format!("/proc/self/task/{}/children", rustix::process::getpid().as_raw_nonzero());
     let Ok(children) = std::fs::read_to_string(path) else { return };
+    let ours = std::fs::read("/proc/self/comm").unwrap_or_default();
     let strays = children.split_ascii_whitespace().filter_map(|p| Pid::from_raw(p.parse().ok()?));
     for pid in strays.filter(|pid| !known.contains(pid)) {
-        let _not_dead_yet =
-            rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        if std::fs::read(format!("/proc/{}/comm", pid.as_raw_nonzero())).is_ok_and(|comm| comm == ours) {
+            continue;
+        }
+        let _not_dead_yet = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
     }
 }

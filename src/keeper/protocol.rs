@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::config::{Isolation, Limits};
+
 /// Raised when a message changes its meaning. A serve that meets another number says so and leaves what runs alone.
 pub const VERSION: u32 = 1;
 
@@ -48,6 +50,8 @@ pub enum Request {
         /// JSON that serve reads back.
         payload: String,
     },
+    /// Makes ready what starts of one environment and user begin with. Answered at once.
+    Warm(Warm),
     /// Starts the code.
     Start(Box<Start>),
     /// Asks the code to end, and ends it after the grace. [`Message::Exited`] follows.
@@ -107,14 +111,47 @@ pub struct Start {
     pub preview: String,
     /// Numbers the starts of one preview.
     pub slot: u32,
-    /// Interpreter and its arguments.
-    pub argv: Vec<String>,
-    /// Its whole environment.
+    /// The interpreter and what it sees.
+    pub warm: Warm,
+    /// The environment that the interpreter starts with.
     pub env: Vec<(String, String)>,
-    /// Its working directory.
-    pub dir: PathBuf,
-    /// Handed to it on descriptor 3.
-    pub spec: String,
+    /// The files: the working directory, or what is copied to it.
+    pub files: PathBuf,
+    /// Directory of the database `preview.db`.
+    pub database: PathBuf,
+    /// Handed to the runner on descriptor 3, with the working directory as `dir`.
+    pub spec: serde_json::Value,
+    /// Which layers must hold.
+    pub isolation: Isolation,
+    /// What it may use.
+    pub limits: Limits,
+    /// Whether it reaches the network.
+    pub egress: bool,
+}
+
+impl Start {
+    /// The interpreter's arguments.
+    pub fn arguments(&self) -> impl Iterator<Item = String> {
+        let options = ["-I", "-S", "-u", "-X", "utf8"].map(str::to_owned);
+        options.into_iter().chain([self.warm.runner.display().to_string()])
+    }
+}
+
+/// What all previews of one environment and user start from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Warm {
+    /// Names the environment and the user.
+    pub zygote: String,
+    /// The interpreter.
+    pub python: PathBuf,
+    /// The zygote's program text.
+    pub zygote_program: PathBuf,
+    /// The runner's program text.
+    pub runner: PathBuf,
+    /// Directories of packages.
+    pub packages: Vec<PathBuf>,
+    /// Directories that are visible, besides the system's libraries.
+    pub visible: Vec<PathBuf>,
 }
 
 /// Keeper to serve.
@@ -154,6 +191,8 @@ pub enum Answer {
     Hello {
         /// [`VERSION`] of the keeper.
         version: u32,
+        /// Layers of isolation that this host does not offer, each with the reason.
+        missing: Vec<String>,
     },
     /// To `Next`: one, or none that is left.
     Next {
@@ -195,6 +234,8 @@ pub enum Exit {
     Code(i32),
     /// This signal ended it.
     Signal(i32),
+    /// It was killed for using more memory than it is given.
+    OutOfMemory,
     /// Whoever kept it died, and it with them.
     Lost,
 }

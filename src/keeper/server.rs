@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use super::connection::{Outbox, deliver};
 use super::held::Held;
+use super::housing::Housing;
 use super::journal::Kind;
 use super::packets::{Packets, listen_in};
 use super::protocol::{Answer, Call, Kept, Message, Open, Request, Start, VERSION};
@@ -30,6 +31,7 @@ const DEADLINE_CHECK: Duration = Duration::from_secs(30);
 struct Keeper {
     layout: Layout,
     outbox: Outbox,
+    housing: Housing,
     held: RefCell<BTreeMap<String, Rc<Held>>>,
     changed: Notify,
 }
@@ -45,8 +47,10 @@ pub fn run(data_dir: &Path) -> io::Result<()> {
     std::fs::create_dir_all(layout.run())?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let housing = Housing::open(data_dir)?;
     let keeper = Rc::new(Keeper {
         layout,
+        housing,
         outbox: Outbox::default(),
         held: RefCell::default(),
         changed: Notify::new(),
@@ -122,12 +126,21 @@ impl Keeper {
     async fn handle(self: &Rc<Self>, call: Call) {
         let seq = call.seq;
         let (answer, fd) = match call.request {
-            Request::Hello { .. } => (Answer::Hello { version: VERSION }, None),
+            Request::Hello { .. } => {
+                (Answer::Hello { version: VERSION, missing: self.housing.missing() }, None)
+            }
             Request::Next { after } => (Answer::Next { kept: self.next(after.as_deref()) }, None),
             Request::Open(open) => self.open(open),
             Request::Listener { preview } => self.listener(&preview),
             Request::Note { preview, payload } => (self.note(&preview, &payload).await, None),
-            Request::Start(start) => (self.start(&start), None),
+            Request::Warm(warm) => {
+                self.housing.warm(&warm);
+                (Answer::Done, None)
+            }
+            Request::Start(start) => {
+                tokio::task::spawn_local(Rc::clone(self).start(seq, start));
+                return;
+            }
             Request::Stop { preview, slot, grace_ms } => {
                 let stop = |held: Rc<Held>| held.stop(slot, Duration::from_millis(grace_ms));
                 (done_if(self.get(&preview).is_some_and(stop)), None)
@@ -187,12 +200,15 @@ impl Keeper {
         Answer::Done
     }
 
-    fn start(&self, start: &Start) -> Answer {
-        match self.get(&start.preview).map(|held| held.start(start)) {
-            Some(Ok(())) => Answer::Done,
-            Some(Err(e)) => failed(&e),
+    async fn start(self: Rc<Self>, seq: u64, start: Box<Start>) {
+        let answer = match self.get(&start.preview) {
+            Some(held) => match held.start(&self.housing, &start).await {
+                Ok(()) => Answer::Done,
+                Err(e) => failed(&e),
+            },
             None => Answer::Unknown,
-        }
+        };
+        self.outbox.send(Message::Answer { seq, answer });
     }
 
     fn trim(&self, preview: &str, offset: u64, first_id: u64) -> Answer {
@@ -253,7 +269,8 @@ impl Keeper {
     async fn reap(self: Rc<Self>) {
         let Ok(mut children) = signal(SignalKind::child()) else { return };
         while children.recv().await.is_some() {
-            let known: Vec<_> = self.held.borrow().values().flat_map(|held| held.pids()).collect();
+            let mut known = self.housing.pids();
+            known.extend(self.held.borrow().values().flat_map(|held| held.pids()));
             process::reap_strays(&known);
         }
     }
@@ -263,6 +280,7 @@ impl Keeper {
         for held in all {
             held.expire().await;
         }
+        self.housing.close();
     }
 }
 

@@ -95,8 +95,19 @@ struct Waiting {
 #[derive(Serialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 enum Order<'a> {
-    Setup { runner: &'a PathBuf, paths: &'a [PathBuf], filters: Vec<String> },
-    Fork { id: u64, identity: Option<u32>, drop_groups: bool, rlimits: &'a [(u32, u64)], landlock: bool },
+    Setup {
+        runner: &'a PathBuf,
+        paths: &'a [PathBuf],
+        filters: Vec<String>,
+    },
+    Fork {
+        id: u64,
+        identity: Option<u32>,
+        drop_groups: bool,
+        rlimits: &'a [(u32, u64)],
+        landlock: bool,
+        namespaces: u32,
+    },
 }
 
 #[derive(Deserialize)]
@@ -180,12 +191,13 @@ impl Zygote {
             drop_groups: confinement.drop_groups,
             rlimits: &confinement.rlimits,
             landlock: sandbox.landlock().is_some(),
+            namespaces: sandbox.joins().unwrap_or(0),
         };
         let Handover { spec, listener, records, stdout, stderr } = handover;
         let mut fds: Vec<_> = [spec, listener, records, stdout, stderr].map(AsFd::as_fd).into();
         fds.push(go);
         fds.extend(sandbox.landlock());
-        fds.extend(sandbox.spaces().iter().map(AsFd::as_fd));
+        fds.extend(sandbox.init());
         self.control.send(&serde_json::to_vec(&order)?, &fds).await
     }
 

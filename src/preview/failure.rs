@@ -13,12 +13,13 @@ const ENTRIES: usize = 200;
 
 /// Why the code is not running any more.
 #[must_use]
-pub fn of_exit(exit: Exit, served: bool, hub: &Hub) -> LaunchFailure {
+pub fn of_exit(exit: Exit, served: bool, memory_mb: u64, hub: &Hub) -> LaunchFailure {
     let log_tail = tail(hub);
-    let import = import_failure(hub).filter(|_| !served);
+    let import = import_failure(hub).filter(|_| !served && exit != Exit::OutOfMemory);
     let (exit_code, signal) = match exit {
         Exit::Code(code) => (Some(code), None),
         Exit::Signal(number) => (None, Some(signal_name(number))),
+        Exit::OutOfMemory => (None, Some("SIGKILL".to_owned())),
         Exit::Lost => (None, None),
     };
     let when = if served { "The preview ended by itself" } else { "The application ended before it served" };
@@ -28,12 +29,16 @@ pub fn of_exit(exit: Exit, served: bool, hub: &Hub) -> LaunchFailure {
         (None, Exit::Signal(_)) => {
             format!("{when}: it was killed by {}.", signal.as_deref().unwrap_or("a signal"))
         }
+        (None, Exit::OutOfMemory) => format!(
+            "The preview used more than the {memory_mb} MiB of memory that it is given, and was ended. Load less at once, or ask for a higher limit."
+        ),
         (None, Exit::Lost) => {
             "The process that kept the preview ended, and the preview with it. Launch it again.".to_owned()
         }
     };
     let reason = match (&import, exit) {
         (Some(_), _) => FailureReason::ImportFailed,
+        (None, Exit::OutOfMemory) => FailureReason::OutOfMemory,
         (None, Exit::Lost) => FailureReason::HostFailure,
         (None, _) => FailureReason::Exited,
     };

@@ -200,6 +200,7 @@ impl Owner {
             factory: plan.factory,
             variables: self.variables(plan),
             database: database.as_deref(),
+            user: &self.active.user_id,
             probe: &self.active.options.probe,
         };
         self.previews.host.runtime.start(&self.active.id, slot, start).await.map_err(|e| {
@@ -233,8 +234,9 @@ impl Owner {
             return Ok(None);
         }
         let directory = &self.previews.host.config.db_path;
-        std::fs::create_dir_all(directory)?;
-        Ok(Some(std::path::absolute(directory.join(format!("{}.db", self.active.generation_id)))?))
+        let directory = directory.join(self.active.generation_id.as_str());
+        std::fs::create_dir_all(&directory)?;
+        Ok(Some(std::path::absolute(directory)?))
     }
 
     /// Waits for the first answer, the end of the process or the end of patience, whichever is first.

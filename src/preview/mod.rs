@@ -83,6 +83,11 @@ impl Previews {
         self.registry().get(generation).cloned()
     }
 
+    /// Makes ready what a launch of these packages by this user begins with.
+    pub async fn warm(&self, environment: &crate::environment::Environment, user: &crate::id::UserId) {
+        self.host.runtime.warm(environment, user).await;
+    }
+
     /// Whether what runs previews answers.
     pub async fn runtime_answers(&self) -> bool {
         self.host.runtime.kept().await.is_ok()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
@@ -49,9 +50,10 @@ async fn ask(runtime: &dyn Runtime, id: &PreviewId, slot: u32, probe: &str) -> O
             _ => Health::Unknown,
         })
     };
+    // An answer without a body may have come when the connection ends: whether there is one, the sender says.
+    let connection = connection.then(|_ended| std::future::pending());
     tokio::select! {
-        // Ends only after the answer, or without one.
-        _ = connection => None,
         answer = answer => answer,
+        never = connection => never,
     }
 }

@@ -46,7 +46,7 @@ impl Previews {
         let hub = Hub::new(self.host.config.max_log_lines, first_id);
         let Ok(output) = output else {
             // Not even its log is left: it ended with whatever kept it.
-            let lost = failure::of_exit(Exit::Lost, row.status == Status::Running, &hub);
+            let lost = failure::of_exit(Exit::Lost, row.status == Status::Running, 0, &hub);
             self.host.store.mark_failed(&row.id, &lost, crate::time::UnixMillis::now()).await?;
             return Ok(());
         };

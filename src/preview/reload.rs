@@ -90,7 +90,12 @@ impl Owner {
             Ok(running) => Ok(running.health),
             Err(Ending::Exited(exit)) => {
                 self.pumping.catch_up().await;
-                Err(failure::of_exit(exit, false, &self.active.hub))
+                Err(failure::of_exit(
+                    exit,
+                    false,
+                    self.previews.host.config.limits.memory_mb,
+                    &self.active.hub,
+                ))
             }
             Err(_) => Err(failure::of_timeout(self.previews.host.config.launch_timeout, &self.active.hub)),
         }

@@ -48,14 +48,10 @@ impl Previews {
     /// # Errors
     /// If it is there and cannot be removed.
     pub fn forget_database(&self, generation: &GenerationId) -> std::io::Result<()> {
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            let path = self.host.config.db_path.join(format!("{generation}.db{suffix}"));
-            match std::fs::remove_file(path) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
-                _ => {}
-            }
+        match std::fs::remove_dir_all(self.host.config.db_path.join(generation.as_str())) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Ends all previews, as `previewd up` does when it ends.
@@ -134,9 +130,12 @@ impl Ended {
     fn final_state(&self, ending: Ending) -> State {
         match ending {
             Ending::Stop(reason) => State::Stopped { reason, at: UnixMillis::now() },
-            Ending::Exited(exit) => {
-                State::Failed(super::failure::of_exit(exit, self.served, &self.active.hub))
-            }
+            Ending::Exited(exit) => State::Failed(super::failure::of_exit(
+                exit,
+                self.served,
+                self.previews.host.config.limits.memory_mb,
+                &self.active.hub,
+            )),
             Ending::NeverAnswered => {
                 let seconds = self.previews.host.config.launch_timeout;
                 State::Failed(super::failure::of_timeout(seconds, &self.active.hub))

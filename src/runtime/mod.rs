@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 
 use crate::environment::Environment;
-use crate::id::PreviewId;
+use crate::id::{PreviewId, UserId};
 use crate::logs::Places;
 use crate::time::UnixMillis;
 
@@ -68,8 +68,10 @@ pub struct Start<'a> {
     pub factory: bool,
     /// The preview's environment variables, complete.
     pub variables: BTreeMap<String, String>,
-    /// Name of the database file of the generation that is to be seen as `./preview.db`, if any.
+    /// Directory of the generation's own database, if that is to be seen as `./preview.db`.
     pub database: Option<&'a std::path::Path>,
+    /// Whose code it is: nothing that runs is shared between users.
+    pub user: &'a UserId,
     /// Requests with this value of `X-Previewd-Probe` are ours and not logged.
     pub probe: &'a str,
 }
@@ -91,6 +93,8 @@ pub trait Runtime: Send + Sync {
     fn open<'a>(&'a self, open: Open) -> BoxFuture<'a, Result<TcpListener, RuntimeError>>;
     /// The public listening socket of a preview that is kept.
     fn listener<'a>(&'a self, id: &'a PreviewId) -> BoxFuture<'a, Result<TcpListener, RuntimeError>>;
+    /// Makes ready what the previews of one environment and user begin with. Failing is no harm: it is made at launch then.
+    fn warm<'a>(&'a self, environment: &'a Environment, user: &'a UserId) -> BoxFuture<'a, ()>;
     /// Starts code; it serves once [`Runtime::dial`] gets an answer.
     fn start<'a>(
         &'a self,

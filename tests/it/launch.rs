@@ -17,8 +17,9 @@ async fn the_sample_is_launched_answers_logs_and_stops() {
     assert!(preview.body["launchMs"].is_u64() && preview.body["phases"]["start"].is_u64(), "{}", preview.body);
     assert!(preview.body["expiresAt"].as_str().unwrap().ends_with('Z'));
 
-    let books = shop.fetch(&preview, "/books?q=").await;
-    assert_eq!(books["error"], Value::Null);
+    let search = json!({ "method": "GET", "path": "/books", "query": { "q": "solaris", "in_stock": true } });
+    let found = shop.request(&preview, &search).await.expect(200);
+    assert_eq!((&found["statusCode"], &found["data"]["items"][0]["title"]), (&json!(200), &json!("Solaris")));
     let status = shop.status().await.expect(200);
     assert_eq!((&status["status"], &status["healthStatus"]), (&json!("running"), &json!("healthy")));
 

@@ -21,7 +21,7 @@ const STACK: usize = 256 * 1024 * 1024;
 #[must_use]
 pub fn endpoints(files: &Files, entrypoint: &Entrypoint) -> Analysis {
     with_deep_stack(|| read(files, entrypoint)).unwrap_or_else(|| {
-        let message = "the source could not be read: no memory for it".to_owned();
+        let message = "reading the source failed: a defect of previewd's, or no memory for it".to_owned();
         Analysis { warnings: vec![Warning { file: String::new(), line: 1, message }], ..Analysis::default() }
     })
 }

@@ -67,7 +67,7 @@ fn join(init: &OwnedFd, joins: Joins) -> Result<()> {
 }
 
 impl Joins {
-    fn flags(self) -> ThreadNameSpaceType {
+    pub(crate) fn flags(self) -> ThreadNameSpaceType {
         let all = ThreadNameSpaceType::USER
             | ThreadNameSpaceType::MOUNT
             | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION

@@ -22,7 +22,7 @@ use crate::helper::HOLD;
 use crate::policy::{INNER_ID, Network, Policy, Role};
 use crate::privilege::is_privileged;
 use crate::root::Root;
-use crate::rules::{Rules, ruleset, scopes};
+use crate::rules::{Rules, ruleset};
 use crate::sys::{self, Cloned};
 use crate::wire::{self, Reply};
 
@@ -55,10 +55,7 @@ pub(crate) fn make(socket: &OwnedFd) -> Result<()> {
         }
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
-            let outcome = outside
-                .map(pid, &order.policy)
-                .and_then(|()| if order.within { hand_out(pid, socket, &order.policy) } else { Ok(()) })
-                .and_then(|()| go(ours.as_fd()));
+            let outcome = outside.map(pid, &order.policy).and_then(|()| go(ours.as_fd()));
             if outcome.is_err() {
                 // Its reason, if it has one of its own, was sent before.
                 let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
@@ -133,21 +130,6 @@ impl Outside {
     }
 }
 
-/// Sends the namespaces to the caller. A process under landlock may not join by pidfd, which takes the right to look
-/// into the init's memory.
-fn hand_out(child: Pid, caller: &OwnedFd, policy: &Policy) -> Result<()> {
-    let mut names = vec!["user", "mnt", "pid", "ipc", "uts"];
-    if policy.network == Network::None {
-        names.push("net");
-    }
-    let open =
-        |name| fs::File::open(format!("/proc/{}/ns/{name}", child.as_raw_nonzero())).map(OwnedFd::from);
-    let spaces =
-        names.into_iter().map(open).collect::<std::io::Result<Vec<_>>>().step("open the namespaces")?;
-    let fds: Vec<_> = spaces.iter().map(AsFd::as_fd).collect();
-    wire::send(caller.as_fd(), &Reply::Spaces, &fds)
-}
-
 fn go(socket: BorrowedFd<'_>) -> Result<()> {
     rustix::io::write(socket, b"!").step("let the builder go on").map(|_| ())
 }
@@ -193,10 +175,15 @@ fn take_inner_identity() -> Result<()> {
     rustix::thread::set_thread_res_uid(uid, uid, uid).step("take the inner user id")
 }
 
+/// A forker has no ruleset: its children would inherit it, and any ruleset that does not know their
+/// directories keeps files from being moved between them.
 fn fence(policy: &Policy, readable: &[PathBuf], writable: &[PathBuf]) -> Result<Option<OwnedFd>> {
     match policy.role {
-        Role::Program => ruleset(&Rules { readable, writable, bind_tcp: policy.network == Network::None }),
-        Role::Forker => scopes(),
+        Role::Program => {
+            let bind_tcp = policy.network == Network::None;
+            ruleset(&Rules { readable, writable, listable: &["/".into()], bind_tcp })
+        }
+        Role::Forker => Ok(None),
     }
 }
 

@@ -76,8 +76,8 @@ pub enum Role {
     /// Programs run in it, with every layer.
     Program,
     /// A process in it forks children that join sandboxes made within this one, and so must be allowed to join:
-    /// it stays among the host's processes (which it cannot see, nor signal where landlock can forbid it), and
-    /// fewer system calls are refused.
+    /// it stays among the host's processes (which it cannot see, but could signal those of its own user), and
+    /// fewer rules hold for it.
     Forker,
 }
 

@@ -110,7 +110,8 @@ fn try_network() -> Result<&'static str> {
 
 fn try_landlock() -> Result<&'static str> {
     let readable = [PathBuf::from("/usr")];
-    let Some(fence) = ruleset(&Rules { readable: &readable, writable: &[], bind_tcp: false })? else {
+    let Some(fence) = ruleset(&Rules { readable: &readable, writable: &[], listable: &[], bind_tcp: false })?
+    else {
         return Err(Error::Unavailable("the kernel has no landlock".into()));
     };
     rustix::thread::set_no_new_privs(true).step("forbid new privileges")?;

@@ -18,6 +18,8 @@ const NEWEST: ABI = ABI::V6;
 pub(crate) struct Rules<'a> {
     pub(crate) readable: &'a [PathBuf],
     pub(crate) writable: &'a [PathBuf],
+    /// Where names may be listed.
+    pub(crate) listable: &'a [PathBuf],
     /// Whether TCP ports may be bound.
     pub(crate) bind_tcp: bool,
 }
@@ -25,17 +27,6 @@ pub(crate) struct Rules<'a> {
 /// Makes a ruleset; `None` where the kernel has no landlock.
 pub(crate) fn ruleset(rules: &Rules<'_>) -> Result<Option<OwnedFd>> {
     build(rules).map(Into::into).map_err(|error| Error::Helper(format!("make a landlock ruleset: {error}")))
-}
-
-/// A ruleset that leaves files alone: it keeps signals and abstract sockets among those who have it. It
-/// can be handed down to processes that will see other files.
-pub(crate) fn scopes() -> Result<Option<OwnedFd>> {
-    Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .scope(Scope::from_all(NEWEST))
-        .and_then(Ruleset::create)
-        .map(Into::into)
-        .map_err(|error| Error::Helper(format!("make a landlock ruleset: {error}")))
 }
 
 fn build(rules: &Rules<'_>) -> Result<RulesetCreated, landlock::RulesetError> {
@@ -49,6 +40,9 @@ fn build(rules: &Rules<'_>) -> Result<RulesetCreated, landlock::RulesetError> {
     let mut created = ruleset.create()?;
     for path in rules.readable {
         created = allow(created, path, AccessFs::from_read(NEWEST))?;
+    }
+    for path in rules.listable {
+        created = allow(created, path, AccessFs::ReadDir)?;
     }
     for path in rules.writable {
         created = allow(created, path, AccessFs::from_all(NEWEST))?;

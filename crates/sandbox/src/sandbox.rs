@@ -38,7 +38,6 @@ pub struct Workshop {
 #[derive(Debug)]
 pub struct Pending {
     talk: Conversation,
-    spaces: Vec<OwnedFd>,
     made: Made,
 }
 
@@ -68,7 +67,6 @@ pub enum Preparation {
 pub struct Sandbox {
     init: Option<Init>,
     landlock: Option<OwnedFd>,
-    spaces: Vec<OwnedFd>,
     made: Made,
     children: Vec<OwnedFd>,
 }
@@ -126,7 +124,7 @@ impl Workshop {
         let order = init::Order { policy, landlock: self.layers.landlock, within: outer.is_some() };
         wire::send_order(talk.socket(), &order, outer.as_slice())?;
         let made = Made { leaf, confinement, joins, work_dir: WORK_DIR.into() };
-        Ok(Preparation::Pending(Pending { talk, spaces: Vec::new(), made }))
+        Ok(Preparation::Pending(Pending { talk, made }))
     }
 
     /// What is left without namespaces: landlock (by the host's paths), seccomp, rlimits, the cgroup.
@@ -142,10 +140,10 @@ impl Workshop {
         readable.extend(policy.read_only.iter().cloned());
         let mut writable: Vec<PathBuf> = policy.files.iter().cloned().collect();
         writable.extend(policy.kept.iter().map(|kept| kept.source.clone()));
-        let rules = Rules { readable: &readable, writable: &writable, bind_tcp: false };
+        let rules = Rules { readable: &readable, writable: &writable, listable: &[], bind_tcp: false };
         let landlock = if self.layers.landlock { ruleset(&rules)? } else { None };
         let made = Made { leaf, confinement, joins: None, work_dir };
-        Ok(Sandbox { init: None, landlock, spaces: Vec::new(), made, children: Vec::new() })
+        Ok(Sandbox { init: None, landlock, made, children: Vec::new() })
     }
 }
 
@@ -157,13 +155,9 @@ impl Pending {
     }
 
     /// Takes notice of what has happened; never waits.
-    pub fn progress(mut self) -> Result<Preparation> {
+    pub fn progress(self) -> Result<Preparation> {
         match self.talk.news()? {
             News::Nothing => Ok(Preparation::Pending(self)),
-            News::Said(Reply::Spaces, fds) => {
-                self.spaces = fds;
-                self.progress()
-            }
             News::Said(Reply::Ready, fds) => self.complete(fds).map(Preparation::Ready),
             News::Said(Reply::Failed(reason), _) => Err(Error::Helper(reason)),
             News::Said(Reply::Started { .. }, _) | News::Over => {
@@ -176,7 +170,7 @@ impl Pending {
         let mut fds = fds.into_iter();
         let pidfd = fds.next().ok_or_else(|| Error::Helper("the init named no process".into()))?;
         let init = Some(Init { pidfd, _lifeline: self.talk.finish()? });
-        Ok(Sandbox { init, landlock: fds.next(), spaces: self.spaces, made: self.made, children: Vec::new() })
+        Ok(Sandbox { init, landlock: fds.next(), made: self.made, children: Vec::new() })
     }
 }
 
@@ -212,7 +206,7 @@ impl Sandbox {
         Ok(())
     }
 
-    /// The init's pidfd, readable once everything inside is gone.
+    /// The init's pidfd, to join its namespaces with; readable once everything inside is gone.
     #[must_use]
     pub fn init(&self) -> Option<BorrowedFd<'_>> {
         self.init.as_ref().map(|init| init.pidfd.as_fd())
@@ -230,11 +224,11 @@ impl Sandbox {
         &self.made.confinement
     }
 
-    /// For one that was made within another: its namespaces, in the order in which a process of
-    /// the outer one joins them (`setns(fd, 0)`). The pid namespace holds for the children of who joins.
+    /// Which namespaces a process joins, as flags for `setns` with [`Sandbox::init`]. The pid namespace holds
+    /// for the children of who joins. `None` where there are no namespaces.
     #[must_use]
-    pub fn spaces(&self) -> &[OwnedFd] {
-        &self.spaces
+    pub fn joins(&self) -> Option<u32> {
+        self.made.joins.map(|joins| joins.flags().bits())
     }
 
     /// Where programs start, as seen inside.

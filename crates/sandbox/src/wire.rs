@@ -25,8 +25,6 @@ const MAX_BYTES: usize = 4096;
 pub(crate) enum Reply {
     /// The init is ready; descriptors: its pidfd, the landlock ruleset where there is one.
     Ready,
-    /// The namespaces exist; descriptors: each of them, in the order in which to join.
-    Spaces,
     /// A program was started; descriptor: its pidfd.
     Started {
         /// Its id, as the caller sees it.

@@ -71,7 +71,6 @@ attempt('memory', lambda: open('/proc/1/mem', 'rb').read(1))
 attempt('root', lambda: os.listdir('/proc/1/root'))
 attempt('home', lambda: os.listdir('/root'))
 attempt('dotdot', lambda: open('../../../../../../..' + {secret:?}).read())
-attempt('top', lambda: os.listdir('/'))
 print('there', [name for name in ('root', 'usr', 'work', 'var/lib', 'sys', 'run') if os.path.exists('/' + name)])
 "
         ),

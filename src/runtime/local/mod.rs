@@ -6,18 +6,21 @@ mod workspace;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 
 use super::{Exit, Kept, Open, Output, Runtime, RuntimeError, Start, Stream};
-use crate::id::PreviewId;
-use crate::keeper::protocol::{self, Answer, Request};
+use crate::config::{Isolation, Limits};
+use crate::environment::Environment;
+use crate::id::{PreviewId, UserId};
+use crate::keeper::protocol::{self, Answer, Request, Warm};
 use crate::keeper::{self, Client, ClientError, Layout};
 use crate::logs::Places;
 
@@ -45,8 +48,20 @@ pub struct LocalRuntime {
     workspaces: workspace::Workspaces,
     client: tokio::sync::Mutex<Arc<Client>>,
     watched: WatchedMap,
+    settings: Settings,
+}
+
+/// How previews are run on this machine.
+#[derive(Clone, Debug)]
+pub struct Settings {
     /// Where the interpreter of the previews is installed.
-    python_prefix: String,
+    pub python_prefix: PathBuf,
+    /// Which layers must hold.
+    pub isolation: Isolation,
+    /// What each may use.
+    pub limits: Limits,
+    /// Whether they reach the network.
+    pub egress: bool,
 }
 
 impl LocalRuntime {
@@ -54,13 +69,12 @@ impl LocalRuntime {
     ///
     /// # Errors
     /// If none can be started, or the one that runs is of another version.
-    pub async fn connect(data_dir: &Path, python_prefix: &Path) -> Result<Self, ClientError> {
-        let python_prefix = python_prefix.display().to_string();
+    pub async fn connect(data_dir: &Path, settings: Settings) -> Result<Self, ClientError> {
         let layout = Layout::new(&std::fs::canonicalize(data_dir)?);
         let watched = WatchedMap::default();
         let client = connect(&layout, &watched).await?;
         let workspaces = workspace::Workspaces::new(data_dir)?;
-        Ok(Self { layout, workspaces, client: tokio::sync::Mutex::new(client), watched, python_prefix })
+        Ok(Self { layout, workspaces, client: tokio::sync::Mutex::new(client), watched, settings })
     }
 
     /// The connection, made anew after the keeper died.
@@ -89,24 +103,40 @@ impl LocalRuntime {
     }
 
     async fn start_code(&self, id: &PreviewId, slot: u32, start: Start<'_>) -> Result<(), RuntimeError> {
-        let dir = self.workspaces.write(id, slot, start.files, start.database).await?;
+        let workspace = self.workspaces.write(id, slot, start.files, start.database).await?;
         let (module, attribute) = start.entrypoint.split_once(':').unwrap_or((start.entrypoint, "app"));
         let spec = json!({
-            "dir": dir, "paths": [start.environment.site_packages], "module": module, "attribute": attribute,
+            "paths": [start.environment.site_packages], "module": module, "attribute": attribute,
             "factory": start.factory, "env": start.variables, "probe": start.probe,
         });
-        let python = start.environment.python.display().to_string();
-        let runner = self.workspaces.runner().display().to_string();
-        let options = ["-I", "-S", "-u", "-X", "utf8"].map(str::to_owned);
         let request = Request::Start(Box::new(protocol::Start {
             preview: id.to_string(),
             slot,
-            argv: [vec![python], options.to_vec(), vec![runner]].concat(),
+            warm: self.warm_from(start.environment, start.user),
             env: minimal_environment(),
-            dir,
-            spec: spec.to_string(),
+            files: workspace.files,
+            database: workspace.database,
+            spec,
+            isolation: self.settings.isolation,
+            limits: self.settings.limits,
+            egress: self.settings.egress,
         }));
         self.call(request).await.map(drop)
+    }
+
+    fn warm_from(&self, environment: &Environment, user: &UserId) -> Warm {
+        let user = hex::encode(Sha256::digest(user.0.as_bytes()));
+        let [runner, zygote_program] = self.workspaces.programs();
+        let tools = runner.parent().map(Path::to_owned);
+        let visible = [environment.site_packages.clone(), self.settings.python_prefix.clone()];
+        Warm {
+            zygote: format!("{}.{}", environment.key, &user[..16]),
+            python: environment.python.clone(),
+            zygote_program: zygote_program.to_owned(),
+            runner: runner.to_owned(),
+            packages: vec![environment.site_packages.clone()],
+            visible: visible.into_iter().chain(tools).collect(),
+        }
     }
 }
 
@@ -169,6 +199,17 @@ impl Runtime for LocalRuntime {
         async move { listener(self.call(Request::Listener { preview: id.to_string() }).await?.1) }.boxed()
     }
 
+    fn warm<'a>(&'a self, environment: &'a Environment, user: &'a UserId) -> BoxFuture<'a, ()> {
+        async move {
+            if self.settings.isolation != Isolation::Off {
+                let request = Request::Warm(self.warm_from(environment, user));
+                // Without a keeper there is nothing to warm; the launch will start both.
+                let _no_harm = self.call(request).await;
+            }
+        }
+        .boxed()
+    }
+
     fn start<'a>(
         &'a self,
         id: &'a PreviewId,
@@ -220,11 +261,13 @@ impl Runtime for LocalRuntime {
         let mut places = Places::default();
         let work = format!("{}/", self.workspaces.of(id).display());
         let data_dir = format!("{}/", self.layout.data_dir().display());
+        let prefix = self.settings.python_prefix.display().to_string();
         let known = [
+            (sandbox::WORK_DIR, "/", ""),
             (work.as_str(), r"\d+/", ""),
             (data_dir.as_str(), r"environments/[^\s\x22']*?site-packages", "site-packages"),
             (data_dir.as_str(), r"tools/[^\s\x22']*?\.py", "previewd"),
-            (self.python_prefix.as_str(), r"/lib(64)?/python3\.\d+", "python"),
+            (prefix.as_str(), r"/lib(64)?/python3\.\d+", "python"),
         ];
         for (directory, rest, shown) in known {
             if let Err(e) = places.add(directory, rest, shown) {

@@ -11,8 +11,13 @@ use super::RuntimeError;
 use crate::id::PreviewId;
 use crate::keeper::Layout;
 
-/// The Python program that serves an application.
-const RUNNER: &str = include_str!("../../../runner/runner.py");
+/// The Python programs: the one that serves an application, and the one that forks it.
+const PROGRAMS: [(&str, &str); 2] = [
+    ("runner", include_str!("../../../runner/runner.py")),
+    ("zygote", include_str!("../../../runner/zygote.py")),
+];
+/// The database in its directory.
+const DATABASE: &str = "preview.db";
 /// In memory, where there is such a place: an fsync on a disk costs a first start about 100 ms.
 const MEMORY: &str = "/dev/shm";
 
@@ -20,7 +25,16 @@ const MEMORY: &str = "/dev/shm";
 #[derive(Debug, Clone)]
 pub struct Workspaces {
     root: PathBuf,
-    runner: PathBuf,
+    programs: [PathBuf; 2],
+}
+
+/// What was written for one start.
+#[derive(Debug)]
+pub struct Workspace {
+    /// The files.
+    pub files: PathBuf,
+    /// Directory of the database.
+    pub database: PathBuf,
 }
 
 impl Workspaces {
@@ -28,21 +42,15 @@ impl Workspaces {
     pub fn new(data_dir: &Path) -> io::Result<Self> {
         let data_dir = std::fs::canonicalize(data_dir)?;
         let root = root(&data_dir)?;
-        let tools = data_dir.join("tools");
-        std::fs::create_dir_all(&tools)?;
-        let digest = hex::encode(Sha256::digest(RUNNER));
-        let runner = tools.join(format!("runner-{}.py", &digest[..12]));
-        if !runner.exists() {
-            let aside = tools.join(format!("runner-{}.tmp", std::process::id()));
-            std::fs::write(&aside, RUNNER)?;
-            std::fs::rename(&aside, &runner)?;
-        }
-        Ok(Self { root, runner })
+        let programs = data_dir.join("programs");
+        std::fs::create_dir_all(&programs)?;
+        let [runner, zygote] = PROGRAMS.map(|(name, text)| install(&programs, name, text));
+        Ok(Self { root, programs: [runner?, zygote?] })
     }
 
-    /// The runner's program text.
-    pub fn runner(&self) -> &Path {
-        &self.runner
+    /// The runner's program text and the zygote's.
+    pub fn programs(&self) -> &[PathBuf; 2] {
+        &self.programs
     }
 
     /// All directories of one preview.
@@ -50,23 +58,25 @@ impl Workspaces {
         self.root.join(id.as_str())
     }
 
-    /// Writes the files for one start. `database` is seen as `preview.db`; without it the preview's own one, which its starts share.
+    /// Writes the files for one start. `database` is the directory of the one to use; without it the preview's own,
+    /// which its starts share.
     pub async fn write(
         &self,
         id: &PreviewId,
         slot: u32,
         files: &BTreeMap<String, Vec<u8>>,
         database: Option<&Path>,
-    ) -> io::Result<PathBuf> {
+    ) -> io::Result<Workspace> {
         // The keeper removes it with the last preview.
         private_dir(&self.root)?;
         let dir = self.of(id).join(slot.to_string());
-        let (files, target) = (files.clone(), dir.clone());
-        let database = database.map(Path::to_owned);
-        tokio::task::spawn_blocking(move || write_all(&target, &files, database.as_deref()))
+        let database = database.map_or_else(|| self.of(id).join("data"), Path::to_owned);
+        let workspace = Workspace { files: dir.clone(), database: database.clone() };
+        let files = files.clone();
+        tokio::task::spawn_blocking(move || write_all(&dir, &files, &database))
             .await
             .map_err(io::Error::other)??;
-        Ok(dir)
+        Ok(workspace)
     }
 
     /// Removes what is left of a preview that no keeper keeps.
@@ -116,7 +126,19 @@ fn private_dir(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
 }
 
-fn write_all(dir: &Path, files: &BTreeMap<String, Vec<u8>>, database: Option<&Path>) -> io::Result<()> {
+/// Puts a program where it can be started from, under a name that changes with its text.
+fn install(directory: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
+    let digest = hex::encode(Sha256::digest(text));
+    let path = directory.join(format!("{name}-{}.py", &digest[..12]));
+    if !path.exists() {
+        let aside = directory.join(format!("{name}-{}.tmp", std::process::id()));
+        std::fs::write(&aside, text)?;
+        std::fs::rename(&aside, &path)?;
+    }
+    Ok(path)
+}
+
+fn write_all(dir: &Path, files: &BTreeMap<String, Vec<u8>>, database: &Path) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
     for (name, bytes) in files {
         let path = dir.join(name);
@@ -125,12 +147,11 @@ fn write_all(dir: &Path, files: &BTreeMap<String, Vec<u8>>, database: Option<&Pa
         }
         std::fs::write(path, bytes)?;
     }
-    // A link, so that the next start of the same preview finds the same database.
-    let fresh = dir.parent().unwrap_or(dir).join("data");
-    std::fs::create_dir_all(&fresh)?;
-    let link = dir.join("preview.db");
+    // A link, so that the next start of the same preview finds the same database. A sandbox makes its own.
+    std::fs::create_dir_all(database)?;
+    let link = dir.join(DATABASE);
     remove(&link)?;
-    std::os::unix::fs::symlink(database.map_or_else(|| fresh.join("preview.db"), Path::to_owned), link)
+    std::os::unix::fs::symlink(database.join(DATABASE), link)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -16,8 +16,8 @@ pub use answer::Answer;
 pub use apps::{REQUIREMENTS, asgi, directory, example, fastapi, probe};
 pub use leftovers::{descendants, descriptors, is_alive, processes_of};
 pub use postgres::new_database as postgres_database;
-pub use raw::raw;
-pub use server::Server;
+pub use raw::{raw, raw_head};
+pub use server::{BINARY, Server, signal};
 pub use sse::{Event, Parser, Stream};
 pub use user::{Generation, Preview, User};
 

@@ -9,6 +9,12 @@ use super::PATIENCE;
 
 /// Sends these bytes and reads until the server closes, which `Connection: close` asks for. Gives status and body.
 pub async fn raw(address: SocketAddr, request: &[u8]) -> (u16, String) {
+    let (status, answer) = raw_head(address, request).await;
+    (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+}
+
+/// The same, with the answer's head.
+pub async fn raw_head(address: SocketAddr, request: &[u8]) -> (u16, String) {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.unwrap();
         // The server may answer, and close, before it has read all of it.
@@ -20,6 +26,5 @@ pub async fn raw(address: SocketAddr, request: &[u8]) -> (u16, String) {
     let answer = tokio::time::timeout(PATIENCE, exchange).await.expect("an answer and an end");
     let text = String::from_utf8_lossy(&answer).into_owned();
     let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
-    (status.unwrap_or_else(|| panic!("no HTTP: {text:?} to {:?}", String::from_utf8_lossy(request))), body)
+    (status.unwrap_or_else(|| panic!("no HTTP: {text:?} to {:?}", String::from_utf8_lossy(request))), text)
 }

@@ -26,10 +26,11 @@ use ruff_text_size::{Ranged, TextSize};
 use crate::endpoint::Warning;
 use crate::modules::Modules;
 use crate::parse::{Parsed, Unread, line_at, parse};
+pub(crate) use call::yields;
 use value::{Heap, Id, Place, ScopeId, Value};
 
 /// Statements, expressions and iterations that are followed in one reading.
-const STEPS: usize = 2_000_000;
+const STEPS: usize = 1_000_000;
 /// How deep calls, imports and expressions may nest together.
 const DEPTH: usize = 700;
 /// How many warnings are kept.
@@ -135,9 +136,15 @@ impl<'a> Interp<'a> {
     }
 
     /// Counts a step; false once the budget is used up, which is warned of.
-    fn step(&mut self) -> bool {
-        self.steps += 1;
-        if self.steps == STEPS {
+    pub(crate) fn step(&mut self) -> bool {
+        self.charge(1)
+    }
+
+    /// Counts as many steps as there are things to go through.
+    pub(crate) fn charge(&mut self, steps: usize) -> bool {
+        let before = self.steps;
+        self.steps = self.steps.saturating_add(steps);
+        if before < STEPS && self.steps >= STEPS {
             self.warn("the project does too much at import to be followed to the end");
         }
         self.steps < STEPS
@@ -200,6 +207,14 @@ impl<'a> Interp<'a> {
             current = at.parent;
         }
         builtins::lookup(name)
+    }
+
+    /// All names of a scope with their values, in alphabetical order.
+    pub(crate) fn names(&self, scope: ScopeId) -> Vec<(String, Value)> {
+        let names = self.scopes[scope].names.iter();
+        let mut names: Vec<_> = names.map(|(name, value)| (name.to_string(), value.clone())).collect();
+        names.sort_by(|(left, _), (right, _)| left.cmp(right));
+        names
     }
 
     /// A name of that scope alone.

@@ -163,7 +163,7 @@ function requestTabs(
       id: "history",
       label: "History",
       count: workbench.history.length,
-      content: <HistoryList entries={workbench.history} onReplay={workbench.replay} />,
+      content: <HistoryList entries={workbench.history} onReplay={({ draft }) => workbench.open(draft)} />,
     },
   ];
 }

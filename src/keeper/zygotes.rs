@@ -1,0 +1,177 @@
+//! The zygotes that there are: one for each environment and user, the least recently used ended first.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rustix::process::Pid;
+use sandbox::Workshop;
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+
+use super::zygote::{Recipe, Zygote};
+
+/// Bytes that all zygotes may hold together; what they share is counted for each.
+const MEMORY_CAP: u64 = 1 << 30;
+/// User ids of the host, high above those of people and services: one block for each environment and user.
+const FIRST_ID: u32 = 2_000_000_000;
+const BLOCK: u32 = 64;
+/// Blocks are used again after so many.
+const BLOCKS: u32 = 1 << 20;
+/// Starting one costs a second of processor time, which belongs to the launch that it would disturb.
+const LATER: Duration = Duration::from_secs(3);
+
+/// How far one is.
+#[derive(Clone, Debug)]
+enum Stage {
+    Starting,
+    Ready(Rc<Zygote>),
+    /// It cannot be used, and why.
+    Refused(String),
+}
+
+#[derive(Debug)]
+struct Entry {
+    stage: watch::Sender<Stage>,
+    last_used: Cell<u64>,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub struct Zygotes {
+    workshop: Rc<Workshop>,
+    entries: RefCell<BTreeMap<String, Rc<Entry>>>,
+    blocks: RefCell<BTreeMap<String, u32>>,
+    clock: Cell<u64>,
+}
+
+/// The user id that a preview has: in its block, never that of the zygote itself, and the same at each start.
+pub fn identity_of(block: u32, preview: &str) -> u32 {
+    let digest = Sha256::digest(preview.as_bytes());
+    block + 1 + u32::from(digest[0]) % (BLOCK - 1)
+}
+
+impl Zygotes {
+    /// None yet.
+    pub fn new(workshop: Rc<Workshop>) -> Rc<Self> {
+        let (entries, blocks) = Default::default();
+        Rc::new(Self { workshop, entries, blocks, clock: Cell::new(0) })
+    }
+
+    /// The first user id of a key's block.
+    pub fn block(&self, key: &str) -> u32 {
+        let mut blocks = self.blocks.borrow_mut();
+        let next = u32::try_from(blocks.len()).unwrap_or(0) % BLOCKS;
+        FIRST_ID + *blocks.entry(key.to_owned()).or_insert(next) * BLOCK
+    }
+
+    /// Starts one in the background, unless there is one.
+    pub fn begin(self: &Rc<Self>, key: &str, mut recipe: Recipe) {
+        if self.entries.borrow().contains_key(key) {
+            return;
+        }
+        if sandbox::is_privileged() {
+            let block = self.block(key);
+            recipe.identity = Some(block);
+            recipe.delegated = Some((block + 1, BLOCK - 1));
+        }
+        let entry =
+            Rc::new(Entry { stage: watch::Sender::new(Stage::Starting), last_used: Cell::new(self.tick()) });
+        self.entries.borrow_mut().insert(key.to_owned(), Rc::clone(&entry));
+        tokio::task::spawn_local(Rc::clone(self).bring_up(key.to_owned(), recipe, entry));
+    }
+
+    /// As [`Self::begin`], but not at once.
+    pub fn begin_later(self: &Rc<Self>, key: &str, recipe: Recipe) {
+        let (zygotes, key) = (Rc::clone(self), key.to_owned());
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(LATER).await;
+            zygotes.begin(&key, recipe);
+        });
+    }
+
+    async fn bring_up(self: Rc<Self>, key: String, recipe: Recipe, entry: Rc<Entry>) {
+        let name = format!("zygote-{}", self.tick());
+        let stage = match Zygote::start(&self.workshop, &name, &recipe).await {
+            Ok(zygote) => Stage::Ready(zygote),
+            Err(e) => {
+                tracing::warn!(environment = key, error = %e, "no zygote");
+                Stage::Refused(format!("Started without a fork: {e}"))
+            }
+        };
+        entry.stage.send_replace(stage);
+        self.trim(&key);
+    }
+
+    /// One that can fork, waiting while it starts.
+    pub async fn ready(&self, key: &str) -> Option<Rc<Zygote>> {
+        let entry = self.entries.borrow().get(key).cloned()?;
+        entry.last_used.set(self.tick());
+        let mut stage = entry.stage.subscribe();
+        let stage = stage.wait_for(|stage| !matches!(stage, Stage::Starting)).await.ok()?.clone();
+        match stage {
+            Stage::Ready(zygote) if zygote.is_alive() => Some(zygote),
+            Stage::Ready(_) => {
+                self.drop_dead(key);
+                None
+            }
+            Stage::Starting | Stage::Refused(_) => None,
+        }
+    }
+
+    /// Why there is none that can be used, if that is for good.
+    pub fn why_not(&self, key: &str) -> Option<String> {
+        match &*self.entries.borrow().get(key)?.stage.borrow() {
+            Stage::Refused(why) => Some(why.clone()),
+            Stage::Starting | Stage::Ready(_) => None,
+        }
+    }
+
+    /// Forgets one that does not fork any more, so that another can be started.
+    pub fn drop_dead(&self, key: &str) {
+        self.entries.borrow_mut().remove(key);
+    }
+
+    /// Their processes.
+    pub fn pids(&self) -> Vec<Pid> {
+        self.alive().into_iter().map(|(_, _, zygote)| zygote.pid()).collect()
+    }
+
+    /// Ends all of them.
+    pub fn end_all(&self) {
+        for (_, _, zygote) in self.alive() {
+            zygote.end();
+        }
+        self.entries.borrow_mut().clear();
+    }
+
+    fn alive(&self) -> Vec<(String, u64, Rc<Zygote>)> {
+        let entries = self.entries.borrow();
+        let ready = entries.iter().filter_map(|(key, entry)| match &*entry.stage.borrow() {
+            Stage::Ready(zygote) => Some((key.clone(), entry.last_used.get(), Rc::clone(zygote))),
+            Stage::Starting | Stage::Refused(_) => None,
+        });
+        ready.collect()
+    }
+
+    /// Ends the least recently used while they hold too much together; never the newest.
+    fn trim(&self, newest: &str) {
+        let mut alive = self.alive();
+        alive.sort_by_key(|(_, used, _)| *used);
+        let mut held: u64 = alive.iter().map(|(_, _, zygote)| zygote.memory_bytes()).sum();
+        for (key, _, zygote) in alive {
+            if held <= MEMORY_CAP || key == newest {
+                continue;
+            }
+            held = held.saturating_sub(zygote.memory_bytes());
+            zygote.end();
+            self.drop_dead(&key);
+        }
+    }
+
+    fn tick(&self) -> u64 {
+        self.clock.set(self.clock.get() + 1);
+        self.clock.get()
+    }
+}

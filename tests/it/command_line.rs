@@ -1,0 +1,84 @@
+//! The commands beside `serve`, and settings that are wrong.
+
+use std::process::{Command, Output, Stdio};
+
+use serde_json::json;
+
+use crate::harness::{BINARY, Server, asgi, postgres_database};
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[tokio::test]
+async fn a_setting_that_is_wrong_is_named_with_what_it_takes() {
+    let cases = [
+        ("PREVIEW_PORT_MIN", "many", "1 to 65535"),
+        ("PREVIEW_PORT_MAX", "70000", "1 to 65535"),
+        ("PREVIEW_ISOLATION", "maybe", "auto, strict or off"),
+        ("PREVIEW_LOG_LEVEL", "loud", "DEBUG, INFO, WARN or ERROR"),
+        ("PREVIEW_SESSION_TIMEOUT", "-1", "whole number"),
+        ("PREVIEW_STORE_URL", "mysql://x", "sqlite://"),
+        ("PREVIEW_LISTEN", "3000", "HOST:PORT"),
+    ];
+    for (name, value, takes) in cases {
+        let output = Command::new(BINARY).arg("serve").env_clear().env(name, value).output().unwrap();
+        let text = said(&output);
+        assert!(!output.status.success() && text.contains(name) && text.contains(value) && text.contains(takes), "{text}");
+    }
+    let output = Command::new(BINARY).arg("serve").env_clear().env("PREVIEW_PROT_MIN", "1").output().unwrap();
+    let text = said(&output);
+    assert!(!output.status.success() && text.contains("PREVIEW_PROT_MIN") && text.contains("PREVIEW_PORT_MIN"), "{text}");
+    let output = Command::new(BINARY).args(["serve", "--port-min", "x"]).env_clear().output().unwrap();
+    assert!(!output.status.success() && said(&output).contains("--port-min"), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn tokens_are_made_beside_a_server_and_without_one() {
+    let server = Server::start().await;
+    let before = server.user("ana");
+    assert!(server.terminate_serve().success());
+    let without = server.user("ana");
+    server.serve_again().await;
+    for user in [before, without] {
+        user.get("/api/projects").await.expect(200);
+    }
+    let output = server.command(&["token", "--user", "ana", "--ttl", "1s"]).output().unwrap();
+    let short = server.with_token(String::from_utf8(output.stdout).unwrap().trim());
+    let over = async || (short.get("/api/projects").await.status == 401).then_some(());
+    crate::harness::eventually("the token's end", over).await;
+    assert!(!server.command(&["token"]).output().unwrap().status.success());
+    let key = server.data_dir().join("jwt.secret");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(key).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_data_is_refused() {
+    let server = Server::start().await;
+    let mut command = server.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(!output.status.success());
+    assert!(!said(&output).is_empty());
+    server.user("ana").get("/api/projects").await.expect(200);
+}
+
+#[tokio::test]
+async fn everything_works_with_postgres_as_the_store() {
+    let url = tokio::task::spawn_blocking(postgres_database).await.unwrap();
+    let server = Server::with(&[("STORE_URL", &url)]).await;
+    let output = server.command(&["migrate"]).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let app = server.user("ana").upload(&asgi("print('hello', flush=True)")).await;
+    let preview = app.launch().await;
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x");
+    let nothing = json!({});
+    app.try_launch(&nothing).await.error(409, "preview_already_running");
+    server.kill_serve();
+    server.serve_again().await;
+    assert_eq!(app.status().await.expect(200)["previewInstanceId"], preview.id);
+    app.stop().await.expect(200);
+    app.line("hello").await;
+    assert_eq!(app.stream("").await.to_end().await.last().unwrap().json(), json!({ "reason": "stopped" }));
+    assert!(!server.data_dir().join("previewd.db").exists());
+}

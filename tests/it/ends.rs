@@ -1,0 +1,171 @@
+//! How a preview ends by itself: its time, idleness, a crash.
+
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+
+use crate::harness::{Generation, Server, asgi, eventually, probe};
+
+/// When it was gone, as the status told.
+async fn gone(app: &Generation) -> (Value, i64) {
+    let look = async || {
+        let answer = app.status().await;
+        (answer.status == 404).then(|| answer.error(404, "no_active_preview"))
+    };
+    let body = eventually("the end of a preview", look).await;
+    let at = millis(&body["details"]["lastPreview"]["stoppedAt"]);
+    (body, at)
+}
+
+fn millis(timestamp: &Value) -> i64 {
+    let time: jiff::Timestamp = timestamp.as_str().unwrap_or_else(|| panic!("a time: {timestamp}")).parse().unwrap();
+    time.as_millisecond()
+}
+
+#[tokio::test]
+async fn a_preview_ends_exactly_when_its_time_is_over() {
+    let server = Server::with(&[("SESSION_TIMEOUT", "3"), ("CLEANUP_INTERVAL", "31536000")]).await;
+    let app = server.user("ana").upload(&probe()).await;
+    let preview = app.launch().await;
+    let mut stream = app.stream("").await;
+    // A request under way does not put the end off.
+    let slow = tokio::spawn({
+        let call = preview.call(reqwest::Method::GET, "/slow?seconds=60");
+        async move { call.send().await.is_ok_and(|answer| answer.status() == 200) }
+    });
+    let expires_at = millis(&preview.body["expiresAt"]);
+    let (body, stopped_at) = gone(&app).await;
+    assert!(body["message"].as_str().unwrap().starts_with("Preview expired"), "{body}");
+    let last = &body["details"]["lastPreview"];
+    assert_eq!((&last["status"], &last["stopReason"]), (&json!("stopped"), &json!("expired")));
+    assert_eq!(last["previewInstanceId"], preview.id);
+    // The code has a grace of its own for a request that is open; what was asked at once is told after it.
+    assert!((expires_at..expires_at + 7000).contains(&stopped_at), "{} ms late", stopped_at - expires_at);
+    assert!(!slow.await.unwrap());
+    let events = stream.to_end().await;
+    let end = events.last().unwrap();
+    assert_eq!((end.kind.as_str(), end.json()), ("end", json!({ "reason": "expired" })));
+    assert_eq!(server.preview_processes(), Vec::<i32>::new());
+}
+
+#[tokio::test]
+async fn an_expiry_is_told_within_the_second() {
+    let server = Server::with(&[("SESSION_TIMEOUT", "2")]).await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    let preview = app.launch().await;
+    let (_, stopped_at) = gone(&app).await;
+    let late = stopped_at - millis(&preview.body["expiresAt"]);
+    assert!((0..1000).contains(&late), "{late} ms late");
+}
+
+#[tokio::test]
+async fn a_preview_that_nobody_uses_is_stopped() {
+    let server = Server::with(&[("INACTIVE_TIMEOUT", "2")]).await;
+    let app = server.user("ana").upload(&probe()).await;
+    let preview = app.launch().await;
+    let launched = Instant::now();
+    // Use puts it off, a request under way as well; looking at it does not.
+    assert_eq!(preview.get("/slow?seconds=2.5").await.status, 200);
+    app.fetch(&preview, "/health").await;
+    let used = Instant::now();
+    assert!(launched.elapsed() > Duration::from_secs(2));
+    let (body, _) = gone(&app).await;
+    let idle = used.elapsed().as_secs_f64();
+    assert!((1.8..6.0).contains(&idle), "stopped after {idle} s");
+    assert_eq!(body["details"]["lastPreview"]["stopReason"], "idle", "{body}");
+}
+
+#[tokio::test]
+async fn an_open_stream_is_use_and_an_open_websocket_is_not() {
+    let server = Server::with(&[("INACTIVE_TIMEOUT", "2")]).await;
+    let app = server.user("ana").upload(&crate::harness::example()).await;
+    let preview = app.launch().await;
+    let began = Instant::now();
+    let answer = preview.call(reqwest::Method::GET, "/live/sales?count=8&interval=0.5").send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let mut body = answer.bytes_stream();
+    while let Some(chunk) = body.next().await {
+        chunk.expect("a stream that is read is not cut for idleness");
+    }
+    assert!(began.elapsed() > Duration::from_secs(3));
+    let address = format!("{}/live/chat", preview.base_url.replace("http", "ws"));
+    let (socket, _) =
+        tokio_tungstenite::connect_async(format!("{address}?preview_token={}", preview.token)).await.unwrap();
+    let (body, _) = gone(&app).await;
+    assert_eq!(body["details"]["lastPreview"]["stopReason"], "idle", "{body}");
+    drop(socket);
+}
+
+#[tokio::test]
+async fn a_crash_is_a_failure_with_its_reason() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&probe()).await;
+    let cases = [("/kill", json!({ "signal": "SIGKILL" })), ("/exit", json!({ "exitCode": 7 }))];
+    for (path, how) in cases {
+        let preview = app.launch().await;
+        let mut stream = app.stream("").await;
+        app.fetch(&preview, "/spawn").await;
+        let died = app.request(&preview, &json!({ "method": "GET", "path": path })).await;
+        assert_eq!(died.error(503, "preview_unavailable")["statusCode"], 503);
+        let status = app.until_status("failed").await;
+        assert_eq!(status["previewInstanceId"], preview.id);
+        for (name, value) in how.as_object().unwrap() {
+            assert_eq!(&status["failure"][name], value, "{status}");
+        }
+        let events = stream.to_end().await;
+        assert_eq!(events.last().unwrap().json(), json!({ "reason": "crashed" }));
+        let failed = events.iter().rev().find(|event| event.kind == "status").unwrap().json();
+        assert_eq!(failed["status"], "failed");
+        assert_eq!(server.preview_processes(), Vec::<i32>::new(), "its grandchild is gone as well");
+        assert_eq!(server.ports().held(), Vec::<u16>::new());
+        app.request(&preview, &json!({ "method": "GET", "path": "/" })).await.error(503, "preview_unavailable");
+    }
+    // A launch clears it.
+    app.launch().await;
+    assert_eq!(app.status().await.expect(200)["failure"], Value::Null);
+}
+
+#[tokio::test]
+async fn stopping_waits_for_the_application_but_not_for_ever() {
+    let server = Server::start().await;
+    let source = "
+import time, signal
+from contextlib import asynccontextmanager
+from fastapi import FastAPI
+
+@asynccontextmanager
+async def lifespan(app):
+    yield
+    print('closing the books', flush=True)
+
+app = FastAPI(lifespan=lifespan)
+";
+    let user = server.user("ana");
+    let tidy = user.upload(&json!({ "app/main.py": source, "requirements.txt": crate::harness::REQUIREMENTS })).await;
+    tidy.launch().await;
+    tidy.stop().await.expect(200);
+    assert!(tidy.log().await.iter().any(|line| line["message"] == "closing the books"));
+
+    let deaf = "import signal\n\n@app.get('/deaf')\ndef deaf():\n    return 1\n\n@app.on_event('startup')\nasync def ignore():\n    import asyncio\n    asyncio.get_running_loop().call_later(0.1, hang)\n\ndef hang():\n    print('hanging', flush=True)\n    while True:\n        pass";
+    let deaf = user.upload(&crate::harness::fastapi(deaf)).await;
+    deaf.launch().await;
+    deaf.line("hanging").await;
+    let began = Instant::now();
+    deaf.stop().await.expect(200);
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+    assert_eq!(server.preview_processes(), Vec::<i32>::new());
+}
+
+#[tokio::test]
+async fn a_generation_that_is_deleted_takes_its_preview_along() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    app.launch().await;
+    let mut stream = app.stream("").await;
+    assert_eq!(app.user.delete(&app.path("")).await.status, 204);
+    assert_eq!(stream.to_end().await.last().unwrap().json(), json!({ "reason": "deleted" }));
+    app.status().await.error(404, "generation_not_found");
+    assert_eq!(app.user.get("/api/generations").await.expect(200)["generations"], json!([]));
+    assert_eq!(server.preview_processes(), Vec::<i32>::new());
+}

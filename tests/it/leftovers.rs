@@ -1,0 +1,51 @@
+//! Nothing grows, whatever is done how often.
+
+use serde_json::json;
+
+use crate::harness::{Server, asgi, descriptors, eventually};
+
+#[tokio::test]
+async fn twenty_rounds_leave_nothing() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("print('hello', flush=True)")).await;
+    let round = async || {
+        let preview = app.launch().await;
+        assert_eq!(preview.get("/x").await.status, 200);
+        assert_eq!(app.fetch(&preview, "/y").await["statusCode"], 200);
+        let mut stream = app.stream("").await;
+        app.stop().await.expect(200);
+        stream.to_end().await;
+        assert_eq!(server.preview_processes(), Vec::<i32>::new());
+        assert_eq!(server.ports().held(), Vec::<u16>::new());
+        assert_eq!(server.preview_files(), Vec::<std::path::PathBuf>::new());
+    };
+    // What is opened once and kept, such as the store's connections, is open after these.
+    for _ in 0..3 {
+        round().await;
+    }
+    let (serve, keeper) = (server.serve_pid(), server.keeper_pid());
+    let before = (descriptors(serve), descriptors(keeper));
+    for _ in 0..20 {
+        round().await;
+    }
+    // Connections of clients that have gone are closed a moment later.
+    let same = async || (descriptors(serve) <= before.0 && descriptors(keeper) <= before.1).then_some(());
+    eventually("no descriptor more than before", same).await;
+}
+
+#[tokio::test]
+async fn failed_launches_leave_no_descriptor() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("raise SystemExit(1)")).await;
+    for _ in 0..3 {
+        app.try_launch(&json!({})).await.error(500, "launch_failed");
+    }
+    let (serve, keeper) = (server.serve_pid(), server.keeper_pid());
+    let before = (descriptors(serve), descriptors(keeper));
+    for _ in 0..10 {
+        app.try_launch(&json!({})).await.error(500, "launch_failed");
+    }
+    let same = async || (descriptors(serve) <= before.0 && descriptors(keeper) <= before.1).then_some(());
+    eventually("no descriptor more than before", same).await;
+    assert_eq!((server.preview_processes(), server.ports().held()), (vec![], vec![]));
+}

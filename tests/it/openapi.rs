@@ -1,0 +1,61 @@
+//! The description of the API is kept in the repository, so that a change of it is seen.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::Server;
+
+/// `PREVIEW_BLESS=1 cargo test` writes it anew.
+#[tokio::test]
+async fn the_description_is_the_one_that_is_kept() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json");
+    let server = Server::start().await;
+    let answer = server.with_token("none").get("/openapi.json").await;
+    let served = format!("{}\n", answer.text().trim_end());
+    if std::env::var_os("PREVIEW_BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &served).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == served, "docs/openapi.json is another: look at the change, then run with PREVIEW_BLESS=1");
+    let document: Value = serde_json::from_str(&served).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
+}
+
+#[tokio::test]
+async fn every_call_of_the_contract_is_described() {
+    let server = Server::start().await;
+    let document = server.with_token("none").get("/openapi.json").await.expect(200);
+    let calls = [
+        ("post", "/api/projects"),
+        ("get", "/api/projects"),
+        ("post", "/api/projects/{projectId}/generations"),
+        ("get", "/api/generations"),
+        ("get", "/api/generations/{id}"),
+        ("delete", "/api/generations/{id}"),
+        ("get", "/api/generations/{id}/files"),
+        ("patch", "/api/generations/{id}/files"),
+        ("get", "/api/generations/{id}/endpoints"),
+        ("post", "/api/generations/{id}/preview/launch"),
+        ("get", "/api/generations/{id}/preview/status"),
+        ("delete", "/api/generations/{id}/preview"),
+        ("post", "/api/generations/{id}/preview/request"),
+        ("get", "/api/generations/{id}/preview/config"),
+        ("get", "/api/generations/{id}/preview/logs/stream"),
+        ("post", "/api/generations/{id}/preview/logs/ticket"),
+        ("get", "/api/generations/{id}/preview/logs"),
+        ("get", "/api/generations/{id}/preview/logs/download"),
+        ("get", "/api/previews"),
+        ("get", "/healthz"),
+        ("get", "/readyz"),
+        ("get", "/metrics"),
+    ];
+    for (method, path) in calls {
+        let call = &document["paths"][path][method];
+        assert!(call["summary"].is_string() && call["responses"].is_object(), "{method} {path}: {call}");
+    }
+    let page = server.with_token("none").get("/docs").await;
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("/preview/launch"));
+}

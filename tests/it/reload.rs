@@ -1,0 +1,112 @@
+//! Changing files, and what a running preview makes of it.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Generation, Server, asgi, fastapi};
+
+fn version(number: u32) -> Value {
+    fastapi(&format!("@app.get('/version')\ndef version():\n    return {number}"))["app/main.py"].clone()
+}
+
+async fn patch(app: &Generation, files: Value) -> Value {
+    app.user.patch(&app.path("/files"), &json!({ "files": files })).await.expect(200)
+}
+
+#[tokio::test]
+async fn a_running_preview_moves_to_new_code() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&fastapi("@app.get('/version')\ndef version():\n    return 1")).await;
+    let preview = app.launch().await;
+    assert_eq!(app.fetch(&preview, "/version").await["data"], 1);
+    // Asked again and again while the code changes: somebody answers each time.
+    let asking = tokio::spawn({
+        let (app, preview) = (app.clone(), preview.clone());
+        async move {
+            let mut seen = Vec::new();
+            while seen.last() != Some(&json!(3)) {
+                let answer = app.fetch(&preview, "/version").await;
+                assert_eq!(answer["statusCode"], 200, "{answer}");
+                seen.push(answer["data"].clone());
+                seen.dedup();
+            }
+            seen
+        }
+    });
+    for number in [2, 3] {
+        let patched = patch(&app, json!({ "app/main.py": version(number) })).await;
+        assert_eq!((&patched["revision"], &patched["reloaded"]), (&json!(number), &json!(true)), "{patched}");
+        assert_eq!(app.fetch(&preview, "/version").await["data"], number);
+    }
+    assert_eq!(asking.await.unwrap(), [1, 2, 3].map(Value::from));
+    let status = app.status().await.expect(200);
+    assert_eq!((&status["revision"], &status["previewInstanceId"]), (&json!(3), &json!(preview.id)));
+    assert_eq!(status["expiresAt"], preview.body["expiresAt"]);
+    assert_eq!(server.preview_processes().len(), 1, "the old code is gone");
+    let paths = app.get("/endpoints").await.expect(200);
+    assert_eq!(paths["endpoints"][0]["path"], "/version");
+    // It lives on after a restart, with the new code.
+    server.kill_serve();
+    server.serve_again().await;
+    assert_eq!(app.fetch(&preview, "/version").await["data"], 3);
+    assert_eq!(app.status().await.expect(200)["revision"], 3);
+}
+
+#[tokio::test]
+async fn code_that_does_not_start_changes_nothing() {
+    let server = Server::with(&[("LAUNCH_TIMEOUT", "3")]).await;
+    let app = server.user("ana").upload(&fastapi("@app.get('/version')\ndef version():\n    return 1")).await;
+    let preview = app.launch().await;
+    let broken = [
+        ("import nothing_like_it", "import_failed"),
+        ("import os\nos._exit(3)", "exited"),
+        ("import time\ntime.sleep(600)", "launch_timeout"),
+    ];
+    for (number, (source, reason)) in broken.into_iter().enumerate() {
+        let patched = patch(&app, json!({ "app/main.py": asgi(source)["app/main.py"] })).await;
+        assert_eq!((&patched["revision"], &patched["reloaded"]), (&json!(number + 2), &json!(false)), "{patched}");
+        assert_eq!(patched["details"]["reason"], reason, "{patched}");
+        assert_eq!(app.fetch(&preview, "/version").await["data"], 1, "the old goes on serving");
+        let status = app.status().await.expect(200);
+        assert_eq!((&status["status"], &status["revision"]), (&json!("running"), &json!(1)));
+        let one = async || (server.preview_processes().len() == 1).then_some(());
+        crate::harness::eventually("only the old code", one).await;
+    }
+    let patched = patch(&app, json!({ "app/main.py": null })).await;
+    assert_eq!((&patched["reloaded"], patched["details"].is_object()), (&json!(false), true), "{patched}");
+    assert_eq!(app.fetch(&preview, "/version").await["data"], 1);
+    let patched = patch(&app, json!({ "app/main.py": version(9) })).await;
+    assert_eq!(patched["reloaded"], true, "{patched}");
+    assert_eq!(app.fetch(&preview, "/version").await["data"], 9);
+}
+
+#[tokio::test]
+async fn a_patch_is_applied_whole_or_not_at_all() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&json!({ "a.txt": "one", "b.txt": "two" })).await;
+    let path = app.path("/files");
+    let wrong = [
+        json!({ "files": { "a.txt": "new", "../c": "x" } }),
+        json!({ "files": { "a.txt": "new", "/etc/passwd": "x" } }),
+        json!({ "files": { "a.txt": "new", "c": { "base64": "?" } } }),
+        json!({ "files": { "a.txt": "new", "c": 7 } }),
+        json!({ "files": { "a.txt": "new", "a.txt/below": "x" } }),
+        json!({ "files": [] }),
+        json!({}),
+    ];
+    for body in wrong {
+        app.user.patch(&path, &body).await.error(400, "invalid_request");
+    }
+    let repeated = app.user.call(reqwest::Method::PATCH, &path).header("content-type", "application/json");
+    let repeated = repeated.body(r#"{"files": {"a.txt": "new", "a.txt": "newer"}}"#);
+    app.user.send(repeated).await.error(400, "invalid_request");
+    assert_eq!(app.get("/files/a.txt").await.text(), "one");
+    assert_eq!(app.get("").await.expect(200)["revision"], 1);
+
+    let patched = patch(&app, json!({ "a.txt": null, "b.txt": "2", "c/d.bin": { "base64": "AP8=" } })).await;
+    assert_eq!(patched, json!({ "revision": 2, "reloaded": false }));
+    app.get("/files/a.txt").await.error(404, "not_found");
+    assert_eq!(app.get("/files/b.txt").await.text(), "2");
+    assert_eq!(app.get("/files/c/d.bin").await.bytes.as_ref(), [0, 255]);
+    let body = app.get("").await.expect(200);
+    assert_eq!((&body["revision"], &body["fileCount"], &body["totalBytes"]), (&json!(2), &json!(2), &json!(3)));
+}
