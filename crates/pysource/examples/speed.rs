@@ -31,7 +31,9 @@ fn project() -> Files {
     let mut files = Files::new();
     let mut main = String::from("from fastapi import FastAPI\napp = FastAPI()\n");
     for index in 0..MODULES {
-        main.push_str(&format!("from app.routers import r{index}\napp.include_router(r{index}.router, prefix='/api')\n"));
+        main.push_str(&format!(
+            "from app.routers import r{index}\napp.include_router(r{index}.router, prefix='/api')\n"
+        ));
         files.insert(format!("app/routers/r{index}.py"), router(index).into_bytes());
         files.insert(format!("app/models/m{index}.py"), model(index).into_bytes());
         files.insert(format!("app/services/s{index}.py"), service(index).into_bytes());
@@ -67,7 +69,9 @@ fn model(index: usize) -> String {
 }
 
 fn service(index: usize) -> String {
-    let mut text = String::from("class Service:\n    def __init__(self, region):\n        self.region = region\n        self.rows = {}\n");
+    let mut text = String::from(
+        "class Service:\n    def __init__(self, region):\n        self.region = region\n        self.rows = {}\n",
+    );
     for method in 0..20 {
         text.push_str(&format!(
             "\n    async def method_{method}(self, value, *, limit=10):\n        rows = [row for row in self.rows.values() \
