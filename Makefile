@@ -32,6 +32,7 @@ web: $(UI_PACKAGES)
 	cd web && npm run typecheck
 	cd web && npm test
 	cd web && npm run build
+	cd web && npm run build:lib
 
 rust: $(UI_PACKAGES)
 	cargo fmt --all --check
@@ -41,7 +42,7 @@ rust: $(UI_PACKAGES)
 # A real browser on the real binary.
 browser: $(UI_PACKAGES)
 	cargo build --locked
-	cd web && npm run --if-present e2e
+	cd web && npm run test:e2e
 
 supply-chain: $(UI_PACKAGES)
 	scripts/check-crates

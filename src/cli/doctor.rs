@@ -1,6 +1,7 @@
 mod checks;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -28,13 +29,15 @@ pub(super) fn run(config: &Config, json: bool) -> ExitCode {
         Err(error) => return fail(1, &error),
     };
     let diagnosis = runtime.block_on(diagnose(config));
-    if json {
-        match serde_json::to_string_pretty(&diagnosis) {
-            Ok(text) => println!("{text}"),
-            Err(error) => return fail(1, &error),
-        }
+    let text = if json {
+        serde_json::to_string_pretty(&diagnosis)
     } else {
-        print!("{}", diagnosis.for_people(Paint::stdout()));
+        Ok(diagnosis.for_people(Paint::stdout()))
+    };
+    match text {
+        // Whoever reads only the first lines has what they wanted.
+        Ok(text) => drop(writeln!(std::io::stdout(), "{}", text.trim_end())),
+        Err(error) => return fail(1, &error),
     }
     if diagnosis.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

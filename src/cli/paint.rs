@@ -31,6 +31,16 @@ impl Paint {
         Self { on: false }
     }
 
+    /// Whether it colours at all.
+    pub(super) fn is_on(self) -> bool {
+        self.on
+    }
+
+    /// Text that brings its own colours, with an end to them.
+    pub(super) fn close(self, text: &str) -> String {
+        if text.contains('\x1b') { format!("{text}\x1b[0m") } else { text.to_owned() }
+    }
+
     /// The text in this colour.
     pub(super) fn paint(self, colour: Colour, text: &str) -> String {
         if !self.on {

@@ -128,6 +128,13 @@ impl Config {
         values::config(&given, problems, directory)
     }
 
+    /// The same settings with everything that is kept, the store included, below another directory.
+    #[must_use]
+    pub fn kept_in(mut self, data_dir: PathBuf) -> Self {
+        values::keep_in(&mut self, data_dir);
+        self
+    }
+
     /// The address that people and programs use for the preview at `port`, without a slash at its end.
     #[must_use]
     pub fn base_url(&self, port: u16, id: &PreviewId) -> String {

@@ -55,6 +55,14 @@ fn complete(config: &mut Config, directory: &Path) {
     }
 }
 
+/// Moves what is kept, as if only the data directory had been given.
+pub(super) fn keep_in(config: &mut Config, data_dir: PathBuf) {
+    config.data_dir = data_dir;
+    config.db_path = PathBuf::new();
+    config.store_url = String::new();
+    complete(config, Path::new("/"));
+}
+
 /// What the defaults are written over: nothing of it is ever seen.
 fn blank() -> Config {
     Config {

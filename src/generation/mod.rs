@@ -2,6 +2,7 @@
 //!
 //! Everything here works on bytes in memory and executes nothing.
 
+mod directory;
 mod files;
 mod json;
 mod path;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 
 use crate::error::Result;
 
+pub use directory::read_directory;
 pub use files::check_patch;
 pub use json::read_patch;
 pub use plan::{Plan, plan};

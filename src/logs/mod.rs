@@ -14,6 +14,7 @@ mod note;
 mod page;
 mod places;
 
+pub use ansi::plain;
 pub use classify::Classifier;
 pub use entry::{Draft, Entry, Source, StreamName};
 pub use follow::{Event, Follow, Start};

@@ -356,7 +356,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(document in any_json()) {
-            let wrapped = json!({"paths": {"/": document.clone(), "/x": {"get": document.clone()}}, "x": document});
+            let wrapped = json!({"paths": {"/": document, "/x": {"get": document}}});
             let _ = entries(&wrapped);
         }
     }

@@ -21,7 +21,7 @@ const STACK: usize = 256 * 1024 * 1024;
 #[must_use]
 pub fn endpoints(files: &Files, entrypoint: &Entrypoint) -> Analysis {
     with_deep_stack(|| read(files, entrypoint)).unwrap_or_else(|| {
-        let message = "the source could not be read: no memory for it".to_owned();
+        let message = "reading the source failed: a defect of previewd's, or no memory for it".to_owned();
         Analysis { warnings: vec![Warning { file: String::new(), line: 1, message }], ..Analysis::default() }
     })
 }
@@ -36,7 +36,16 @@ pub(crate) fn with_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Optio
 
 fn read(files: &Files, entrypoint: &Entrypoint) -> Analysis {
     let sources = Sources::new(Modules::new(files));
-    let mut interp = Interp::new(&sources, pins::copies_routes_on_include(files));
+    std::thread::scope(|scope| {
+        // Without that thread each file is parsed when it is imported.
+        let ahead = std::thread::Builder::new().stack_size(STACK);
+        let _ = ahead.spawn_scoped(scope, || sources.parse_ahead());
+        read_sources(files, &sources, entrypoint)
+    })
+}
+
+fn read_sources(files: &Files, sources: &Sources<'_>, entrypoint: &Entrypoint) -> Analysis {
+    let mut interp = Interp::new(sources, pins::copies_routes_on_include(files));
     let Some(app) = application(&mut interp, entrypoint) else {
         let warnings = interp.take_warnings();
         return Analysis { warnings, openapi: document::empty(), ..Analysis::default() };

@@ -18,6 +18,10 @@ impl<'a> Interp<'a> {
             return;
         }
         let items = self.heap.routers[router].items;
+        let size = context.tags.len() + context.dependencies.len() + context.responses.len();
+        if !self.charge((size + 1) * (self.heap.lists[items].items.len() + 1)) {
+            return;
+        }
         for item in self.heap.lists[items].items.clone() {
             if found.len() >= ROUTES {
                 return self.warn(format!("more than {ROUTES} routes: the others are not listed"));

@@ -142,7 +142,7 @@ pub(super) fn ports(config: &Config) -> Check {
 pub(super) fn limits(config: &Config) -> Check {
     let limits = config.limits;
     let detail = format!(
-        "{} MiB of memory, {} tasks, {} open files, {} MiB of files, {} cores a preview",
+        "{} MiB of memory, {} tasks, {} open files, {} MiB of files, {} of the processor's cores",
         limits.memory_mb, limits.tasks, limits.open_files, limits.disk_mb, limits.cpu
     );
     match getrlimit(Resource::Nofile).maximum {

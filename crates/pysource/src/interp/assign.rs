@@ -51,6 +51,7 @@ impl<'a> Interp<'a> {
         let value = if self.uncertain > 0 { Value::Unknown } else { value };
         match (base, key) {
             (Value::Dict(id), key) => {
+                self.charge(self.heap.dicts[*id].len() / 8);
                 let items = &mut self.heap.dicts[*id];
                 match items.iter_mut().find(|(own, _)| *own == key) {
                     Some((_, old)) => *old = value,

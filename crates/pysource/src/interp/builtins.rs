@@ -394,8 +394,10 @@ impl<'a> Interp<'a> {
                 (Value::Router(id), "APIRouter") => !self.heap.routers[*id].is_app,
                 (Value::Router(id), "FastAPI" | "Starlette") => self.heap.routers[*id].is_app,
                 (Value::Route(id), "APIRoute") => self.heap.routes[*id].kind == super::value::RouteKind::Http,
-                (Value::Route(_), "BaseRoute" | "Route") => true,
-                (Value::Str(_), "str") | (Value::Int(_), "int") | (Value::Dict(_), "dict") => true,
+                (Value::Route(_), "BaseRoute" | "Route")
+                | (Value::Str(_), "str")
+                | (Value::Int(_), "int")
+                | (Value::Dict(_), "dict") => true,
                 (Value::List(id), kind) => match self.heap.lists[*id].kind {
                     ListKind::List => kind == "list",
                     ListKind::Tuple => kind == "tuple",
@@ -417,7 +419,7 @@ impl<'a> Interp<'a> {
     ) -> Value {
         match receiver {
             Value::Router(id) => self.router_method(*id, name, args, keywords),
-            Value::List(id) => self.list_method(*id, name, args),
+            Value::List(id) => self.list_method(*id, name, &args),
             Value::Dict(id) => self.dict_method(*id, name, &args, keywords),
             Value::Str(text) => self.text_method(&text.clone(), name, &args, &keywords),
             Value::Call(id) => self.method_of_result(*id, name, args, keywords),
@@ -426,7 +428,7 @@ impl<'a> Interp<'a> {
         }
     }
 
-    fn list_method(&mut self, id: usize, name: &str, args: Vec<Value>) -> Value {
+    fn list_method(&mut self, id: usize, name: &str, args: &[Value]) -> Value {
         let uncertain = self.uncertain > 0;
         let first = if uncertain { Value::Unknown } else { args.first().cloned().unwrap_or(Value::Unknown) };
         match name {
@@ -463,6 +465,7 @@ impl<'a> Interp<'a> {
     }
 
     fn dict_method(&mut self, id: usize, name: &str, args: &[Value], keywords: Keywords) -> Value {
+        self.charge(self.heap.dicts[id].len() / 8);
         let items = self.heap.dicts[id].clone();
         let key = args.first().cloned().unwrap_or(Value::Unknown);
         match name {

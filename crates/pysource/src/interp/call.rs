@@ -104,7 +104,7 @@ impl<'a> Interp<'a> {
         }
         let scope = self.new_scope(Some(function.scope), function.module.clone(), function.owner);
         self.bind_parameters(&function, scope, args, keywords);
-        if yields(function.def) {
+        if yields(&function.def.body) {
             return self.generator(&function, scope);
         }
         let before = self.here.clone();
@@ -166,7 +166,7 @@ impl<'a> Interp<'a> {
         let mut items = Vec::new();
         for statement in &function.def.body {
             let Stmt::Expr(expr) = statement else {
-                if yields_in(std::slice::from_ref(statement)) {
+                if yields(std::slice::from_ref(statement)) {
                     return Value::Unknown;
                 }
                 self.block(std::slice::from_ref(statement), scope);
@@ -206,7 +206,7 @@ impl<'a> Interp<'a> {
             let Value::External(name) = decorator else { continue };
             match last_part(name) {
                 "property" | "cached_property" | "computed_field" | "hybrid_property" => {
-                    function.is_property = true
+                    function.is_property = true;
                 }
                 "staticmethod" => function.is_static = true,
                 "classmethod" => function.is_class_method = true,
@@ -226,8 +226,7 @@ impl<'a> Interp<'a> {
     /// What a decorator makes of a function or class; one that is not known leaves it as it is.
     pub(super) fn decorate(&mut self, decorator: &Value, value: Value) -> Value {
         match decorator {
-            Value::Unknown => value,
-            Value::External(_) => value,
+            Value::Unknown | Value::External(_) => value,
             Value::Method(id) => {
                 let method = self.heap.methods[*id].clone();
                 match &method.receiver {
@@ -303,6 +302,7 @@ impl<'a> Interp<'a> {
     /// `globals()`: what the module has bound so far.
     pub(super) fn names_of(&mut self, scope: ScopeId) -> Value {
         let module = self.module_scope(scope);
+        self.charge(self.scopes[module].names.len());
         let mut names: Vec<(Value, Value)> = self.scopes[module]
             .names
             .iter()
@@ -323,11 +323,8 @@ impl<'a> Interp<'a> {
     }
 }
 
-fn yields(def: &StmtFunctionDef) -> bool {
-    yields_in(&def.body)
-}
-
-fn yields_in(body: &[Stmt]) -> bool {
+/// Whether a body, functions in it aside, yields.
+pub(crate) fn yields(body: &[Stmt]) -> bool {
     struct Finder(bool);
     impl<'a> Visitor<'a> for Finder {
         fn visit_stmt(&mut self, stmt: &'a Stmt) {

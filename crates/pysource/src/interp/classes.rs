@@ -10,6 +10,9 @@ use super::value::{Class, Id, Keywords, ScopeId, Value, last_part};
 /// How far the bases of a class are followed.
 const ANCESTORS: usize = 64;
 
+/// How many fields one class may have.
+const FIELDS: usize = 1_000;
+
 /// A field of a model: its name, its annotation and, if it has one, its default.
 #[derive(Clone)]
 pub(crate) struct Field<'a> {
@@ -18,8 +21,6 @@ pub(crate) struct Field<'a> {
     pub(crate) default: Option<Value>,
     /// Where its annotation is to be read.
     pub(crate) scope: ScopeId,
-    /// The class that declares it.
-    pub(crate) class: Id,
 }
 
 impl<'a> Interp<'a> {
@@ -236,16 +237,11 @@ impl<'a> Interp<'a> {
                     .value
                     .is_some()
                     .then(|| self.own_name(definition.scope, name).cloned().unwrap_or(Value::Unknown));
-                let field = Field {
-                    name,
-                    annotation: &assign.annotation,
-                    default,
-                    scope: definition.scope,
-                    class: ancestor,
-                };
-                match fields.iter_mut().find(|known| known.name == name) {
-                    Some(known) => *known = field,
-                    None => fields.push(field),
+                let field = Field { name, annotation: &assign.annotation, default, scope: definition.scope };
+                match fields.iter().position(|known| known.name == name) {
+                    Some(index) => fields[index] = field,
+                    None if fields.len() < FIELDS => fields.push(field),
+                    None => return fields,
                 }
             }
         }

@@ -128,7 +128,7 @@ impl<'a> Interp<'a> {
 
     fn eval_fstring(&mut self, text: &ExprFString, scope: ScopeId) -> Value {
         let mut result = String::new();
-        for part in text.value.iter() {
+        for part in &text.value {
             let elements = match part {
                 ruff_python_ast::FStringPart::Literal(literal) => {
                     result.push_str(&literal.value);
@@ -255,7 +255,8 @@ impl<'a> Interp<'a> {
         }
     }
 
-    pub(super) fn dict_item(&self, id: usize, key: &Value) -> Option<Value> {
+    pub(super) fn dict_item(&mut self, id: usize, key: &Value) -> Option<Value> {
+        self.charge(self.heap.dicts[id].len() / 8);
         let items = &self.heap.dicts[id];
         items.iter().rev().find(|(own, _)| own == key).map(|(_, value)| value.clone())
     }
@@ -282,6 +283,7 @@ impl<'a> Interp<'a> {
     fn sliced(&mut self, id: usize, slice: &Expr, scope: ScopeId) -> Value {
         let length = self.heap.lists[id].items.len();
         let Some((start, end)) = self.bounds(slice, length, scope) else { return Value::Unknown };
+        self.charge((end - start) / 8);
         let list = &self.heap.lists[id];
         let (kind, items) = (list.kind, list.items[start..end].to_vec());
         self.heap.list(kind, items)
@@ -358,8 +360,15 @@ impl<'a> Interp<'a> {
         }
     }
 
-    fn contains(&self, container: &Value, item: &Value) -> Option<bool> {
+    fn contains(&mut self, container: &Value, item: &Value) -> Option<bool> {
         let item = self.plain(item);
+        let length = match container {
+            Value::Dict(id) => self.heap.dicts[*id].len(),
+            other => self.heap.items(other).map_or(0, <[Value]>::len),
+        };
+        if !self.charge(length / 4) {
+            return None;
+        }
         match container {
             Value::Str(text) => Some(text.contains(item.as_str()?)),
             Value::List(_) | Value::Dict(_) => {

@@ -146,6 +146,7 @@ impl<'a> Interp<'a> {
     /// name that they leave with different values is unknown.
     fn either(&mut self, bodies: &[&'a Suite], exhaustive: bool, scope: ScopeId) -> Flow {
         let before = self.scopes[scope].names.clone();
+        self.charge(before.len() * bodies.len());
         let mut after: Vec<HashMap<Rc<str>, Value>> = Vec::new();
         let mut returned: Vec<Value> = Vec::new();
         self.uncertain += 1;
@@ -293,6 +294,15 @@ impl<'a> Interp<'a> {
 
     /// What a loop over a value goes through.
     pub(super) fn iterate(&mut self, value: &Value) -> Option<Vec<Value>> {
+        let length = match value {
+            Value::List(id) => self.heap.lists[*id].items.len(),
+            Value::Dict(id) => self.heap.dicts[*id].len(),
+            Value::Class(id) => self.scopes[self.heap.classes[*id].scope].names.len(),
+            _ => 0,
+        };
+        if !self.charge(length / 8) {
+            return None;
+        }
         match value {
             Value::List(id) => Some(self.heap.lists[*id].items.clone()),
             Value::Dict(id) => Some(self.heap.dicts[*id].iter().map(|(key, _)| key.clone()).collect()),

@@ -17,19 +17,20 @@ mod types;
 pub(crate) mod value;
 mod views;
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use ruff_text_size::{Ranged, TextSize};
 
 use crate::endpoint::Warning;
 use crate::modules::Modules;
 use crate::parse::{Parsed, Unread, line_at, parse};
+pub(crate) use call::yields;
 use value::{Heap, Id, Place, ScopeId, Value};
 
 /// Statements, expressions and iterations that are followed in one reading.
-const STEPS: usize = 2_000_000;
+const STEPS: usize = 1_000_000;
 /// How deep calls, imports and expressions may nest together.
 const DEPTH: usize = 700;
 /// How many warnings are kept.
@@ -38,13 +39,22 @@ const WARNINGS: usize = 200;
 /// The project's modules, parsed when first needed.
 pub(crate) struct Sources<'a> {
     pub(crate) modules: Modules<'a>,
-    parsed: BTreeMap<&'a str, OnceCell<Result<Parsed, Unread>>>,
+    parsed: BTreeMap<&'a str, OnceLock<Result<Parsed, Unread>>>,
 }
 
 impl<'a> Sources<'a> {
     pub(crate) fn new(modules: Modules<'a>) -> Self {
-        let parsed = modules.iter().map(|(_, path)| (path, OnceCell::new())).collect();
+        let parsed = modules.iter().map(|(_, path)| (path, OnceLock::new())).collect();
         Self { modules, parsed }
+    }
+
+    /// Parses all files that may be needed, while another thread already reads the first of them.
+    pub(crate) fn parse_ahead(&self) {
+        for (path, slot) in &self.parsed {
+            if !is_test(path) {
+                slot.get_or_init(|| parse(self.modules.bytes(path)));
+            }
+        }
     }
 
     fn parsed(&self, path: &str) -> Option<&Result<Parsed, Unread>> {
@@ -135,9 +145,15 @@ impl<'a> Interp<'a> {
     }
 
     /// Counts a step; false once the budget is used up, which is warned of.
-    fn step(&mut self) -> bool {
-        self.steps += 1;
-        if self.steps == STEPS {
+    pub(crate) fn step(&mut self) -> bool {
+        self.charge(1)
+    }
+
+    /// Counts as many steps as there are things to go through.
+    pub(crate) fn charge(&mut self, steps: usize) -> bool {
+        let before = self.steps;
+        self.steps = self.steps.saturating_add(steps);
+        if before < STEPS && self.steps >= STEPS {
             self.warn("the project does too much at import to be followed to the end");
         }
         self.steps < STEPS
@@ -202,8 +218,21 @@ impl<'a> Interp<'a> {
         builtins::lookup(name)
     }
 
+    /// All names of a scope with their values, in alphabetical order.
+    pub(crate) fn names(&self, scope: ScopeId) -> Vec<(String, Value)> {
+        let names = self.scopes[scope].names.iter();
+        let mut names: Vec<_> = names.map(|(name, value)| (name.to_string(), value.clone())).collect();
+        names.sort_by(|(left, _), (right, _)| left.cmp(right));
+        names
+    }
+
     /// A name of that scope alone.
     pub(crate) fn own_name(&self, scope: ScopeId, name: &str) -> Option<&Value> {
         self.scopes[scope].names.get(name)
     }
+}
+
+/// Tests are parsed only when something imports them.
+fn is_test(path: &str) -> bool {
+    path.split('/').any(|part| part == "tests" || part.starts_with("test_"))
 }

@@ -177,7 +177,7 @@ impl<'a> Interp<'a> {
     ) -> Value {
         match name {
             "__init__" => self.initialise(id, args, keywords),
-            "include_router" => self.include(id, &args, keywords),
+            "include_router" => self.include(id, &args, &keywords),
             "mount" | "host" => self.mount(id, &args, &keywords),
             "add_api_route" | "add_route" | "add_api_websocket_route" | "add_websocket_route" => {
                 let verb = match name {
@@ -289,24 +289,23 @@ impl<'a> Interp<'a> {
         vec![Rc::from("GET")]
     }
 
-    fn include(&mut self, id: Id, args: &[Value], keywords: Keywords) {
-        let router = args.first().or_else(|| keyword(&keywords, "router")).cloned().unwrap_or(Value::Unknown);
+    fn include(&mut self, id: Id, args: &[Value], keywords: &Keywords) {
+        let router = args.first().or_else(|| keyword(keywords, "router")).cloned().unwrap_or(Value::Unknown);
         let Value::Router(router) = router else {
             return self.warn("which router is included here cannot be known: its routes are not listed");
         };
         if self.uncertain > 0 {
             return self.warn("this router may be included or not: its routes are not listed");
         }
-        let own = self.context(&keywords);
+        let own = self.context(keywords);
         let context = own.within(&self.heap.routers[id].context);
         let items = self.heap.routers[id].items;
-        let place = self.here.clone();
         if self.copies_on_include {
             let mut copied = Vec::new();
             self.flatten(router, &context, 0, &mut copied);
             self.heap.lists[items].items.extend(copied);
         } else {
-            let included = self.heap.include(Included { router, context, place });
+            let included = self.heap.include(Included { router, context });
             self.heap.lists[items].items.push(included);
         }
     }

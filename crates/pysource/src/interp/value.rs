@@ -62,6 +62,9 @@ impl Value {
     }
 }
 
+/// How many parts a type may have.
+const TYPE_SIZE: usize = 500;
+
 /// The number of something in its arena of the heap.
 pub(crate) type Id = usize;
 
@@ -144,6 +147,8 @@ impl Call {
 pub(crate) struct Generic {
     pub(crate) base: Value,
     pub(crate) args: Vec<Value>,
+    /// How many types it is made of, those inside counted as often as they occur.
+    size: usize,
 }
 
 /// What a router adds to everything in it, or an inclusion to everything included.
@@ -234,7 +239,6 @@ pub(crate) struct Route {
 pub(crate) struct Included {
     pub(crate) router: Id,
     pub(crate) context: Context,
-    pub(crate) place: Place,
 }
 
 #[derive(Clone, Debug)]
@@ -304,8 +308,15 @@ impl<'a> Heap<'a> {
         Value::Call(put(&mut self.calls, Rc::new(Call { callee: Rc::from(callee), args, keywords })))
     }
 
+    /// A subscripted type; unknown if it is larger than any honest one, since types are followed recursively.
     pub(crate) fn generic(&mut self, base: Value, args: Vec<Value>) -> Value {
-        Value::Generic(put(&mut self.generics, Rc::new(Generic { base, args })))
+        let size_of =
+            |value: &Value| if let Value::Generic(id) = value { self.generics[*id].size } else { 1 };
+        let size = args.iter().chain([&base]).map(size_of).sum::<usize>() + 1;
+        if size > TYPE_SIZE {
+            return Value::Unknown;
+        }
+        Value::Generic(put(&mut self.generics, Rc::new(Generic { base, args, size })))
     }
 
     pub(crate) fn method(&mut self, receiver: Value, name: &str) -> Value {

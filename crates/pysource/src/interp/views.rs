@@ -18,7 +18,10 @@ impl<'a> Interp<'a> {
         let router = made.args.first().or_else(|| keyword(&made.keywords, "router"));
         let Some(Value::Router(router)) = router else { return None };
         match last_part(&made.callee) {
-            "cbv" => self.adopt(*router, *id),
+            "cbv" => {
+                self.add_by_names(*router, *id, &made.args[1..]);
+                self.adopt(*router, *id);
+            }
             "View" => self.add_view(*router, *id, &made.keywords),
             _ => return None,
         }
@@ -32,9 +35,28 @@ impl<'a> Interp<'a> {
             let Value::Route(route) = self.heap.lists[items].items[index] else { continue };
             let mut adopted = self.heap.routes[route].as_ref().clone();
             let Value::Function(function) = adopted.endpoint else { continue };
-            if self.heap.functions[function].owner == Some(class) {
-                adopted.view = Some(class);
-                self.heap.lists[items].items[index] = self.heap.route(adopted);
+            if self.heap.functions[function].owner != Some(class) {
+                continue;
+            }
+            adopted.view = Some(class);
+            let own = self.route_attribute(route, "name");
+            if let Some(own) = own.as_str() {
+                let name = format!("{}.{own}", self.heap.classes[class].name);
+                put(&mut adopted.options, "name", Value::str(name));
+            }
+            // They are included in the router that they are taken from, whose tags they get again.
+            adopted.context.tags.splice(0..0, self.heap.routers[router].context.tags.iter().cloned());
+            self.heap.lists[items].items[index] = self.heap.route(adopted);
+        }
+    }
+
+    /// `cbv(router, "/path")`: methods named after HTTP's are routes at those paths.
+    fn add_by_names(&mut self, router: Id, class: Id, paths: &[Value]) {
+        for path in paths {
+            for verb in VERBS {
+                if let Some(method) = self.class_attribute(class, verb) {
+                    self.add_by_verb(router, verb, path.clone(), Keywords::new(), &method);
+                }
             }
         }
     }

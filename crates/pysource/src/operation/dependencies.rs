@@ -267,31 +267,35 @@ impl<'a> Schemas<'_, 'a> {
             let more: Vec<String> = items.iter().filter_map(Value::as_str).map(str::to_owned).collect();
             scopes.extend(more.into_iter().filter(|scope| !scopes.contains(scope)).collect::<Vec<_>>());
         }
-        self.depend_on(target.unwrap_or(Value::Unknown), &scopes, path_names, dependant, depth + 1);
+        self.depend_on(&target.unwrap_or(Value::Unknown), &scopes, path_names, dependant, depth + 1);
     }
 
     fn depend_on(
         &mut self,
-        target: Value,
+        target: &Value,
         scopes: &[String],
         path_names: &[String],
         dependant: &mut Dependant,
         depth: usize,
     ) {
         let key = (target.clone(), scopes.to_vec());
-        if depth > DEPTH || dependant.seen.len() > DEPENDENCIES || dependant.seen.contains(&key) {
+        if !self.interp.charge(dependant.seen.len() / 8 + 1)
+            || depth > DEPTH
+            || dependant.seen.len() > DEPENDENCIES
+            || dependant.seen.contains(&key)
+        {
             return;
         }
         dependant.seen.push(key);
-        if self.is_security(&target) {
+        if self.is_security(target) {
             dependant.security.push((target.clone(), scopes.to_vec()));
         }
-        if self.is_opaque(&target) {
+        if self.is_opaque(target) {
             let place = dependant.place.clone();
             let message = "a dependency of this route cannot be followed: its parameters are not listed";
             return self.interp.warn_at(place, message);
         }
-        let arguments = self.signature(&target);
+        let arguments = self.signature(target);
         let inner = self.own_parameters(arguments, path_names, dependant);
         self.depend_on_all(inner, scopes, path_names, dependant, depth);
     }
@@ -439,27 +443,35 @@ impl<'a> Schemas<'_, 'a> {
     fn login_form(&mut self) -> Vec<Argument<'a>> {
         let text = Value::external("builtins.str");
         let optional = self.interp.heap.generic(Value::external("typing.Optional"), vec![text.clone()]);
+        let none = Some(("default", Value::None));
+        let password = self.heap_dict("format", "password");
+        let secret = Some(("json_schema_extra", password));
         let fields = [
-            ("grant_type", optional.clone(), Some(Value::None)),
-            ("username", text.clone(), None),
-            ("password", text.clone(), None),
-            ("scope", text, Some(Value::str(""))),
-            ("client_id", optional.clone(), Some(Value::None)),
-            ("client_secret", optional, Some(Value::None)),
+            ("grant_type", &optional, [none.clone(), Some(("pattern", Value::str("^password$")))]),
+            ("username", &text, [None, None]),
+            ("password", &text, [None, secret.clone()]),
+            ("scope", &text, [Some(("default", Value::str(""))), None]),
+            ("client_id", &optional, [none.clone(), None]),
+            ("client_secret", &optional, [none, secret]),
         ];
         fields
             .into_iter()
-            .map(|(name, ty, default)| {
-                let keywords = default.map(|value| (Rc::from("default"), value)).into_iter().collect();
+            .map(|(name, ty, keywords)| {
+                let keywords =
+                    keywords.into_iter().flatten().map(|(key, value)| (Rc::from(key), value)).collect();
                 let marker = self.interp.heap.call("fastapi.Form", Vec::new(), keywords);
                 Argument {
                     name: Rc::from(name),
                     annotation: None,
-                    ty: Some(ty),
+                    ty: Some(ty.clone()),
                     default: Some(marker),
                     scope: 0,
                 }
             })
             .collect()
+    }
+
+    fn heap_dict(&mut self, key: &str, value: &str) -> Value {
+        self.interp.heap.dict(vec![(Value::str(key), Value::str(value))])
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use crate::interp::strings::title;
 use crate::interp::value::{Route, Value, keyword, last_part};
+use crate::interp::yields;
 use crate::schema::{Env, Mode, Schema, Schemas};
 
 use super::merge;
@@ -12,7 +13,7 @@ impl Schemas<'_, '_> {
     pub(super) fn responses(&mut self, route: &Route, unique_id: &str) -> Schema {
         let class = route.context.response_class.clone();
         let media_type = self.media_type_of(class.as_ref());
-        let is_json = media_type.as_deref() == Some("application/json");
+        let is_json = media_type.is_some() && self.is_json(class.as_ref());
         let status = match keyword(&route.options, "status_code").map(|value| self.status(value)) {
             Some(Some(status)) => status,
             _ if self.class_name(class.as_ref()) == "RedirectResponse" => 307,
@@ -21,8 +22,10 @@ impl Schemas<'_, '_> {
         let description = keyword(&route.options, "response_description").and_then(Value::as_str);
         let mut response = json!({"description": description.unwrap_or("Successful Response")});
         let has_body = !(status < 200 || matches!(status, 204 | 205 | 304));
-        let model = self.response_model(route);
-        if let Some(media_type) = media_type.as_deref().filter(|_| has_body) {
+        let model = self.response_model(route).filter(|_| has_body);
+        if let Some(content) = self.streamed(route, class.as_ref()).filter(|_| has_body) {
+            response["content"] = content;
+        } else if let Some(media_type) = media_type.as_deref().filter(|_| has_body) {
             let schema = match model {
                 _ if !is_json => json!({"type": "string"}),
                 Some((ty, env)) => {
@@ -75,14 +78,13 @@ impl Schemas<'_, '_> {
             last_part(name).ends_with("Response")
                 && matches!(name.split('.').next(), Some("fastapi" | "starlette"))
         };
-        let skipped = match &ty {
+        let is_none = match &ty {
             Value::None => true,
             Value::External(name) => is_response(name),
             Value::Class(id) => self.interp.external_bases(*id).iter().any(|base| is_response(base)),
             _ => false,
         };
-        // A bare None has a schema of its own: null.
-        if skipped && ty != Value::None {
+        if is_none {
             return None;
         }
         Some((ty, Env::of(function.scope)))
@@ -104,6 +106,42 @@ impl Schemas<'_, '_> {
             }
             _ => String::new(),
         }
+    }
+
+    /// Whether a response class writes JSON, so that the type that is answered with counts.
+    fn is_json(&self, class: Option<&Value>) -> bool {
+        let json = |name: &str| name.ends_with("JSONResponse") || name == "UJSONResponse";
+        match class {
+            Some(Value::Class(id)) => {
+                self.interp.external_bases(*id).iter().any(|base| json(last_part(base)))
+            }
+            Some(Value::External(name)) => json(last_part(name)),
+            _ => true,
+        }
+    }
+
+    /// Newer FastAPI streams what a generator yields, an item a line or as events.
+    fn streamed(&mut self, route: &Route, class: Option<&Value>) -> Option<Json> {
+        let Value::Function(id) = route.endpoint else { return None };
+        let function = self.interp.shown(id);
+        if self.interp.copies_on_include || !yields(&function.def.body) {
+            return None;
+        }
+        let events = self.class_name(class) == "EventSourceResponse";
+        if class.is_some() && !events {
+            return None;
+        }
+        let ty = function.def.returns.as_deref().map(|returns| self.annotation(returns, function.scope));
+        let item = ty.and_then(|ty| match ty {
+            Value::Generic(id) => self.interp.heap.generics[id].args.first().cloned(),
+            _ => None,
+        });
+        let env = Env::of(function.scope);
+        if events {
+            return Some(json!({"text/event-stream": {"itemSchema": {"type": "object"}}}));
+        }
+        let schema = item.map_or_else(Schema::new, |item| self.schema(&item, &env, Mode::Output));
+        Some(json!({"application/jsonl": {"itemSchema": schema}}))
     }
 
     /// The media type of a response class; None for one that has no fixed one.

@@ -36,37 +36,39 @@ impl Schemas<'_, '_> {
         for (index, definition) in self.definitions.iter().enumerate() {
             both.entry(&definition.key).or_default().push(index);
         }
-        let pairs: Vec<(usize, usize)> = both
-            .values()
-            .filter_map(|all| if let [one, two] = all[..] { Some((one, two)) } else { None })
-            .collect();
         let mut split: BTreeSet<Rc<str>> = BTreeSet::new();
-        loop {
-            let before = split.len();
-            for (one, two) in &pairs {
-                let key = &self.definitions[*one].key;
-                if !split.contains(key) && self.normal(*one, &split) != self.normal(*two, &split) {
-                    split.insert(key.clone());
-                }
+        let mut referring: BTreeMap<Rc<str>, Vec<&Rc<str>>> = BTreeMap::new();
+        for (key, modes) in both {
+            let [one, two] = modes[..] else { continue };
+            let (one, targets) = self.without_modes(one);
+            if one != self.without_modes(two).0 {
+                split.insert(key.clone());
             }
-            if split.len() == before {
-                return split;
+            for target in targets {
+                referring.entry(target).or_default().push(key);
             }
         }
+        let mut open: Vec<Rc<str>> = split.iter().cloned().collect();
+        while let Some(key) = open.pop() {
+            for from in referring.get(&key).into_iter().flatten() {
+                if split.insert((*from).clone()) {
+                    open.push((*from).clone());
+                }
+            }
+        }
+        split
     }
 
-    /// A definition with references by type, and by mode only where that matters.
-    fn normal(&self, index: usize, split: &BTreeSet<Rc<str>>) -> Json {
+    /// A definition with its references by type alone, and those types.
+    fn without_modes(&self, index: usize) -> (Json, Vec<Rc<str>>) {
         let mut schema = Json::Object(self.definitions[index].schema.clone());
+        let mut targets = Vec::new();
         references(&mut schema, &mut |index| {
-            let target = &self.definitions[index];
-            if split.contains(&target.key) {
-                format!("{} {:?}", target.key, target.mode)
-            } else {
-                target.key.to_string()
-            }
+            let key = &self.definitions[index].key;
+            targets.push(key.clone());
+            key.to_string()
         });
-        schema
+        (schema, targets)
     }
 
     fn names(&self, split: &BTreeSet<Rc<str>>) -> Vec<String> {

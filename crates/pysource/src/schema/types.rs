@@ -14,7 +14,7 @@ const DEPTH: usize = 60;
 
 impl Schemas<'_, '_> {
     pub(crate) fn schema(&mut self, ty: &Value, env: &Env, mode: Mode) -> Schema {
-        if self.depth > DEPTH {
+        if self.depth > DEPTH || !self.interp.step() {
             self.met_unknown = true;
             return Schema::new();
         }
@@ -193,6 +193,9 @@ impl Schemas<'_, '_> {
 
     /// A value as JSON, where it has a form that pydantic would write.
     pub(crate) fn json(&mut self, value: &Value) -> Option<Json> {
+        if !self.interp.step() {
+            return None;
+        }
         Some(match value {
             Value::None => Json::Null,
             Value::Bool(value) => Json::Bool(*value),

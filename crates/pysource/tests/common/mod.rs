@@ -1,5 +1,8 @@
 //! Projects of `tests/projects` and what importing them gave.
 
+pub mod agreement;
+pub mod docs;
+
 use std::path::{Path, PathBuf};
 
 use pysource::Files;

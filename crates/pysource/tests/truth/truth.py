@@ -1,16 +1,15 @@
 """Says what applications really offer, by importing them.
 
     python truth.py projects FILE...       projects in the format of tests/projects, to standard output
-    python truth.py project DIRECTORY      one project; prints {"routes": …, "openapi": …}
+    python truth.py examples DIRECTORY     the modules below DIRECTORY/docs_src that have an application
 
-Each project is imported in a process of its own, in a directory of its own.
+Prints {name: {"routes": [[method, path, in schema]], "openapi": …}}. Each is imported in a process of its own.
 """
 
 import importlib
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -97,28 +96,63 @@ def describe(directory):
     return {"routes": sorted(operations(app)), "openapi": document}
 
 
+def forked(work):
+    """What `work` returns, in a child process that has the libraries already."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read)
+        try:
+            found = work()
+        except BaseException as error:
+            found = {"error": f"{type(error).__name__}: {error}"[:500]}
+        with os.fdopen(write, "w") as pipe:
+            json.dump(found, pipe, default=str)
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    return json.loads(text)
+
+
 def project(files):
     with tempfile.TemporaryDirectory() as directory:
         for path, text in files.items():
             target = pathlib.Path(directory, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
-        command = [sys.executable, os.path.abspath(__file__), "project", directory]
-        done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        return {"error": done.stderr.strip().splitlines()[-1]}
-    return json.loads(done.stdout)
+        return forked(lambda: describe(directory))
+
+
+def example(directory, module):
+    os.chdir(tempfile.mkdtemp())
+    sys.path.insert(0, directory)
+    sys.stdout = sys.stderr
+    warnings.simplefilter("ignore")
+    app = importlib.import_module(module).app
+    return {"routes": sorted(operations(app)), "openapi": app.openapi()}
+
+
+def examples(directory):
+    found = {}
+    for path in sorted(pathlib.Path(directory, "docs_src").rglob("*.py")):
+        if "app = FastAPI(" not in path.read_text() or "test" in path.stem:
+            continue
+        module = ".".join(path.relative_to(directory).with_suffix("").parts)
+        found[module] = forked(lambda: example(directory, module))
+    return found
 
 
 def main(arguments):
-    if arguments[0] == "project":
-        json.dump(describe(arguments[1]), sys.stdout, default=str)
-        return
-    found = {}
-    for path in arguments[1:]:
-        for name, files in read_projects(path):
-            found[name] = project(files)
-    json.dump(found, sys.stdout, indent=1, sort_keys=False, default=str)
+    import fastapi.applications  # noqa: F401  loaded once, before the forks
+    import pydantic_settings  # noqa: F401
+
+    if arguments[0] == "examples":
+        found = examples(os.path.abspath(arguments[1]))
+    else:
+        found = {name: project(files) for path in arguments[1:] for name, files in read_projects(path)}
+    json.dump(found, sys.stdout, indent=1)
     print()
 
 

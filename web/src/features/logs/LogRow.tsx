@@ -9,6 +9,7 @@ import { lineText } from "./export";
 import { isGap, type LogItem } from "./logStore";
 import css from "./logs.module.css";
 import type { SearchQuery } from "./search";
+import { shownText } from "./shownText";
 import { summarize } from "./traceback";
 
 export interface LogRowProps {
@@ -49,7 +50,7 @@ export const LogRow = memo(
         {props.time && <time className={css.time}>{clockTime(item.timestamp)}</time>}
         <span className={css.level}>{item.level}</span>
         <span className={css.source}>{item.source}</span>
-        <Message {...props} text={item.message} />
+        <Message {...props} text={shownText(item)} />
         <span className={css.rowActions}>
           <IconButton
             size="small"

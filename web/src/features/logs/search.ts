@@ -1,5 +1,6 @@
 import { plain } from "./ansi";
 import { isGap, type LogItem } from "./logStore";
+import { shownText } from "./shownText";
 
 export interface SearchQuery {
   text: string;
@@ -13,7 +14,7 @@ export function matches(rows: readonly LogItem[], query: SearchQuery): number[] 
   const needle = query.caseSensitive ? query.text : query.text.toLowerCase();
   rows.forEach((row, index) => {
     if (isGap(row)) return;
-    const text = plain(row.message);
+    const text = plain(shownText(row));
     if ((query.caseSensitive ? text : text.toLowerCase()).includes(needle)) found.push(index);
   });
   return found;

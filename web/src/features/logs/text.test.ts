@@ -3,6 +3,7 @@ import { ansiRuns, plain } from "./ansi";
 import { asText } from "./export";
 import type { LogItem } from "./logStore";
 import { matches, step } from "./search";
+import { shownText } from "./shownText";
 import { summarize } from "./traceback";
 
 const line = (id: number, message: string): LogItem => ({
@@ -66,4 +67,11 @@ test("goes round the matches in both directions", () => {
   expect(step(2, 3, 1)).toBe(0);
   expect(step(-1, 3, -1)).toBe(2);
   expect(step(0, 0, 1)).toBe(-1);
+});
+
+test("a level at the head of a message is shown once, in its column", () => {
+  expect(shownText({ message: "INFO:     Started server process [7]" })).toBe("Started server process [7]");
+  expect(shownText({ message: "\u001b[32mINFO\u001b[0m:     ready" })).toBe("ready");
+  expect(shownText({ message: "INFORMATION: kept" })).toBe("INFORMATION: kept");
+  expect(shownText({ message: "see INFO: kept" })).toBe("see INFO: kept");
 });

@@ -4,14 +4,16 @@ import { Callout } from "../../shared/ui/Callout";
 
 export interface LaunchProblemProps {
   error: unknown;
-  /** Stops whatever takes the place, and launches. */
+  /** Name of the preview that could make room. */
+  other: string | null;
+  /** Stops that one, and launches. */
   onMakeRoom: () => void;
   busy: boolean;
   onDismiss: () => void;
 }
 
 /** Why a launch was refused; offers to stop the other preview where that is what helps. */
-export function LaunchProblem({ error, onMakeRoom, busy, onDismiss }: LaunchProblemProps) {
+export function LaunchProblem({ error, other, onMakeRoom, busy, onDismiss }: LaunchProblemProps) {
   const full = isCode(error, "preview_limit_reached");
   return (
     <Callout
@@ -19,9 +21,9 @@ export function LaunchProblem({ error, onMakeRoom, busy, onDismiss }: LaunchProb
       role="alert"
       actions={
         <>
-          {full && (
+          {other !== null && (
             <Button size="small" look="primary" busy={busy} onClick={onMakeRoom}>
-              Stop the other and launch
+              Stop {other} and launch
             </Button>
           )}
           <Button size="small" look="quiet" onClick={onDismiss}>

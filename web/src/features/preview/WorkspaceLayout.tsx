@@ -115,7 +115,7 @@ type ProblemsProps = Pick<WorkspaceProps, "generationId" | "controls" | "offline
 
 /** What went wrong with what was asked for, and whether the server is out of reach. */
 function Problems({ generationId, controls, offline }: ProblemsProps) {
-  const makeRoom = useMakeRoom(generationId, controls);
+  const { other, makeRoom } = useMakeRoom(generationId, controls);
   const { launch, stop, restart } = controls;
   const failed = stop.error ? stop : restart.error ? restart : null;
   if (!offline && !launch.error && !failed) return null;
@@ -125,6 +125,7 @@ function Problems({ generationId, controls, offline }: ProblemsProps) {
       {launch.error && (
         <LaunchProblem
           error={launch.error}
+          other={other?.name ?? null}
           onMakeRoom={() => makeRoom.mutate()}
           busy={makeRoom.isPending}
           onDismiss={launch.reset}

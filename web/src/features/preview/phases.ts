@@ -1,5 +1,6 @@
-import type { LogItem } from "../logs/logStore";
-import { isGap } from "../logs/logStore";
+import type { LogLine } from "../../api/types";
+import { isGap, type LogItem } from "../logs/logStore";
+import { shownText } from "../logs/shownText";
 
 export type StepState = "done" | "now" | "ahead";
 
@@ -10,11 +11,12 @@ export interface LaunchStep {
   detail: string | null;
 }
 
-const STEPS: readonly { label: string; sources: readonly string[] }[] = [
-  { label: "Files", sources: ["server"] },
-  { label: "Dependencies", sources: ["install"] },
-  { label: "Start", sources: ["startup", "app"] },
-  { label: "First answer", sources: ["request"] },
+/** In the order in which they happen, each with the lines that say that it has begun. */
+const STEPS: readonly { label: string; begunBy: (line: LogLine) => boolean }[] = [
+  { label: "Files", begunBy: ({ source }) => source === "server" },
+  { label: "Dependencies", begunBy: ({ source }) => source === "install" },
+  { label: "Start", begunBy: ({ source, stream }) => source === "startup" && stream === "system" },
+  { label: "First answer", begunBy: ({ source, stream }) => source === "startup" && stream !== "system" },
 ];
 
 /** How far a launch is, read from its log: the furthest step that has said something is the current one. */
@@ -23,9 +25,9 @@ export function launchSteps(items: readonly LogItem[]): LaunchStep[] {
   let now = 0;
   for (const item of items) {
     if (isGap(item)) continue;
-    const index = STEPS.findIndex(({ sources }) => sources.includes(item.source));
+    const index = STEPS.findIndex(({ begunBy }) => begunBy(item));
     if (index < 0) continue;
-    details[index] = item.message.split("\n", 1)[0] ?? null;
+    details[index] = shownText(item).split("\n", 1)[0] ?? null;
     now = Math.max(now, index);
   }
   return STEPS.map(({ label }, index) => ({

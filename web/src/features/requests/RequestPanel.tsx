@@ -58,6 +58,7 @@ export function RequestPanel(props: RequestPanelProps) {
         }
       }}
     >
+      <h2 className="pv-sr-only">Request</h2>
       <div className={css.address}>
         <select
           className={classes(css.input, css.methodSelect)}
@@ -163,7 +164,7 @@ function requestTabs(
       id: "history",
       label: "History",
       count: workbench.history.length,
-      content: <HistoryList entries={workbench.history} onReplay={workbench.replay} />,
+      content: <HistoryList entries={workbench.history} onReplay={({ draft }) => workbench.open(draft)} />,
     },
   ];
 }

@@ -34,6 +34,13 @@ test("a body that is no object has a sample too", () => {
   expect(draftFor({ ...endpoint, requestBody: { $: "array" } }).body.text).toBe("[]");
 });
 
+test("OAuth's password form is a form", () => {
+  const fields = { grant_type: "string", username: "string", password: "string", scope: "string" };
+  const { body } = draftFor({ ...endpoint, requestBody: fields });
+  expect(body.mode).toBe("form");
+  expect(body.form.map(({ name }) => name)).toEqual(["username", "password", "grant_type"]);
+});
+
 test("a missing path value and a broken body are told at their place", () => {
   const draft = draftFor(endpoint);
   expect(build(draft)).toMatchObject({ problem: { tab: "params", field: "book_id" } });

@@ -41,11 +41,14 @@ export interface Draft {
 
 export const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] as const;
 
+/** Rows outlive the page in the history: their keys must differ from the next page's. */
+const page = Math.random().toString(36).slice(2);
 let rows = 0;
+
 /** A row with a key of its own. */
 export function row(name = "", value = "", extra: Partial<Row> = {}): Row {
   rows += 1;
-  return { key: `row${rows}`, name, value, enabled: true, ...extra };
+  return { key: `${page}-${rows}`, name, value, enabled: true, ...extra };
 }
 
 export const EMPTY_BODY: BodyDraft = { mode: "none", text: "", form: [], file: null };
@@ -75,8 +78,16 @@ export function draftFor(endpoint: Endpoint): Draft {
     pathValues: Object.fromEntries(pathNames(endpoint.path).map((name) => [name, ""])),
     query: typed(schema.query),
     headers: typed(schema.header),
-    body: fields ? { ...EMPTY_BODY, mode: "json", text: sampleBody(fields) } : EMPTY_BODY,
+    body: fields ? bodyFor(fields) : EMPTY_BODY,
   };
+}
+
+/** OAuth's password form is the one form that the names of its fields give away. */
+function bodyFor(fields: Record<string, string>): BodyDraft {
+  const oauth = "grant_type" in fields && "username" in fields && "password" in fields;
+  if (!oauth) return { ...EMPTY_BODY, mode: "json", text: sampleBody(fields) };
+  const form = [row("username"), row("password"), row("grant_type", "password")];
+  return { ...EMPTY_BODY, mode: "form", form };
 }
 
 /** Names between braces, `{path:path}` without its converter. */

@@ -34,3 +34,28 @@ export function remember(
   };
   return [entry, ...entries].slice(0, HISTORY);
 }
+
+const keyOf = (generationId: string) => `previewd.history.${generationId}`;
+
+/** Keeps the history for the browser session, without tokens, passwords and files. */
+export function keep(generationId: string, entries: readonly HistoryEntry[]): void {
+  const bare = entries.map(({ draft, request, ...entry }) => ({
+    ...entry,
+    request: { method: request.method, path: request.path },
+    draft: { ...draft, auth: { kind: "none" }, body: { ...draft.body, file: null } },
+  }));
+  try {
+    sessionStorage.setItem(keyOf(generationId), JSON.stringify(bare));
+  } catch {
+    // Storage may be full or forbidden; the history then lasts as long as the page.
+  }
+}
+
+export function recall(generationId: string): HistoryEntry[] {
+  try {
+    const stored: unknown = JSON.parse(sessionStorage.getItem(keyOf(generationId)) ?? "[]");
+    return Array.isArray(stored) ? (stored as HistoryEntry[]) : [];
+  } catch {
+    return [];
+  }
+}

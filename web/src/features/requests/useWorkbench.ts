@@ -1,7 +1,7 @@
 import { useState } from "react";
 import type { Endpoint, PreviewStatus, ProxyRequest } from "../../api/types";
 import { blankDraft, type Draft, draftFor } from "./draft";
-import { type HistoryEntry, remember } from "./history";
+import { type HistoryEntry, keep, recall, remember } from "./history";
 import { tokenIn } from "./response";
 import { useSend } from "./useSend";
 
@@ -11,7 +11,7 @@ export type Workbench = ReturnType<typeof useWorkbench>;
 export function useWorkbench(generationId: string) {
   const [drafts, setDrafts] = useState<Record<string, Draft>>({});
   const [selected, setSelected] = useState<string>("");
-  const [history, setHistory] = useState<HistoryEntry[]>([]);
+  const [history, setHistory] = useState<HistoryEntry[]>(() => recall(generationId));
   const [token, setToken] = useState<string | null>(null);
   const { exchange, show, send: sendRequest, cancel } = useSend(generationId);
   const draft = drafts[selected] ?? blankDraft();
@@ -26,27 +26,24 @@ export function useWorkbench(generationId: string) {
   };
   const send = async (preview: PreviewStatus, request: ProxyRequest) => {
     const outcome = await sendRequest(preview.previewToken ?? "", request);
-    setHistory((entries) => remember(entries, draft, outcome, Date.now()));
+    setHistory((entries) => {
+      const next = remember(entries, draft, outcome, Date.now());
+      keep(generationId, next);
+      return next;
+    });
     const found = outcome.state === "answered" ? tokenIn(outcome.response) : null;
     if (found !== null) setToken(found);
     return outcome;
   };
-  /** Puts another draft in the place of the one that is shown. */
-  const replay = (entry: Pick<HistoryEntry, "draft">) => {
-    change(entry.draft);
-    show({ state: "idle" });
-  };
-  /** Shows a request that belongs to no endpoint. */
+  /** Shows a request that was written elsewhere: imported, or sent before. */
   const open = (next: Draft) => {
-    setDrafts((all) => ({ ...all, [LOOSE]: next }));
-    setSelected(LOOSE);
+    const key = endpointKey(next);
+    setDrafts((all) => ({ ...all, [key]: next }));
+    setSelected(key);
     show({ state: "idle" });
   };
-  return { draft, change, select, selected, exchange, send, cancel, history, replay, open, token };
+  return { draft, change, select, selected, exchange, send, cancel, history, open, token };
 }
-
-/** Where a request is kept that belongs to no endpoint. */
-const LOOSE = "loose";
 
 export const endpointKey = ({ method, path }: Pick<Endpoint, "method" | "path">): string =>
   `${method} ${path}`;

@@ -1,0 +1,31 @@
+//! `make bench`: what previewd costs, each number beside that of the plain thing, measured in turns in the same run.
+//! Compare the ratios; the milliseconds are the machine's.
+
+mod answers;
+mod launches;
+mod logs;
+mod measure;
+mod plain;
+mod server;
+
+use std::error::Error;
+
+use measure::Table;
+use server::Server;
+
+/// The benches stop at the first thing that does not work.
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> Outcome<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let server = Server::start().await?;
+        let mut table = Table::new();
+        table.bounded("serve, idle: resident MB", server.resident_mb()?, 25.0);
+        launches::measure(&server, &mut table).await?;
+        answers::measure(&server, &mut table).await?;
+        logs::measure(&server, &mut table).await?;
+        table.bounded("serve, after all of this: resident MB", server.resident_mb()?, 25.0);
+        server.end().await
+    })
+}

@@ -1,0 +1,163 @@
+//! `previewd up`, as the person at the terminal sees it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// Packages may have to be installed first, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// `up` with a project of its own; what it prints comes line by line.
+struct Up {
+    root: PathBuf,
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Up {
+    fn start(name: &str, ports: (u16, u16), source: &str) -> Self {
+        let root = std::env::temp_dir().join(format!("previewd-up-{name}-{}", std::process::id()));
+        for directory in ["project/app", "data"] {
+            std::fs::create_dir_all(root.join(directory)).unwrap();
+        }
+        share_environments(&root.join("data"));
+        std::fs::write(root.join("project/requirements.txt"), "uvicorn\n").unwrap();
+        write(&root, source);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_previewd"))
+            .args(["up", "project", "--data-dir", "data", "--listen", "127.0.0.1:0"])
+            .args(["--port-min", &ports.0.to_string(), "--port-max", &ports.1.to_string()])
+            .current_dir(&root)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        Self { root, child, lines }
+    }
+
+    /// The next line that contains this.
+    fn line(&self, wanted: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let mut seen = String::new();
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) if line.contains(wanted) => return line,
+                Ok(line) => seen += &(line + "\n"),
+                Err(_) => panic!("no line with {wanted:?} after:\n{seen}"),
+            }
+        }
+    }
+
+    fn edit(&self, source: &str) {
+        write(&self.root, source);
+    }
+
+    /// Presses Ctrl-C and returns when it has ended.
+    fn end(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        let deadline = Instant::now() + PATIENCE;
+        while keeper_runs(&self.root.join("data")) {
+            assert!(Instant::now() < deadline, "the keeper is still there");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::fs::remove_dir_all(&self.root).unwrap();
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // Does nothing to one that has ended.
+        let _ = self.child.kill();
+    }
+}
+
+fn write(root: &Path, source: &str) {
+    std::fs::write(root.join("project/app/main.py"), source).unwrap();
+}
+
+/// Installed once for all tests.
+fn share_environments(data_dir: &Path) {
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("up");
+    for name in ["environments", "tools"] {
+        std::fs::create_dir_all(shared.join(name)).unwrap();
+        symlink(shared.join(name), data_dir.join(name)).unwrap();
+    }
+}
+
+fn keeper_runs(data_dir: &Path) -> bool {
+    let data_dir = data_dir.as_os_str().as_encoded_bytes();
+    std::fs::read_dir("/proc").unwrap().flatten().any(|process| {
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let arguments: Vec<_> = line.split(|byte| *byte == 0).collect();
+        arguments.contains(&b"keeper".as_slice()) && arguments.contains(&data_dir)
+    })
+}
+
+/// An application that says this to everything.
+fn saying(word: &str) -> String {
+    format!(
+        r#"async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({{"type": "http.response.start", "status": 200, "headers": []}})
+    await send({{"type": "http.response.body", "body": b"{word}"}})
+"#
+    )
+}
+
+/// Address and token of the line that shows them.
+fn preview_of(line: &str) -> (String, String) {
+    let (_, rest) = line.split_once("http://localhost:").unwrap();
+    let (port, token) = rest.split_once("/?preview_token=").unwrap();
+    (format!("127.0.0.1:{port}"), token.to_owned())
+}
+
+fn get((address, token): &(String, String)) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET /x HTTP/1.0\r\nhost: localhost\r\nx-preview-token: {token}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+#[test]
+fn edits_reload_what_runs_and_ctrl_c_ends_all_of_it() {
+    let up = Up::start("edits", (47_100, 47_120), &saying("one"));
+    let ui = up.line("  UI ");
+    assert!(ui.contains("/g/gen_") && ui.contains("#token="), "{ui}");
+    let preview = preview_of(&up.line("  Preview "));
+    assert_eq!(get(&preview), "one");
+    up.line("Edits reload it");
+    up.edit(&saying("two"));
+    up.line("reloaded: revision 2");
+    assert_eq!(get(&preview), "two");
+    up.edit("raise RuntimeError('not like this')");
+    assert!(up.line("not reloaded").contains("not like this"));
+    up.line("reason: import_failed");
+    assert_eq!(get(&preview), "two");
+    up.edit(&saying("three"));
+    up.line("reloaded: revision 4");
+    assert_eq!(get(&preview), "three");
+    up.end();
+    assert!(TcpStream::connect(preview.0).is_err());
+}
+
+#[test]
+fn what_does_not_start_is_told_and_the_next_edit_tries_again() {
+    let up = Up::start("broken", (47_130, 47_150), "import nothing_like_that");
+    assert!(up.line("it does not run:").contains("nothing_like_that"));
+    up.line("Edits reload it");
+    up.edit(&saying("now"));
+    assert_eq!(get(&preview_of(&up.line("  Preview "))), "now");
+    up.end();
+}

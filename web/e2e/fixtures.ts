@@ -1,0 +1,90 @@
+import AxeBuilder from "@axe-core/playwright";
+import { test as base, expect, type Page } from "@playwright/test";
+import { Server } from "./server";
+
+interface Worker {
+  server: Server;
+  token: string;
+}
+
+interface Fixtures {
+  /** Fails the test at its end for what the console should not have said. */
+  quiet: undefined;
+  /** Opens a page of the UI, signed in. */
+  open: (path: string) => Promise<void>;
+}
+
+/** A network answer that is no success is told by the browser itself; the contract uses 404 and 409 as answers. */
+const ANSWER = /^Failed to load resource/;
+
+export const test = base.extend<Fixtures, Worker>({
+  server: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures from here.
+    async ({}, use) => {
+      const server = await Server.start("--max-instances-per-user", "2");
+      await use(server);
+      await server.remove(server.token());
+    },
+    { scope: "worker", timeout: 60_000 },
+  ],
+  token: [async ({ server }, use) => use(server.token()), { scope: "worker" }],
+  quiet: [
+    async ({ page }, use) => {
+      const said: string[] = [];
+      page.on("console", (message) => {
+        const loud = message.type() === "error" || message.type() === "warning";
+        if (loud && !ANSWER.test(message.text())) said.push(message.text());
+      });
+      page.on("pageerror", (error) => said.push(`unhandled: ${error.message}`));
+      page.on("dialog", (dialog) => said.push(`dialog: ${dialog.message()}`));
+      await use(undefined);
+      expect(said).toEqual([]);
+    },
+    { auto: true },
+  ],
+  open: async ({ page, server, token }, use) => {
+    await use(async (path) => {
+      await page.goto(`${server.url}${path}#token=${token}`);
+      await expect(page).toHaveURL(new RegExp(`${path}$`));
+    });
+  },
+});
+
+export { expect };
+
+/** Accessibility in both themes, and a picture of each to look at. */
+export async function look(page: Page, name: string): Promise<void> {
+  for (const theme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
+    await page.screenshot({ path: `e2e/screens/${name}-${theme}.png` });
+    expect(told, `${name}, ${theme}`).toEqual([]);
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
+const REQUIREMENTS =
+  "fastapi>=0.115,<1\nuvicorn>=0.30,<1\nsqlalchemy>=2.0,<3\npydantic>=2.7,<3\npython-multipart>=0.0.9\nwebsockets>=13\n";
+
+/** A small project whose `app/main.py` is this; its packages are the sample's, so that they are installed once. */
+export function project(main: string): Record<string, string> {
+  return { "app/__init__.py": "", "app/main.py": main, "requirements.txt": REQUIREMENTS };
+}
+
+export const GREETER = `
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/health")
+def health() -> dict[str, bool]:
+    return {"ok": True}
+
+
+@app.get("/hello")
+def hello(name: str = "you") -> dict[str, str]:
+    print(f"greeting {name}")
+    return {"greeting": f"Hello, {name}"}
+`;
