@@ -74,7 +74,8 @@ async fn changes_of_state_are_told_as_they_happen() {
     let mut events = stream.until(|event| is(event, "running")).await;
     app.stop().await.expect(200);
     events.extend(stream.to_end().await);
-    let states = events.iter().filter(|event| event.kind == "status").map(|event| event.json()["status"].clone());
+    let states =
+        events.iter().filter(|event| event.kind == "status").map(|event| event.json()["status"].clone());
     assert_eq!(states.collect::<Vec<_>>(), ["launching", "running", "stopped"]);
     assert!(events.iter().all(|event| event.is_line() || event.own_id.is_none()), "named events carry no id");
 }
