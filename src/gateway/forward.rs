@@ -7,10 +7,11 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use futures_util::future::BoxFuture;
-use hyper_util::client::legacy::Client;
+use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -33,15 +34,20 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 #[derive(Clone, Debug)]
 pub struct Forwarder {
     preview: Arc<Active>,
-    client: Client<Dial, Body>,
+    /// Keeps connections for requests that can be sent twice.
+    pooled: Client<Dial, Body>,
+    /// A connection for each request.
+    single: Client<Dial, Body>,
 }
 
 impl Forwarder {
     /// For one preview.
     #[must_use]
     pub fn new(preview: Arc<Active>) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build(Dial(Arc::clone(&preview)));
-        Self { preview, client }
+        let pooled = Client::builder(TokioExecutor::new()).build(Dial(Arc::clone(&preview)));
+        let mut single = Client::builder(TokioExecutor::new());
+        let single = single.pool_max_idle_per_host(0).build(Dial(Arc::clone(&preview)));
+        Self { preview, pooled, single }
     }
 
     /// Whose code it talks to.
@@ -66,7 +72,7 @@ impl Forwarder {
         }
         *request.uri_mut() = self.target(request.uri())?;
         *request.version_mut() = axum::http::Version::HTTP_11;
-        let response = self.client.request(request).await.map_err(|e| {
+        let response = self.exchange(request).await.map_err(|e| {
             tracing::debug!(preview = %self.preview.id, error = %e, "no answer from a preview");
             unavailable("The preview ended the connection without an answer: its logs may say why.")
         })?;
@@ -77,6 +83,16 @@ impl Forwarder {
         Ok(response)
     }
 
+    /// The code may close a connection in the moment that a request is sent on it, as uvicorn does after an exception.
+    /// So only what can be sent again goes over a connection that has been used before.
+    async fn exchange(&self, request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
+        let Some(again) = copy_if_safe(&request) else { return self.single.request(request).await };
+        match self.pooled.request(request).await {
+            Err(e) if !e.is_connect() => self.single.request(again).await,
+            result => result,
+        }
+    }
+
     /// The pool of connections goes by authority: one for each start of the code, none shared with the start before.
     fn target(&self, uri: &Uri) -> Result<Uri> {
         let slot = self.preview.serving_slot().load(Ordering::Acquire);
@@ -84,6 +100,20 @@ impl Forwarder {
         let built = Uri::builder().scheme("http").authority(format!("slot-{slot}")).path_and_query(path);
         built.build().map_err(|e| Error::invalid("path", format!("This is no path of a request: {e}.")))
     }
+}
+
+/// The same request once more, if it changes nothing and has no body.
+fn copy_if_safe(request: &Request<Body>) -> Option<Request<Body>> {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if !safe || !request.body().is_end_stream() || request.headers().contains_key(header::UPGRADE) {
+        return None;
+    }
+    let mut copy = Request::new(Body::empty());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
 }
 
 fn unavailable(message: &str) -> Error {

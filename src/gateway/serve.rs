@@ -49,7 +49,7 @@ pub async fn serve(
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) {
-    let PublicAddress { preview, listener } = address;
+    let PublicAddress { preview, listener, listening } = address;
     let secure = preview.base_url.starts_with("https:");
     let origin = Arc::new(Origin { forwarder: Forwarder::new(Arc::clone(&preview)), auth, metrics, secure });
     let ended = shutdown.child_token();
@@ -68,6 +68,11 @@ pub async fn serve(
     };
     tokio::select! {
         () = accept => {}
+        () = preview.address_closes() => {}
+        () = shutdown.cancelled() => {}
+    }
+    drop((listener, listening));
+    tokio::select! {
         _ = preview.wait_for(State::is_over) => {}
         () = shutdown.cancelled() => {}
     }

@@ -1,10 +1,12 @@
 //! Reading request bodies, each under a limit.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
@@ -12,19 +14,36 @@ use crate::error::{Error, Result};
 /// Bytes of the body of an ordinary call.
 const ORDINARY: u64 = 1024 * 1024;
 
+/// For a client to finish sending what is refused for its size.
+const DRAIN: Duration = Duration::from_secs(10);
+
 /// The whole body, at most `limit` bytes.
 pub(super) async fn read(body: Body, limit: u64) -> Result<Bytes> {
-    let max = usize::try_from(limit).unwrap_or(usize::MAX);
-    match Limited::new(body, max).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(e) if e.is::<LengthLimitError>() => {
-            Err(Error::TooLarge { what: "The request's body".to_owned(), limit })
-        }
-        Err(_) => Err(Error::InvalidRequest {
-            message: "The request's body ended too early: send it again.".to_owned(),
-            field: None,
-        }),
+    let mut body = body;
+    let mut kept = BytesMut::new();
+    let mut left = limit;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| ended_early())?.into_data() else { continue };
+        let Some(rest) = left.checked_sub(data.len() as u64) else {
+            drop(kept);
+            drain(body).await;
+            return Err(Error::TooLarge { what: "The request's body".to_owned(), limit });
+        };
+        left = rest;
+        kept.extend_from_slice(&data);
     }
+    Ok(kept.freeze())
+}
+
+fn ended_early() -> Error {
+    let message = "The request's body ended too early: send it again.".to_owned();
+    Error::InvalidRequest { message, field: None }
+}
+
+/// Reads on for a while: a client that is still sending when the connection is closed never sees the answer.
+async fn drain(mut body: Body) {
+    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _too_long = tokio::time::timeout(DRAIN, rest).await;
 }
 
 /// A JSON document. An absent body is read as `null`, so that calls whose fields are all optional need none.

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::state::{State, StopReason};
 use crate::error::LaunchFailure;
@@ -68,7 +71,15 @@ pub struct Active {
     pub(super) slot: AtomicU32,
     pub(super) revision: AtomicI64,
     activity: Activity,
+    address: Address,
     runtime: Handle,
+}
+
+/// Who listens on the public address in this server.
+#[derive(Debug, Default)]
+struct Address {
+    closing: CancellationToken,
+    listeners: TaskTracker,
 }
 
 /// The runtime, which has nothing to print.
@@ -119,6 +130,7 @@ impl Active {
             slot: AtomicU32::new(0),
             revision: AtomicI64::new(row.revision),
             activity: Activity::new(),
+            address: Address::default(),
             runtime: Handle(runtime),
         };
         (Arc::new(active), orders)
@@ -167,6 +179,23 @@ impl Active {
     /// If nothing listens there.
     pub async fn dial(&self) -> io::Result<Box<dyn Stream>> {
         self.runtime.0.dial(&self.id, self.slot.load(Ordering::Acquire)).await
+    }
+
+    /// Says that somebody listens on the public address, for as long as the value lives.
+    pub(super) fn listening(&self) -> TaskTrackerToken {
+        self.address.listeners.token()
+    }
+
+    /// Returns when the public address is to be given back.
+    pub async fn address_closes(&self) {
+        self.address.closing.cancelled().await;
+    }
+
+    /// Has the public address given back by all who listen there.
+    pub(super) async fn close_address(&self) {
+        self.address.closing.cancel();
+        self.address.listeners.close();
+        self.address.listeners.wait().await;
     }
 
     /// Resident bytes of its processes.

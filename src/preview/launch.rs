@@ -52,7 +52,7 @@ impl Previews {
         let identity = Identity { row, port, base_url, options };
         let (active, orders) = Active::new(identity, hub, Arc::clone(&self.host.runtime));
         active.hub.announce(&State::Launching.to_event());
-        let _server_ends = self.host.addresses.send(PublicAddress { preview: Arc::clone(&active), listener });
+        let _server_ends = self.host.addresses.send(PublicAddress::new(&active, listener));
         let phases = Phases { plan: millis(began), ..Phases::default() };
         let owner = Owner::new(self.clone(), Arc::clone(&active), orders, pumping);
         self.adopt(&active, owner.launch(project, phases));
@@ -259,6 +259,8 @@ impl Owner {
         self.note(Note::info(Source::Server, ready)).await;
         tracing::info!(preview = %id, port = self.active.port, ms = running.phases.total(), "preview launched");
         self.previews.host.metrics.launched(running.phases.total());
+        // Whatever the launch took, nobody could use it before.
+        self.active.touch();
         self.enter(State::Running(running));
         Ok(())
     }

@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 pub use active::{Active, InUse, LaunchOptions};
 pub use launch::LaunchRequest;
@@ -61,6 +62,14 @@ pub struct PublicAddress {
     pub preview: Arc<Active>,
     /// Where clients connect.
     pub listener: TcpListener,
+    /// To be dropped once the listener has been.
+    pub listening: TaskTrackerToken,
+}
+
+impl PublicAddress {
+    fn new(preview: &Arc<Active>, listener: TcpListener) -> Self {
+        Self { preview: Arc::clone(preview), listener, listening: preview.listening() }
+    }
 }
 
 /// All previews of this server.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::active::{Active, Identity, LaunchOptions};
 use super::owner::{Ending, Owner};
 use super::pump::Pump;
-use super::state::{Phases, Running, State};
+use super::state::{Phases, Running, State, StopReason};
 use super::{Previews, PublicAddress, failure};
 use crate::error::{Error, Result};
 use crate::logs::{Hub, Note, Source};
@@ -46,8 +46,14 @@ impl Previews {
         let output = self.host.runtime.output(&row.id);
         let first_id = output.as_ref().map_or(1, |output| output.first_id());
         let hub = Hub::new(self.host.config.max_log_lines, first_id);
+        let expired = crate::time::UnixMillis::now() >= row.expires_at;
         let Ok(output) = output else {
             // Not even its log is left: it ended with whatever kept it.
+            if expired {
+                let reason = StopReason::Expired.as_str();
+                self.host.store.mark_stopped(&row.id, reason, row.expires_at).await?;
+                return Ok(());
+            }
             let lost = failure::of_exit(Exit::Lost, row.status == Status::Running, 0, &hub);
             self.host.store.mark_failed(&row.id, &lost, crate::time::UnixMillis::now()).await?;
             return Ok(());
@@ -63,13 +69,14 @@ impl Previews {
         let owner = Owner::new(self.clone(), Arc::clone(&active), orders, pump.spawn());
         let Some(kept) = kept else {
             let lost = if row.status == Status::Running { owner.having_served() } else { owner };
-            self.adopt(&active, lost.end(Ending::Exited(Exit::Lost)));
+            // The runtime keeps nothing beyond its time, whether or not there is a server to see it.
+            let expiry = Ending::Stop(StopReason::Expired);
+            self.adopt(&active, lost.end(if expired { expiry } else { Ending::Exited(Exit::Lost) }));
             return Ok(());
         };
         active.slot.store(serving_start(kept), Ordering::Release);
         if let Ok(listener) = self.host.runtime.listener(&row.id).await {
-            let _server_ends =
-                self.host.addresses.send(PublicAddress { preview: Arc::clone(&active), listener });
+            let _server_ends = self.host.addresses.send(PublicAddress::new(&active, listener));
         }
         self.adopt(&active, owner.go_on(row, kept.clone()));
         Ok(())

@@ -89,6 +89,7 @@ impl Owner {
         drain(&mut pump);
         owner.record(&state).await;
         let id = &owner.active.id;
+        owner.active.close_address().await;
         if let Err(e) = owner.previews.host.runtime.close(id).await {
             tracing::error!(preview = %id, error = %e, "something of a preview is left; the next start removes it");
         }

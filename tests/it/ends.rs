@@ -26,7 +26,7 @@ fn millis(timestamp: &Value) -> i64 {
 
 #[tokio::test]
 async fn a_preview_ends_exactly_when_its_time_is_over() {
-    let server = Server::with(&[("SESSION_TIMEOUT", "3"), ("CLEANUP_INTERVAL", "31536000")]).await;
+    let server = Server::with(&[("SESSION_TIMEOUT", "12"), ("CLEANUP_INTERVAL", "31536000")]).await;
     let app = server.user("ana").upload(&probe()).await;
     let preview = app.launch().await;
     let mut stream = app.stream("").await;
@@ -52,7 +52,7 @@ async fn a_preview_ends_exactly_when_its_time_is_over() {
 
 #[tokio::test]
 async fn an_expiry_is_told_within_the_second() {
-    let server = Server::with(&[("SESSION_TIMEOUT", "2")]).await;
+    let server = Server::with(&[("SESSION_TIMEOUT", "12")]).await;
     let app = server.user("ana").upload(&asgi("")).await;
     let preview = app.launch().await;
     let (_, stopped_at) = gone(&app).await;

@@ -13,9 +13,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("store", &["config", "error", "id", "time"]),
     ("environment", &["error", "id", "time"]),
     ("generation", &["environment", "error"]),
-    ("keeper", &["id"]),
-    ("runtime", &["config", "environment", "error", "id", "keeper", "time"]),
-    ("logs", &["config", "keeper", "runtime", "store", "time"]),
+    ("keeper", &["config", "id"]),
+    ("logs", &["config", "keeper", "store", "time"]),
+    ("runtime", &["config", "environment", "error", "id", "keeper", "logs", "time"]),
     ("metrics", &["error"]),
     (
         "preview",

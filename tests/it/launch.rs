@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, asgi, example, fastapi, probe};
+use crate::harness::{Server, asgi, eventually, example, fastapi, probe};
 
 #[tokio::test]
 async fn the_sample_is_launched_answers_logs_and_stops() {
@@ -36,7 +36,8 @@ async fn the_sample_is_launched_answers_logs_and_stops() {
     assert_eq!(shop.request(&preview, &me).await.expect(200)["data"]["username"], "demo");
 
     shop.fetch(&preview, "/diagnostics/logs").await;
-    let line = shop.line("the delivery is late").await;
+    let late = |line: &Value| line["message"].as_str().unwrap().contains("the delivery is late");
+    let line = eventually("a line", async || shop.log().await.into_iter().find(late)).await;
     assert_eq!((&line["level"], &line["source"]), (&json!("ERROR"), &json!("app")), "{line}");
 
     let stopped = shop.stop().await.expect(200);

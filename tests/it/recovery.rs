@@ -217,7 +217,7 @@ async fn a_crash_while_nobody_serves_is_told_afterwards() {
 
 #[tokio::test]
 async fn time_is_over_even_if_nobody_serves() {
-    let server = Server::with(&[("SESSION_TIMEOUT", "3")]).await;
+    let server = Server::with(&[("SESSION_TIMEOUT", "12")]).await;
     let app = server.user("ana").upload(&asgi("print('hello', flush=True)")).await;
     let preview = app.launch().await;
     server.kill_serve();

@@ -122,7 +122,7 @@ async fn files_are_kept_byte_for_byte() {
         "nothing that a browser would run"
     );
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
-    for missing in ["nothing", "a", "a/b%20c", "..%2f..%2fetc%2fpasswd", "%00", "%ff"] {
+    for missing in ["nothing", "a", "a/b%20c", "..%2f..%2fetc%2fpasswd", "%00"] {
         app.get(&format!("/files/{missing}")).await.error(404, "not_found");
     }
 }

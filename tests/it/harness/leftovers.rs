@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 /// Process and start time, so that a number which is used again is not taken for the old process.
 pub type Process = (i32, u64);
 
-/// Processes whose environment says that they belong to one of these previews.
-pub fn processes_of<'a>(previews: impl IntoIterator<Item = &'a String>) -> Vec<i32> {
+/// Processes whose environment says that they belong to one of these previews: those without a sandbox.
+pub fn marked<'a>(previews: impl IntoIterator<Item = &'a String>) -> Vec<i32> {
     let markers: Vec<_> = previews.into_iter().map(|id| format!("PREVIEWD_PROCESS={id}.")).collect();
     let is_one = |pid: &i32| {
         let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -17,6 +17,28 @@ pub fn processes_of<'a>(previews: impl IntoIterator<Item = &'a String>) -> Vec<i
         variables.any(|variable| markers.iter().any(|marker| variable.starts_with(marker.as_bytes())))
     };
     all().into_iter().filter(is_one).collect()
+}
+
+/// The process namespaces of the sandboxes that a keeper has made.
+pub fn namespaces_below(keeper: i32) -> BTreeSet<PathBuf> {
+    let own = namespace(keeper);
+    let below = descendants(keeper).into_iter().filter_map(|(pid, _)| namespace(pid));
+    below.filter(|found| Some(found) != own.as_ref()).collect()
+}
+
+/// What runs in these namespaces, but for the first process of each, which only holds it.
+pub fn inside(namespaces: &BTreeSet<PathBuf>) -> Vec<i32> {
+    let is_inside = |pid: &i32| namespace(*pid).is_some_and(|found| namespaces.contains(&found));
+    let is_first = |pid: &i32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1"))
+    };
+    let runs = |pid: &i32| process(*pid).is_some_and(is_alive);
+    all().into_iter().filter(|pid| is_inside(pid) && !is_first(pid) && runs(pid)).collect()
+}
+
+fn namespace(pid: i32) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok()
 }
 
 /// Everything that a process started, directly or not.

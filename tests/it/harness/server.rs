@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -36,6 +36,8 @@ pub struct Shared {
     pub client: reqwest::Client,
     /// Every preview that an answer named.
     previews: Mutex<BTreeSet<String>>,
+    /// The process namespaces of every sandbox that was seen.
+    namespaces: Mutex<BTreeSet<PathBuf>>,
     /// Every generation that was uploaded, with the token of its owner.
     pub generations: Mutex<Vec<(String, String)>>,
 }
@@ -80,6 +82,7 @@ impl Server {
             address: Mutex::default(),
             client: client(),
             previews: Mutex::default(),
+            namespaces: Mutex::default(),
             generations: Mutex::default(),
         };
         let settings = own.into_iter().chain(given).collect();
@@ -180,6 +183,7 @@ impl Server {
 
     /// Ends the keeper without any warning.
     pub fn kill_keeper(&self) {
+        self.preview_processes();
         signal(self.keeper_pid(), Signal::KILL);
     }
 
@@ -193,9 +197,14 @@ impl Server {
         leftovers::files(&self.data_dir())
     }
 
-    /// Processes of previews that run.
+    /// Processes of previews that run, whether their keeper lives or not.
     pub fn preview_processes(&self) -> Vec<i32> {
-        leftovers::processes_of(&self.shared.previews())
+        let mut namespaces = self.shared.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+        let keeper = leftovers::keeper_of(&self.data_dir());
+        namespaces.extend(keeper.map(leftovers::namespaces_below).unwrap_or_default());
+        let mut all = leftovers::marked(&self.shared.previews());
+        all.extend(leftovers::inside(&namespaces));
+        all
     }
 
     fn log_path(&self) -> PathBuf {
@@ -203,7 +212,7 @@ impl Server {
     }
 
     fn serve(&self) -> MutexGuard<'_, Option<Child>> {
-        self.serve.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.serve.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -216,16 +216,17 @@ async def digest(request: Request) -> dict:
     return {"size": size, "sha256": seen.hexdigest()}
 
 
-@app.post("/mirror")
-async def mirror(request: Request) -> StreamingResponse:
-    """Each part of the body goes back as soon as it has come."""
+async def mirror(scope, receive, send) -> None:
+    """Each part of the body goes back as soon as it has come. Starlette's responses would take parts for themselves."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    more = True
+    while more:
+        message = await receive()
+        more = message.get("more_body", False)
+        await send({"type": "http.response.body", "body": message.get("body", b""), "more_body": more})
 
-    async def parts() -> AsyncIterator[bytes]:
-        async for chunk in request.stream():
-            if chunk:
-                yield chunk
 
-    return StreamingResponse(parts(), media_type="application/octet-stream")
+app.mount("/mirror", mirror)
 
 
 @app.websocket("/ws")
