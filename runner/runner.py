@@ -135,7 +135,8 @@ class Observed:
                 await send(start)
                 return await send({"type": "http.response.body", "body": body})
             return await self.app(scope, receive, send)
-        token = request_id.set(headers.get(b"x-request-id", b"").decode("latin-1") or None)
+        # Each request has a context of its own; what the server logs of it afterwards names it as well.
+        request_id.set(headers.get(b"x-request-id", b"").decode("latin-1") or None)
         started = time.perf_counter()
         status = None
 
@@ -154,7 +155,6 @@ class Observed:
             raise
         finally:
             self.report(scope, status, (time.perf_counter() - started) * 1000)
-            request_id.reset(token)
 
     def report(self, scope, status, millis):
         path = scope.get("path", "")
@@ -174,6 +174,7 @@ class Observed:
 def prepare_process(spec):
     """The environment and the path of the application; nothing of the runner's own start shows."""
     os.environ.update(spec["env"])
+    os.environ.setdefault("HOME", spec["dir"])
     os.chdir(spec["dir"])
     sys.argv = ["uvicorn", spec["module"] + ":" + spec["attribute"]]
     sys.path[:0] = [spec["dir"]]

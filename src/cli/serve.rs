@@ -129,7 +129,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
         addresses,
     });
     let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
-    tasks.spawn(serve_previews(to_serve, Arc::clone(&auth), shutdown.clone()));
+    tasks.spawn(serve_previews(to_serve, Arc::clone(&auth), Arc::clone(&metrics), shutdown.clone()));
     previews.recover().await.map_err(doing("what runs cannot be taken over"))?;
     let app = App::new(config, auth, store, previews, environments, metrics);
     let router = http::router(app.clone());
@@ -170,6 +170,7 @@ fn lock(config: &Config) -> Result<std::fs::File, Failed> {
 async fn serve_previews(
     mut addresses: mpsc::UnboundedReceiver<PublicAddress>,
     auth: Arc<Auth>,
+    metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) {
     loop {
@@ -177,7 +178,7 @@ async fn serve_previews(
             () = shutdown.cancelled() => return,
             address = addresses.recv() => match address {
                 Some(address) => {
-                    tokio::spawn(gateway::serve(address, Arc::clone(&auth), shutdown.clone()));
+                    tokio::spawn(gateway::serve(address, Arc::clone(&auth), Arc::clone(&metrics), shutdown.clone()));
                 }
                 None => return,
             }

@@ -73,6 +73,17 @@ impl Requirements {
         self.with("aiosqlite").with("greenlet")
     }
 
+    /// With a library for WebSockets, unless one is asked for: uvicorn by itself has none and refuses them.
+    #[must_use]
+    pub fn with_websockets(self) -> Self {
+        let brings_one = |one: &Entry| {
+            matches!(one.name.as_str(), "websockets" | "wsproto")
+                || (one.name == "uvicorn" && one.text.contains("standard"))
+                || (one.name == "fastapi" && (one.text.contains("standard") || one.text.contains("all")))
+        };
+        if self.wanted.iter().any(brings_one) { self } else { self.with("websockets") }
+    }
+
     fn with(mut self, name: &str) -> Self {
         if !self.wanted.iter().any(|one| one.name == name && !one.conditional) {
             self.wanted.push(Entry { name: name.to_owned(), text: name.to_owned(), conditional: false });

@@ -23,6 +23,7 @@ use super::{REQUEST_ID_HEADER, upgrade};
 use crate::auth::Auth;
 use crate::error::Error;
 use crate::id::random_hex;
+use crate::metrics::Metrics;
 use crate::preview::{Active, InUse, PublicAddress, State};
 use crate::store::Health;
 
@@ -35,16 +36,22 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 struct Origin {
     forwarder: Forwarder,
     auth: Arc<Auth>,
+    metrics: Arc<Metrics>,
     /// Whether browsers reach it by https, through somebody's proxy.
     secure: bool,
 }
 
 /// Accepts connections until the preview is over or the server ends. The socket itself is kept by the runtime,
 /// so that clients who come while the server restarts wait and are not refused.
-pub async fn serve(address: PublicAddress, auth: Arc<Auth>, shutdown: CancellationToken) {
+pub async fn serve(
+    address: PublicAddress,
+    auth: Arc<Auth>,
+    metrics: Arc<Metrics>,
+    shutdown: CancellationToken,
+) {
     let PublicAddress { preview, listener } = address;
     let secure = preview.base_url.starts_with("https:");
-    let origin = Arc::new(Origin { forwarder: Forwarder::new(Arc::clone(&preview)), auth, secure });
+    let origin = Arc::new(Origin { forwarder: Forwarder::new(Arc::clone(&preview)), auth, metrics, secure });
     let ended = shutdown.child_token();
     let accept = async {
         loop {
@@ -116,6 +123,7 @@ impl Origin {
     async fn pass_on(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let preview = Arc::clone(self.forwarder.preview());
         let in_use = preview.in_use();
+        self.metrics.request();
         let (mut parts, body) = request.into_parts();
         let upgrades = upgrade_of(&parts.headers).is_some();
         let client_side = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();

@@ -46,7 +46,15 @@ pub fn plan(files: &Files, entrypoint: Option<&str>) -> Result<Plan> {
     let async_sqlite = pysource::uses_async_engine(files);
     let requirements = requirements?.unwrap_or_default().with_uvicorn();
     let requirements = if async_sqlite { requirements.with_async_sqlite() } else { requirements };
+    let requirements = if names_websockets(files) { requirements.with_websockets() } else { requirements };
     Ok(Plan { entrypoint, factory, requirements, async_sqlite, warnings })
+}
+
+/// Whether some module speaks of WebSockets; one package too many does no harm.
+fn names_websockets(files: &Files) -> bool {
+    let finders = ["websocket", "WebSocket"].map(memchr::memmem::Finder::new);
+    let names = |text: &[u8]| finders.iter().any(|finder| finder.find(text).is_some());
+    files.iter().any(|(path, text)| path.ends_with(".py") && names(text))
 }
 
 /// Checks an entry point that somebody named, and that its module is among the files.

@@ -34,7 +34,6 @@ pub use state::App;
 use crate::error::Error;
 
 /// All routes.
-#[must_use]
 pub fn router(app: App) -> Router {
     let (api, document) = api().split_for_parts();
     let ui = ui::routes(app.config.ui_dir.clone());

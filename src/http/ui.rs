@@ -87,18 +87,26 @@ async fn serve(State(assets): State<Arc<Assets>>, request: Request) -> Response 
         return failure(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
     }
     let wanted = path.trim_start_matches('/');
-    if is_page(wanted) {
+    if is_page(wanted) && (wanted.is_empty() || takes_html(request.headers())) {
         return page(&assets, request.headers()).await;
     }
     match find(&assets, wanted, request.headers()).await {
         Some(response) => response,
-        None => failure(StatusCode::NOT_FOUND, "not_found", "There is no such file."),
+        None => {
+            failure(StatusCode::NOT_FOUND, "not_found", "No such address: /docs lists the calls of the API.")
+        }
     }
 }
 
 /// A page of the UI, and not a file: its last part has no extension.
 fn is_page(path: &str) -> bool {
     !path.rsplit('/').next().is_some_and(|last| last.contains('.'))
+}
+
+/// Whether a browser asks for a page; a program that asks for anything else is told that there is nothing.
+fn takes_html(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+    accepted.into_iter().any(|value| value.contains("text/html"))
 }
 
 async fn page(assets: &Assets, headers: &HeaderMap) -> Response {

@@ -149,10 +149,9 @@ impl Classifier {
             }
             State::Exception if CHAINS.contains(&bare.trim()) => Some(State::Chained),
             State::Exception if indented && traceback.blank == 0 => Some(State::Exception),
-            State::Exception => None,
             State::Chained if bare.is_empty() => Some(State::Chained),
             State::Chained if bare.trim_start().starts_with(HEADLINE) => Some(State::Frames),
-            State::Chained => None,
+            State::Exception | State::Chained => None,
         };
         let Some(next) = next else { return false };
         for _ in 0..std::mem::take(&mut traceback.blank) {
@@ -221,7 +220,9 @@ fn structured(record: &Record, offset: u64) -> Option<Draft> {
         |message: &str| plain(record.micros, offset, StreamName::System, ansi::clean(message.as_bytes()));
     Some(match parsed {
         Ok(Structured::Log { levelno, logger, message, stream, request_id }) => {
-            let source = if logger.starts_with("uvicorn") { Source::Startup } else { Source::App };
+            // What uvicorn has to warn of is the application's doing.
+            let is_servers = logger.starts_with("uvicorn") && levelno < 30;
+            let source = if is_servers { Source::Startup } else { Source::App };
             let fields = fields([("logger", Some(logger)), ("requestId", request_id)]);
             Draft { level: of_number(levelno), source, stream, fields, ..draft(&message) }
         }

@@ -65,11 +65,11 @@ test.describe("a long log", () => {
   });
 
   test("is searched with a count, forwards and backwards", async ({ page, open, server, token }) => {
-    await print(server, token, 3, "needle");
+    await print(server, token, 3, "needle:");
     await open(`/g/${id}`);
     await page.getByRole("log").click();
     await page.keyboard.press("Control+f");
-    await page.keyboard.type("NEEDLE");
+    await page.keyboard.type("NEEDLE:");
     await page.keyboard.press("Enter");
     await expect(page.getByText("1/3")).toBeVisible();
     await page.keyboard.press("Shift+Enter");

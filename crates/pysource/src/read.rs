@@ -36,7 +36,16 @@ pub(crate) fn with_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Optio
 
 fn read(files: &Files, entrypoint: &Entrypoint) -> Analysis {
     let sources = Sources::new(Modules::new(files));
-    let mut interp = Interp::new(&sources, pins::copies_routes_on_include(files));
+    std::thread::scope(|scope| {
+        // Without that thread each file is parsed when it is imported.
+        let ahead = std::thread::Builder::new().stack_size(STACK);
+        let _ = ahead.spawn_scoped(scope, || sources.parse_ahead());
+        read_sources(files, &sources, entrypoint)
+    })
+}
+
+fn read_sources(files: &Files, sources: &Sources<'_>, entrypoint: &Entrypoint) -> Analysis {
+    let mut interp = Interp::new(sources, pins::copies_routes_on_include(files));
     let Some(app) = application(&mut interp, entrypoint) else {
         let warnings = interp.take_warnings();
         return Analysis { warnings, openapi: document::empty(), ..Analysis::default() };

@@ -100,11 +100,8 @@ impl Workshop {
         let bounded = leaf.is_some() && self.cgroups.has(Controller::Memory);
         let privileged = is_privileged();
         let confinement = Confinement {
-            identity: if self.layers.namespaces {
-                Some(INNER_ID)
-            } else {
-                policy.identity.filter(|_| privileged)
-            },
+            // Without namespaces the files are where they are, and whose they are.
+            identity: self.layers.namespaces.then_some(INNER_ID),
             drop_groups: privileged,
             rlimits: rlimits(&policy.limits, bounded),
             seccomp: self.layers.seccomp.then_some(policy.role),

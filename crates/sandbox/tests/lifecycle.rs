@@ -125,11 +125,10 @@ fn everything_dies_with_the_caller() {
     let mut sandbox = range.sandbox();
     let mut running = range.start(&mut sandbox, &format!("{DAEMON}{marker}"), Vec::new());
     assert_eq!(running.line(), "daemon");
-    // What a caller's death does: its end of the init's socket closes. The cgroup is left behind.
+    // What a caller's death does: its end of the init's socket closes.
     std::mem::drop(sandbox);
     running.process.wait().unwrap();
     eventually("everything inside dies", || alive(&marker) == 0);
-    range.workshop.cgroups.sweep().unwrap();
 }
 
 #[test]
@@ -156,7 +155,6 @@ fn a_policy_that_cannot_be_met_says_why_and_leaves_nothing() {
     policy.read_only = vec!["/no/such/directory".into()];
     let refused = range.workshop.prepare("one", policy, None).unwrap_err();
     assert!(refused.to_string().contains("/no/such/directory"), "{refused}");
-    range.workshop.cgroups.sweep().unwrap();
 }
 
 #[test]

@@ -17,9 +17,9 @@ mod types;
 pub(crate) mod value;
 mod views;
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use ruff_text_size::{Ranged, TextSize};
 
@@ -39,13 +39,22 @@ const WARNINGS: usize = 200;
 /// The project's modules, parsed when first needed.
 pub(crate) struct Sources<'a> {
     pub(crate) modules: Modules<'a>,
-    parsed: BTreeMap<&'a str, OnceCell<Result<Parsed, Unread>>>,
+    parsed: BTreeMap<&'a str, OnceLock<Result<Parsed, Unread>>>,
 }
 
 impl<'a> Sources<'a> {
     pub(crate) fn new(modules: Modules<'a>) -> Self {
-        let parsed = modules.iter().map(|(_, path)| (path, OnceCell::new())).collect();
+        let parsed = modules.iter().map(|(_, path)| (path, OnceLock::new())).collect();
         Self { modules, parsed }
+    }
+
+    /// Parses all files that may be needed, while another thread already reads the first of them.
+    pub(crate) fn parse_ahead(&self) {
+        for (path, slot) in &self.parsed {
+            if !is_test(path) {
+                slot.get_or_init(|| parse(self.modules.bytes(path)));
+            }
+        }
     }
 
     fn parsed(&self, path: &str) -> Option<&Result<Parsed, Unread>> {
@@ -221,4 +230,9 @@ impl<'a> Interp<'a> {
     pub(crate) fn own_name(&self, scope: ScopeId, name: &str) -> Option<&Value> {
         self.scopes[scope].names.get(name)
     }
+}
+
+/// Tests are parsed only when something imports them.
+fn is_test(path: &str) -> bool {
+    path.split('/').any(|part| part == "tests" || part.starts_with("test_"))
 }

@@ -8,13 +8,14 @@ mod types;
 
 pub(crate) use models::{ClassKind, docstring};
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use serde_json::{Map, Value as Json};
 
 use crate::interp::Interp;
-use crate::interp::value::{ScopeId, Value};
+use crate::interp::value::{Id, ScopeId, Value};
 
 /// A JSON Schema.
 pub(crate) type Schema = Map<String, Json>;
@@ -55,6 +56,7 @@ pub(crate) struct Schemas<'i, 'a> {
     pub(crate) interp: &'i mut Interp<'a>,
     definitions: Vec<Definition>,
     known: HashMap<(Rc<str>, Mode), usize>,
+    kinds: RefCell<HashMap<Id, ClassKind>>,
     depth: usize,
     /// Whether a type since the last reset could not be known.
     pub(crate) met_unknown: bool,
@@ -62,7 +64,14 @@ pub(crate) struct Schemas<'i, 'a> {
 
 impl<'i, 'a> Schemas<'i, 'a> {
     pub(crate) fn new(interp: &'i mut Interp<'a>) -> Self {
-        Self { interp, definitions: Vec::new(), known: HashMap::new(), depth: 0, met_unknown: false }
+        Self {
+            interp,
+            definitions: Vec::new(),
+            known: HashMap::new(),
+            kinds: RefCell::default(),
+            depth: 0,
+            met_unknown: false,
+        }
     }
 
     /// A type annotation as a value; text in it is a forward reference.

@@ -31,6 +31,15 @@ type Variables = Vec<(Rc<str>, Value)>;
 
 impl<'a> Schemas<'_, 'a> {
     pub(crate) fn class_kind(&self, class: Id) -> ClassKind {
+        if let Some(kind) = self.kinds.borrow().get(&class) {
+            return *kind;
+        }
+        let kind = self.find_kind(class);
+        self.kinds.borrow_mut().insert(class, kind);
+        kind
+    }
+
+    fn find_kind(&self, class: Id) -> ClassKind {
         let interp = &self.interp;
         if interp.is_enum(class) {
             return ClassKind::Enum;

@@ -16,16 +16,18 @@ const PERIOD: u64 = 100_000;
 /// How long killed processes may take to vanish.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// One group, in one directory (version 2) or one per controller (version 1).
+/// One group, in one directory (version 2) or one per controller (version 1). Whatever is in it is killed when this
+/// is dropped.
 #[derive(Debug)]
 pub struct Leaf {
     version: Version,
     paths: BTreeMap<Controller, PathBuf>,
+    removed: bool,
 }
 
 impl Leaf {
     pub(super) fn at(version: Version, paths: impl Iterator<Item = (Controller, PathBuf)>) -> Self {
-        Self { version, paths: paths.collect() }
+        Self { version, paths: paths.collect(), removed: false }
     }
 
     pub(super) fn create(&self, limits: &Limits) -> Result<()> {
@@ -93,7 +95,12 @@ impl Leaf {
     }
 
     /// Kills whatever is here and removes the group.
-    pub fn remove(self) -> Result<()> {
+    pub fn remove(mut self) -> Result<()> {
+        self.removed = true;
+        self.take_away()
+    }
+
+    fn take_away(&self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         for path in self.dirs() {
             loop {
@@ -126,6 +133,15 @@ impl Leaf {
 
     fn dirs(&self) -> BTreeSet<&PathBuf> {
         self.paths.values().collect()
+    }
+}
+
+impl Drop for Leaf {
+    fn drop(&mut self) {
+        if !self.removed {
+            // Whoever wants to know calls `remove`.
+            let _ = self.take_away();
+        }
     }
 }
 

@@ -109,7 +109,7 @@ impl Cgroups {
     }
 
     /// Removes the directories themselves; the groups in them must be gone.
-    pub fn close(self) -> Result<()> {
+    pub fn close(&self) -> Result<()> {
         for path in self.parents.values() {
             match fs::remove_dir(path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

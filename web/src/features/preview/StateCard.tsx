@@ -109,7 +109,7 @@ function Step({ step }: { step: LaunchStep }) {
       {icon}
       <span>{step.label}</span>
       <span className="pv-sr-only">{STEP_WORDS[step.state]}</span>
-      <span className={css.detail}>{step.detail && plain(step.detail)}</span>
+      <span className={css.detail}>{step.state === "now" && step.detail && plain(step.detail)}</span>
     </li>
   );
 }

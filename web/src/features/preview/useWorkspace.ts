@@ -17,7 +17,7 @@ export type Pane = "endpoints" | "main" | "logs";
 /** What is looked at in a generation's tab, and how one thing leads to another. */
 export function useWorkspace(generationId: string, state: PreviewState, { session }: PreviewControls) {
   const workbench = useWorkbench(generationId);
-  const { endpoints, error } = useEndpoints(generationId, state);
+  const { endpoints, fresh, error } = useEndpoints(generationId, state);
   const [view, setView] = useState<View>({ kind: "state" });
   const [pane, setPane] = useState<Pane>("main");
   const [target, setTarget] = useState<{ id: number } | null>(lineOfAddress);
@@ -42,10 +42,10 @@ export function useWorkspace(generationId: string, state: PreviewState, { sessio
     if (line && !isGap(line)) setTarget({ id: line.id });
     setPane("logs");
   };
-  useEntering(state, endpoints !== null, () => {
+  useEntering(state, fresh, () => {
     if (view.kind === "file") return;
     const first = firstEndpoint(endpoints ?? []);
-    const request = state.phase === "running" && (workbench.selected !== "" || first !== null);
+    const request = state.phase === "running" && (workbench.selected !== "" || (fresh && first !== null));
     if (request && first && workbench.selected === "") workbench.select(first);
     setView({ kind: request ? "request" : "state" });
   });
@@ -60,7 +60,7 @@ export function useWorkspace(generationId: string, state: PreviewState, { sessio
 
 export type Workspace = ReturnType<typeof useWorkspace>;
 
-/** Calls back once whenever the preview enters another state, or its endpoints become known. */
+/** Calls back once whenever the preview enters another state, and when that state's endpoints are known. */
 function useEntering(state: PreviewState, known: boolean, onEnter: () => void): void {
   const entered = useRef("");
   useEffect(() => {
@@ -82,7 +82,11 @@ function useEndpoints(generationId: string, state: PreviewState) {
     placeholderData: (before) => before,
     staleTime: 60_000,
   });
-  return { endpoints: query.data?.endpoints ?? null, error: query.error };
+  return {
+    endpoints: query.data?.endpoints ?? null,
+    fresh: query.isSuccess && !query.isPlaceholderData,
+    error: query.error,
+  };
 }
 
 /** The line that the address names: `#L1201`. */

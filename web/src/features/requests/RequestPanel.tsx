@@ -58,6 +58,7 @@ export function RequestPanel(props: RequestPanelProps) {
         }
       }}
     >
+      <h2 className="pv-sr-only">Request</h2>
       <div className={css.address}>
         <select
           className={classes(css.input, css.methodSelect)}
