@@ -33,8 +33,26 @@ const ROUTES: &[(&str, &str)] = &[
 /// JSON with the words that the calls know, so that it is not refused at the first one.
 fn any_json() -> impl Strategy<Value = Value> {
     let words = prop::sample::select(vec![
-        "name", "files", "entrypoint", "generationId", "projectId", "env", "database", "method", "path", "query",
-        "body", "headers", "bodyEncoding", "base64", "app/main.py", "requirements.txt", "keep", "json", "GET", "/",
+        "name",
+        "files",
+        "entrypoint",
+        "generationId",
+        "projectId",
+        "env",
+        "database",
+        "method",
+        "path",
+        "query",
+        "body",
+        "headers",
+        "bodyEncoding",
+        "base64",
+        "app/main.py",
+        "requirements.txt",
+        "keep",
+        "json",
+        "GET",
+        "/",
     ]);
     let text = prop_oneof![words.prop_map(str::to_owned), any::<String>(), "[a-z./%\\\\]{0,40}"];
     let leaf = prop_oneof![
@@ -47,7 +65,8 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 40, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            prop::collection::btree_map(text.clone(), inner, 0..8).prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::btree_map(text.clone(), inner, 0..8)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }
@@ -65,16 +84,38 @@ fn any_piece() -> impl Strategy<Value = String> {
     prop_oneof![
         "[!-~]{0,30}",
         "(%[0-9a-fA-F]{2}|[a-z/.]){0,20}",
-        prop::sample::select(vec!["..", "%00", "%ff", "-1", "0", "18446744073709551616", "NaN", "gen_", "proj_x", "%2e%2e%2f", "//", "*"])
-            .prop_map(str::to_owned),
+        prop::sample::select(vec![
+            "..",
+            "%00",
+            "%ff",
+            "-1",
+            "0",
+            "18446744073709551616",
+            "NaN",
+            "gen_",
+            "proj_x",
+            "%2e%2e%2f",
+            "//",
+            "*"
+        ])
+        .prop_map(str::to_owned),
     ]
     .prop_map(|piece| piece.replace(['#', ' '], "_"))
 }
 
 fn any_kind() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
-        "application/json", "application/json", "application/json", "application/zip", "application/gzip",
-        "application/x-tar", "text/plain", "multipart/form-data", "application/json; charset=utf-16", "/", "",
+        "application/json",
+        "application/json",
+        "application/json",
+        "application/zip",
+        "application/gzip",
+        "application/x-tar",
+        "text/plain",
+        "multipart/form-data",
+        "application/json; charset=utf-16",
+        "/",
+        "",
     ])
 }
 
@@ -121,11 +162,16 @@ fn no_request_is_too_odd_for_an_answer() {
     let address: SocketAddr = server.address();
     let mut runner = TestRunner::new(Config { cases: 1500, failure_persistence: None, ..Config::default() });
     let result = runner.run(&any_call(), |call| {
-        let (status, body) = runtime.block_on(raw(address, &call.request(&user.token, &app.project, &app.id)));
-        prop_assert!((200..500).contains(&status) || body.contains("\"preview_unavailable\""), "{status}: {body}");
+        let (status, body) =
+            runtime.block_on(raw(address, &call.request(&user.token, &app.project, &app.id)));
+        prop_assert!(
+            (200..500).contains(&status) || body.contains("\"preview_unavailable\""),
+            "{status}: {body}"
+        );
         // What hyper itself refuses has no body.
         if status >= 400 && !body.is_empty() && !body.starts_with('<') {
-            let error: Value = serde_json::from_str(body.trim()).unwrap_or_else(|e| panic!("{e}: {status} {body}"));
+            let error: Value =
+                serde_json::from_str(body.trim()).unwrap_or_else(|e| panic!("{e}: {status} {body}"));
             prop_assert!(error["error"].is_string() && error["message"].is_string(), "{error}");
         }
         Ok(())

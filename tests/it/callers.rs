@@ -137,7 +137,8 @@ async fn what_is_somebody_elses_is_forbidden_and_what_is_not_there_not_found() {
 #[tokio::test]
 async fn an_unknown_tier_counts_as_free() {
     let server = Server::with(&[("JWT_SECRET", SECRET)]).await;
-    let claims = |tier: Value| hs256(&json!({ "sub": "ana", "exp": 4_102_444_800_i64, "tier": tier }), SECRET);
+    let claims =
+        |tier: Value| hs256(&json!({ "sub": "ana", "exp": 4_102_444_800_i64, "tier": tier }), SECRET);
     let mut app = server.with_token(&claims(json!("pro"))).upload(&asgi("")).await;
     for (tier, limit) in [(json!("pro"), 3), (json!("free"), 1), (json!("gold"), 1), (json!(7), 1)] {
         app.user = server.with_token(&claims(tier));

@@ -24,11 +24,17 @@ async fn a_setting_that_is_wrong_is_named_with_what_it_takes() {
     for (name, value, takes) in cases {
         let output = Command::new(BINARY).arg("serve").env_clear().env(name, value).output().unwrap();
         let text = said(&output);
-        assert!(!output.status.success() && text.contains(name) && text.contains(value) && text.contains(takes), "{text}");
+        assert!(
+            !output.status.success() && text.contains(name) && text.contains(value) && text.contains(takes),
+            "{text}"
+        );
     }
     let output = Command::new(BINARY).arg("serve").env_clear().env("PREVIEW_PROT_MIN", "1").output().unwrap();
     let text = said(&output);
-    assert!(!output.status.success() && text.contains("PREVIEW_PROT_MIN") && text.contains("PREVIEW_PORT_MIN"), "{text}");
+    assert!(
+        !output.status.success() && text.contains("PREVIEW_PROT_MIN") && text.contains("PREVIEW_PORT_MIN"),
+        "{text}"
+    );
     let output = Command::new(BINARY).args(["serve", "--port-min", "x"]).env_clear().output().unwrap();
     assert!(!output.status.success() && said(&output).contains("--port-min"), "{}", said(&output));
 }

@@ -56,7 +56,8 @@ async fn a_reload_keeps_the_database() {
     let app = server.user("ana").upload(&probe()).await;
     let preview = app.launch().await;
     assert_eq!(count(&app, &preview).await, 1);
-    let patched = app.user.patch(&app.path("/files"), &json!({ "files": { "note.txt": "new" } })).await.expect(200);
+    let patched =
+        app.user.patch(&app.path("/files"), &json!({ "files": { "note.txt": "new" } })).await.expect(200);
     assert_eq!(patched["reloaded"], true, "{patched}");
     assert_eq!(count(&app, &preview).await, 2);
 }
@@ -79,7 +80,8 @@ async def two():
 "#;
     let server = Server::start().await;
     let requirements = format!("{REQUIREMENTS}sqlalchemy>=2,<3\n");
-    let app = server.user("ana").upload(&json!({ "app/main.py": source, "requirements.txt": requirements })).await;
+    let app =
+        server.user("ana").upload(&json!({ "app/main.py": source, "requirements.txt": requirements })).await;
     let preview = app.launch().await;
     let answer = app.fetch(&preview, "/two").await;
     assert_eq!(answer["data"], json!({ "two": 2, "url": "sqlite+aiosqlite:///./preview.db" }), "{answer}");

@@ -19,7 +19,8 @@ async fn gone(app: &Generation) -> (Value, i64) {
 }
 
 fn millis(timestamp: &Value) -> i64 {
-    let time: jiff::Timestamp = timestamp.as_str().unwrap_or_else(|| panic!("a time: {timestamp}")).parse().unwrap();
+    let time: jiff::Timestamp =
+        timestamp.as_str().unwrap_or_else(|| panic!("a time: {timestamp}")).parse().unwrap();
     time.as_millisecond()
 }
 
@@ -119,7 +120,9 @@ async fn a_crash_is_a_failure_with_its_reason() {
         assert_eq!(failed["status"], "failed");
         assert_eq!(server.preview_processes(), Vec::<i32>::new(), "its grandchild is gone as well");
         assert_eq!(server.ports().held(), Vec::<u16>::new());
-        app.request(&preview, &json!({ "method": "GET", "path": "/" })).await.error(503, "preview_unavailable");
+        app.request(&preview, &json!({ "method": "GET", "path": "/" }))
+            .await
+            .error(503, "preview_unavailable");
     }
     // A launch clears it.
     app.launch().await;
@@ -142,7 +145,9 @@ async def lifespan(app):
 app = FastAPI(lifespan=lifespan)
 ";
     let user = server.user("ana");
-    let tidy = user.upload(&json!({ "app/main.py": source, "requirements.txt": crate::harness::REQUIREMENTS })).await;
+    let tidy = user
+        .upload(&json!({ "app/main.py": source, "requirements.txt": crate::harness::REQUIREMENTS }))
+        .await;
     tidy.launch().await;
     tidy.stop().await.expect(200);
     assert!(tidy.log().await.iter().any(|line| line["message"] == "closing the books"));

@@ -12,7 +12,11 @@ async fn check_freed(server: &Server, app: &Generation, reason: &str) {
     };
     eventually("nothing left of a failed launch", freed).await;
     let status = app.status().await.expect(200);
-    assert_eq!((&status["status"], &status["failure"]["reason"]), (&json!("failed"), &json!(reason)), "{status}");
+    assert_eq!(
+        (&status["status"], &status["failure"]["reason"]),
+        (&json!("failed"), &json!(reason)),
+        "{status}"
+    );
     assert!(status["errorMessage"].as_str().is_some_and(|message| !message.is_empty()), "{status}");
     app.stop().await.expect(200);
     let gone = app.status().await.error(404, "no_active_preview");
@@ -56,7 +60,10 @@ async fn an_application_that_cannot_be_imported_says_why() {
     assert!(tail.contains("before") && tail.contains("ModuleNotFoundError"), "{tail}");
     check_freed(&server, &app, "import_failed").await;
 
-    let app = server.user("bo").upload(&json!({ "app/main.py": "def app(:", "requirements.txt": REQUIREMENTS })).await;
+    let app = server
+        .user("bo")
+        .upload(&json!({ "app/main.py": "def app(:", "requirements.txt": REQUIREMENTS }))
+        .await;
     let error = app.try_launch(&json!({})).await.error(500, "launch_failed");
     assert_eq!(error["details"]["reason"], "import_failed", "{error}");
     check_freed(&server, &app, "import_failed").await;
@@ -109,7 +116,8 @@ async fn requirements_that_cannot_be_had_say_so() {
 async fn an_application_that_never_answers_is_given_up() {
     let server = Server::with(&[("LAUNCH_TIMEOUT", "2")]).await;
     let user = server.user("ana");
-    let app = user.upload(&asgi("import time\nprint('waiting for a database', flush=True)\ntime.sleep(600)")).await;
+    let app =
+        user.upload(&asgi("import time\nprint('waiting for a database', flush=True)\ntime.sleep(600)")).await;
     let began = std::time::Instant::now();
     let error = app.try_launch(&json!({})).await.error(504, "launch_timeout");
     assert!(began.elapsed().as_secs_f64() < 8.0, "{:?}", began.elapsed());
@@ -126,7 +134,10 @@ async fn an_application_that_never_answers_is_given_up() {
 #[tokio::test]
 async fn a_launch_can_be_stopped_while_somebody_waits_for_it() {
     let server = Server::start().await;
-    let app = server.user("ana").upload(&asgi("import time\nprint('importing', flush=True)\ntime.sleep(600)")).await;
+    let app = server
+        .user("ana")
+        .upload(&asgi("import time\nprint('importing', flush=True)\ntime.sleep(600)"))
+        .await;
     let waiting = app.clone();
     let launch = tokio::spawn(async move { waiting.try_launch(&json!({})).await });
     app.until_status("launching").await;
@@ -150,5 +161,8 @@ async fn a_failed_launch_can_be_launched_again() {
     assert_eq!((&patched["revision"], &patched["reloaded"]), (&json!(2), &json!(false)));
     app.launch().await;
     let status = app.status().await.expect(200);
-    assert_eq!((&status["status"], &status["failure"], &status["revision"]), (&json!("running"), &Value::Null, &json!(2)));
+    assert_eq!(
+        (&status["status"], &status["failure"], &status["revision"]),
+        (&json!("running"), &Value::Null, &json!(2))
+    );
 }

@@ -46,7 +46,8 @@ async fn a_request_arrives_as_it_was_sent() {
         assert_eq!((seen["client"].as_str(), seen["scheme"].as_str()), (Some("127.0.0.1"), Some("http")));
         assert_eq!(values(&seen, "connection").iter().filter(|v| v.contains("x-hop")).count(), 0);
     }
-    let call = preview.call(Method::GET, "/echo").header("x-forwarded-for", "6.6.6.6").header("connection", "x-hop");
+    let call =
+        preview.call(Method::GET, "/echo").header("x-forwarded-for", "6.6.6.6").header("connection", "x-hop");
     let seen = echo(call.header("x-hop", "mine").header("x-previewd-probe", "guess")).await;
     assert_eq!(values(&seen, "x-forwarded-for"), ["127.0.0.1"], "what a client claims of itself is replaced");
     assert_eq!(values(&seen, "x-hop"), Vec::<&str>::new(), "hop by hop");
@@ -65,7 +66,11 @@ async fn an_answer_arrives_as_it_was_given() {
     let redirect = preview.get("/redirect?to=/there").await;
     assert_eq!((redirect.status, redirect.header("location")), (302, Some("/there")));
     assert_eq!(preview.get("/binary").await.bytes.as_ref(), (0..=255).collect::<Vec<u8>>());
-    assert_eq!(preview.get("/nowhere").await.expect(404), json!({ "detail": "Not Found" }), "the app's own 404");
+    assert_eq!(
+        preview.get("/nowhere").await.expect(404),
+        json!({ "detail": "Not Found" }),
+        "the app's own 404"
+    );
     let head = Answer::of(preview.call(Method::HEAD, "/status/200").send().await.unwrap()).await;
     assert_eq!((head.status, head.bytes.len()), (405, 0), "the app's own answer to HEAD");
     assert!(head.header("content-length").is_some_and(|length| length != "0"), "{:?}", head.headers);
@@ -122,9 +127,11 @@ async fn server_sent_events_come_one_by_one() {
 async fn websockets_pass_both_ways() {
     let server = Server::start().await;
     let (_, preview) = started(&server).await;
-    let address = format!("{}/ws?preview_token={}&room=1", preview.base_url.replace("http", "ws"), preview.token);
+    let address =
+        format!("{}/ws?preview_token={}&room=1", preview.base_url.replace("http", "ws"), preview.token);
     let (mut socket, _) = tokio_tungstenite::connect_async(&address).await.unwrap();
-    let greeting: Value = serde_json::from_str(socket.next().await.unwrap().unwrap().to_text().unwrap()).unwrap();
+    let greeting: Value =
+        serde_json::from_str(socket.next().await.unwrap().unwrap().to_text().unwrap()).unwrap();
     assert_eq!(greeting["query"], "room=1", "the token is taken off");
     let large = "x".repeat(1_000_000);
     for text in ["hello", "✓", &large] {

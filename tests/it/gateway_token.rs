@@ -81,7 +81,8 @@ async fn a_browser_trades_the_token_for_a_cookie() {
     }
     let pair = cookie.split(';').next().unwrap();
     let cookies = format!("mine=1; {pair}; preview_token_of_another=2; theme=dark");
-    let echoed = send(preview.anonymous(Method::GET, "/echo/page").header("cookie", cookies)).await.expect(200);
+    let echoed =
+        send(preview.anonymous(Method::GET, "/echo/page").header("cookie", cookies)).await.expect(200);
     assert_eq!(header(&echoed, "cookie"), Some("mine=1; theme=dark"), "those of all previews are taken off");
 
     // Nowhere else than to this origin.
@@ -91,11 +92,17 @@ async fn a_browser_trades_the_token_for_a_cookie() {
         let request = format!("GET {address} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         let socket = std::net::SocketAddr::from(([127, 0, 0, 1], preview.port()));
         let (status, head) = crate::harness::raw_head(socket, request.as_bytes()).await;
-        let location = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("location: ").map(str::to_owned));
-        assert!(location.as_deref().is_none_or(|l| !l.starts_with("//") && !l.starts_with("/\\")), "{status} {head}");
+        let location = head
+            .lines()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("location: ").map(str::to_owned));
+        assert!(
+            location.as_deref().is_none_or(|l| !l.starts_with("//") && !l.starts_with("/\\")),
+            "{status} {head}"
+        );
     }
     // A form that is posted would lose its body in a redirect: it is let through, without the token.
-    let call = preview.anonymous(Method::POST, &format!("/echo?preview_token={}", preview.token)).body("kept");
+    let call =
+        preview.anonymous(Method::POST, &format!("/echo?preview_token={}", preview.token)).body("kept");
     let echoed = send(call).await.expect(200);
     assert_eq!((&echoed["query"], &echoed["body"]), (&Value::from(""), &Value::from("a2VwdA==")));
 }
@@ -110,5 +117,9 @@ async fn the_health_check_needs_no_token_and_shows_nothing() {
     assert_eq!(answer.status, 200);
     assert!(!answer.text().contains("the application"), "{}", answer.text());
     assert_eq!(send(preview.anonymous(Method::HEAD, path)).await.status, 200);
-    assert_eq!(preview.get(path).await.expect(200)["by"], "the application", "with the token the app answers");
+    assert_eq!(
+        preview.get(path).await.expect(200)["by"],
+        "the application",
+        "with the token the app answers"
+    );
 }

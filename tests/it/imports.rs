@@ -17,7 +17,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("runtime", &["config", "environment", "error", "id", "keeper", "time"]),
     ("logs", &["config", "keeper", "runtime", "store", "time"]),
     ("metrics", &["error"]),
-    ("preview", &["auth", "config", "environment", "error", "generation", "id", "logs", "metrics", "runtime", "store", "time"]),
+    (
+        "preview",
+        &[
+            "auth",
+            "config",
+            "environment",
+            "error",
+            "generation",
+            "id",
+            "logs",
+            "metrics",
+            "runtime",
+            "store",
+            "time",
+        ],
+    ),
     ("answer", &["error"]),
     ("gateway", &["answer", "auth", "error", "id", "preview", "runtime", "store"]),
     ("endpoints", &["error", "gateway", "generation", "preview"]),
@@ -41,7 +56,8 @@ fn imports_point_downwards() {
         wrong.extend(not_allowed.map(|(used, file)| format!("{module} uses {used}, in {file}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let known = |module: &String| ABOVE.contains(&module.as_str()) || ALLOWED.iter().any(|(name, _)| name == module);
+    let known =
+        |module: &String| ABOVE.contains(&module.as_str()) || ALLOWED.iter().any(|(name, _)| name == module);
     let unknown: Vec<_> = used.keys().filter(|module| !known(module)).collect();
     assert!(unknown.is_empty(), "modules without a place: {unknown:?}");
     assert!(used["cli"].contains_key("http"), "uses are found at all");
@@ -74,7 +90,8 @@ fn uses() -> BTreeMap<String, BTreeMap<String, String>> {
             }
             let uses = all.entry(module.clone()).or_default();
             let named = named(&std::fs::read_to_string(&path).unwrap());
-            let others = named.into_iter().filter(|used| *used != module && !IGNORED.contains(&used.as_str()));
+            let others =
+                named.into_iter().filter(|used| *used != module && !IGNORED.contains(&used.as_str()));
             uses.extend(others.map(|used| (used, file.clone())));
         }
     }
@@ -90,7 +107,8 @@ fn named(source: &str) -> BTreeSet<String> {
         let group = rest.strip_prefix('{').and_then(|group| group.split_once('}')).map(|(group, _)| group);
         let paths: Vec<_> = group.map_or_else(|| vec![rest], |group| group.split(',').collect());
         for path in paths {
-            let word = path.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+            let word =
+                path.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
             if !word.is_empty() {
                 named.insert(word.to_owned());
             }

@@ -14,7 +14,11 @@ async fn the_sample_is_launched_answers_logs_and_stops() {
     assert_eq!(preview.body["healthCheckUrl"], format!("{}/health", preview.base_url));
     assert!((server.ports().min..=server.ports().max).contains(&preview.port()));
     assert_eq!(preview.base_url, format!("http://localhost:{}", preview.port()));
-    assert!(preview.body["launchMs"].is_u64() && preview.body["phases"]["start"].is_u64(), "{}", preview.body);
+    assert!(
+        preview.body["launchMs"].is_u64() && preview.body["phases"]["start"].is_u64(),
+        "{}",
+        preview.body
+    );
     assert!(preview.body["expiresAt"].as_str().unwrap().ends_with('Z'));
 
     let search = json!({ "method": "GET", "path": "/books", "query": { "q": "solaris", "in_stock": true } });
@@ -140,7 +144,8 @@ async fn launches_per_minute_can_be_limited() {
 
 #[tokio::test]
 async fn the_environment_of_a_preview_is_its_own() {
-    let server = Server::with(&[("LOG_LEVEL", "WARN"), ("JWT_SECRET", "a secret of the server's, long enough")]).await;
+    let server =
+        Server::with(&[("LOG_LEVEL", "WARN"), ("JWT_SECRET", "a secret of the server's, long enough")]).await;
     let app = server.user("ana").upload(&probe()).await;
     let preview = app.launch_with(&json!({ "env": { "GREETING": "hej ✓", "LOG_LEVEL": "DEBUG" } })).await;
     let variables = app.fetch(&preview, "/env").await["data"].clone();

@@ -36,14 +36,20 @@ async fn the_level_is_what_the_program_said() {
         assert_eq!(found.len(), 1, "{text}: once in {log:#?}");
         found[0]["level"].as_str().unwrap()
     };
-    let request = log.iter().find(|line| line["source"] == "request" && line["message"].as_str().unwrap().contains("/errors"));
+    let request = log
+        .iter()
+        .find(|line| line["source"] == "request" && line["message"].as_str().unwrap().contains("/errors"));
     assert_eq!(request.unwrap()["level"], "INFO", "{request:?}");
     assert_eq!(level("the till is empty"), "ERROR");
     assert_eq!(level("no errors so far"), "WARN");
     assert_eq!(level("0 errors, 0 failed"), "INFO");
     assert_eq!(level("ERROR: the roof leaks"), "ERROR");
     let bare = log.iter().find(|line| line["message"] == "ERROR").unwrap();
-    assert_eq!((&bare["level"], &bare["stream"]), (&json!("INFO"), &json!("stdout")), "not by its text alone");
+    assert_eq!(
+        (&bare["level"], &bare["stream"]),
+        (&json!("INFO"), &json!("stdout")),
+        "not by its text alone"
+    );
 }
 
 #[tokio::test]
@@ -122,7 +128,10 @@ async fn garbage_is_shown_as_far_as_it_can_be() {
     let log = app.log().await;
     assert_eq!(about(&log, "\u{fffd}").len(), 20, "invalid UTF-8 is replaced");
     assert!(!about(&log, "red").is_empty());
-    assert_eq!(app.get("/preview/logs?q=red%20%E2%9C%93").await.expect(200)["logs"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        app.get("/preview/logs?q=red%20%E2%9C%93").await.expect(200)["logs"].as_array().unwrap().len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -152,7 +161,9 @@ async fn a_message_cannot_forge_events() {
 async fn lines_of_a_request_name_it() {
     let server = Server::start().await;
     let (app, preview) = started(&server).await;
-    let call = preview.call(reqwest::Method::GET, "/log?level=WARNING&text=who+asked").header("x-request-id", "req-42");
+    let call = preview
+        .call(reqwest::Method::GET, "/log?level=WARNING&text=who+asked")
+        .header("x-request-id", "req-42");
     let answer = call.send().await.unwrap();
     assert_eq!(answer.headers()["x-request-id"], "req-42");
     let look = async || app.log().await.into_iter().find(|line| line["logger"] == "probe");

@@ -48,7 +48,8 @@ async fn events_are_as_the_contract_says() {
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(&said[name], value, "{said}");
     }
-    let states: Vec<_> = events.iter().filter(|e| e.kind == "status").map(|e| e.json()["status"].clone()).collect();
+    let states: Vec<_> =
+        events.iter().filter(|e| e.kind == "status").map(|e| e.json()["status"].clone()).collect();
     assert_eq!(states, [json!("launching"), json!("running")]);
 
     // What comes later comes at once, to everybody, with the same ids.
@@ -140,13 +141,21 @@ async fn level_source_and_tail_narrow_it() {
     assert!(errors.iter().any(|line| line["message"].as_str().unwrap().contains("a ERROR")), "{errors:?}");
     assert!(errors.iter().all(|line| line["level"] == "ERROR"), "{errors:?}");
     let warnings = all("?level=warn").await;
-    assert!(warnings.len() > errors.len() && warnings.iter().all(|l| l["level"] == "WARN" || l["level"] == "ERROR"));
+    assert!(
+        warnings.len() > errors.len()
+            && warnings.iter().all(|l| l["level"] == "WARN" || l["level"] == "ERROR")
+    );
     let requests = all("?source=request").await;
     assert!(requests.len() >= 6 && requests.iter().all(|line| line["source"] == "request"), "{requests:?}");
     let printed = all("?source=app&tail=3&level=INFO").await;
     assert_eq!(printed.len(), 3);
     assert_eq!(all("?tail=0").await.len(), 0);
-    for (query, field) in [("level=loud", "level"), ("source=x", "source"), ("tail=-1", "tail"), ("lastEventId=x", "lastEventId")] {
+    for (query, field) in [
+        ("level=loud", "level"),
+        ("source=x", "source"),
+        ("tail=-1", "tail"),
+        ("lastEventId=x", "lastEventId"),
+    ] {
         let answer = app.get(&format!("/preview/logs/stream?{query}")).await.error(400, "invalid_request");
         assert_eq!(answer["details"]["field"], field);
     }
@@ -166,8 +175,15 @@ async fn pages_are_the_same_log() {
     let page = app.get("/preview/logs?afterId=100&limit=7").await.expect(200);
     assert_eq!(page, json!({ "logs": everything[100..107], "nextAfterId": 107 }));
     let found = app.get("/preview/logs?q=LINE%2049&source=app").await.expect(200);
-    assert_eq!((found["logs"].as_array().unwrap().len(), &found["nextAfterId"]), (11, &Value::Null), "49, 490 to 499");
-    assert_eq!(app.get("/preview/logs?afterId=100000").await.expect(200), json!({ "logs": [], "nextAfterId": null }));
+    assert_eq!(
+        (found["logs"].as_array().unwrap().len(), &found["nextAfterId"]),
+        (11, &Value::Null),
+        "49, 490 to 499"
+    );
+    assert_eq!(
+        app.get("/preview/logs?afterId=100000").await.expect(200),
+        json!({ "logs": [], "nextAfterId": null })
+    );
     for query in ["limit=0", "limit=1001", "limit=x", "afterId=-1", "afterId=x", "level=x", "source=x"] {
         let error = app.get(&format!("/preview/logs?{query}")).await.error(400, "invalid_request");
         assert_eq!(error["details"]["field"], query.split('=').next().unwrap());

@@ -17,12 +17,23 @@ async fn send(app: &Generation, method: &str, rest: &str, kind: Option<&str>, bo
 async fn unknown_addresses_and_methods_are_told_as_json() {
     let server = Server::start().await;
     let app = server.user("ana").upload(&asgi("")).await;
-    for path in ["/api", "/api/", "/api/nothing", "/api/projects/", "/api/generations/x/y", "/apix", "/openapi.yaml"] {
+    for path in
+        ["/api", "/api/", "/api/nothing", "/api/projects/", "/api/generations/x/y", "/apix", "/openapi.yaml"]
+    {
         let answer = app.user.get(path).await;
         assert_eq!(answer.status, 404, "{path}: {}", answer.text());
-        assert!(["not_found", "generation_not_found"].contains(&answer.json()["error"].as_str().unwrap()), "{path}");
+        assert!(
+            ["not_found", "generation_not_found"].contains(&answer.json()["error"].as_str().unwrap()),
+            "{path}"
+        );
     }
-    for (method, rest) in [("PUT", ""), ("POST", "/files"), ("GET", "/preview/launch"), ("POST", "/preview/status"), ("PATCH", "/preview")] {
+    for (method, rest) in [
+        ("PUT", ""),
+        ("POST", "/files"),
+        ("GET", "/preview/launch"),
+        ("POST", "/preview/status"),
+        ("PATCH", "/preview"),
+    ] {
         send(&app, method, rest, None, "").await.error(405, "method_not_allowed");
     }
     app.user.delete("/api/projects").await.error(405, "method_not_allowed");
@@ -73,7 +84,14 @@ async fn a_launch_says_which_field_is_wrong() {
         let error = app.try_launch(&body).await.error(400, "invalid_request");
         assert_eq!(error["details"]["field"], field, "{error}");
     }
-    for body in [json!([]), json!(7), json!({ "env": [] }), json!({ "env": { "A": 1 } }), json!({ "database": "other" }), json!({ "generationId": 7 })] {
+    for body in [
+        json!([]),
+        json!(7),
+        json!({ "env": [] }),
+        json!({ "env": { "A": 1 } }),
+        json!({ "database": "other" }),
+        json!({ "generationId": 7 }),
+    ] {
         app.try_launch(&body).await.error(400, "invalid_request");
     }
     let error = app.post("/preview/launch?wait=perhaps", &json!({})).await.error(400, "invalid_request");

@@ -18,7 +18,10 @@ async fn the_description_is_the_one_that_is_kept() {
         std::fs::write(&path, &served).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == served, "docs/openapi.json is another: look at the change, then run with PREVIEW_BLESS=1");
+    assert!(
+        kept == served,
+        "docs/openapi.json is another: look at the change, then run with PREVIEW_BLESS=1"
+    );
     let document: Value = serde_json::from_str(&served).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
 }

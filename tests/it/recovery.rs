@@ -35,7 +35,8 @@ async fn a_preview_survives_the_death_of_the_server() {
     server.serve_again().await;
 
     let after = app.status().await.expect(200);
-    for field in ["previewInstanceId", "baseUrl", "createdAt", "startedAt", "expiresAt", "status", "revision"] {
+    for field in ["previewInstanceId", "baseUrl", "createdAt", "startedAt", "expiresAt", "status", "revision"]
+    {
         assert_eq!(before[field], after[field], "{field}");
     }
     assert_eq!(server.preview_processes(), processes);
@@ -141,7 +142,8 @@ async fn a_preview_dies_with_the_keeper_and_can_be_launched_again() {
     let status = app.until_status("failed").await;
     assert_eq!(status["previewInstanceId"], preview.id);
     assert!(status["errorMessage"].is_string() && status["failure"].is_object(), "{status}");
-    let nothing = async || (server.preview_processes().is_empty() && server.ports().held().is_empty()).then_some(());
+    let nothing =
+        async || (server.preview_processes().is_empty() && server.ports().held().is_empty()).then_some(());
     eventually("nothing left of what the dead keeper kept", nothing).await;
     let again = app.launch().await;
     assert_ne!(again.id, preview.id);
@@ -203,7 +205,10 @@ async fn a_crash_while_nobody_serves_is_told_afterwards() {
     eventually("its end", ended).await;
     server.serve_again().await;
     let crashed = app.until_status("failed").await;
-    assert_eq!((&crashed["failure"]["signal"], &crashed["previewInstanceId"]), (&json!("SIGSEGV"), &json!(preview.id)));
+    assert_eq!(
+        (&crashed["failure"]["signal"], &crashed["previewInstanceId"]),
+        (&json!("SIGSEGV"), &json!(preview.id))
+    );
     app.line("last words").await;
     whole_log(&app).await;
     assert_eq!((server.ports().held(), server.preview_files()), (vec![], vec![]));
@@ -216,7 +221,8 @@ async fn time_is_over_even_if_nobody_serves() {
     let app = server.user("ana").upload(&asgi("print('hello', flush=True)")).await;
     let preview = app.launch().await;
     server.kill_serve();
-    let ended = async || (server.preview_processes().is_empty() && server.ports().held().is_empty()).then_some(());
+    let ended =
+        async || (server.preview_processes().is_empty() && server.ports().held().is_empty()).then_some(());
     eventually("the keeper ends what has expired by itself", ended).await;
     server.serve_again().await;
     let gone = async || {
@@ -225,7 +231,11 @@ async fn time_is_over_even_if_nobody_serves() {
     };
     let gone = eventually("an end", gone).await.error(404, "no_active_preview");
     let last = &gone["details"]["lastPreview"];
-    assert_eq!((&last["stopReason"], &last["previewInstanceId"]), (&json!("expired"), &json!(preview.id)), "{gone}");
+    assert_eq!(
+        (&last["stopReason"], &last["previewInstanceId"]),
+        (&json!("expired"), &json!(preview.id)),
+        "{gone}"
+    );
     app.line("hello").await;
     whole_log(&app).await;
 }

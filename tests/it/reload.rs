@@ -63,7 +63,11 @@ async fn code_that_does_not_start_changes_nothing() {
     ];
     for (number, (source, reason)) in broken.into_iter().enumerate() {
         let patched = patch(&app, json!({ "app/main.py": asgi(source)["app/main.py"] })).await;
-        assert_eq!((&patched["revision"], &patched["reloaded"]), (&json!(number + 2), &json!(false)), "{patched}");
+        assert_eq!(
+            (&patched["revision"], &patched["reloaded"]),
+            (&json!(number + 2), &json!(false)),
+            "{patched}"
+        );
         assert_eq!(patched["details"]["reason"], reason, "{patched}");
         assert_eq!(app.fetch(&preview, "/version").await["data"], 1, "the old goes on serving");
         let status = app.status().await.expect(200);
@@ -108,5 +112,8 @@ async fn a_patch_is_applied_whole_or_not_at_all() {
     assert_eq!(app.get("/files/b.txt").await.text(), "2");
     assert_eq!(app.get("/files/c/d.bin").await.bytes.as_ref(), [0, 255]);
     let body = app.get("").await.expect(200);
-    assert_eq!((&body["revision"], &body["fileCount"], &body["totalBytes"]), (&json!(2), &json!(2), &json!(3)));
+    assert_eq!(
+        (&body["revision"], &body["fileCount"], &body["totalBytes"]),
+        (&json!(2), &json!(2), &json!(3))
+    );
 }

@@ -21,11 +21,17 @@ async fn what_is_sent_is_what_arrives() {
     let (_server, app, preview) = started(&[]).await;
     let send = async |body: &Value| app.request(&preview, body).await.expect(200);
     let query = json!({ "a": [1, "zwei", true], "b": "x y&z", "empty": "" });
-    let echoed = send(&json!({ "method": "PUT", "path": "/echo/a b/ü%2F", "query": query, "body": { "k": [1, null] },
+    let echoed =
+        send(&json!({ "method": "PUT", "path": "/echo/a b/ü%2F", "query": query, "body": { "k": [1, null] },
         "headers": { "X-Own": "1", "X-Preview-Token": preview.token, "Accept": "x/y" } }))
-    .await;
-    assert_eq!((&echoed["statusCode"], &echoed["truncated"], &echoed["dataEncoding"]), (&json!(200), &json!(false), &json!("json")));
-    assert!(echoed["durationMs"].as_f64().unwrap() > 0.0 && !echoed["requestId"].as_str().unwrap().is_empty());
+        .await;
+    assert_eq!(
+        (&echoed["statusCode"], &echoed["truncated"], &echoed["dataEncoding"]),
+        (&json!(200), &json!(false), &json!("json"))
+    );
+    assert!(
+        echoed["durationMs"].as_f64().unwrap() > 0.0 && !echoed["requestId"].as_str().unwrap().is_empty()
+    );
     let seen = &echoed["data"];
     assert_eq!((&seen["method"], &seen["path"]), (&json!("PUT"), &json!("/echo/a%20b/%C3%BC%2F")));
     let mut pairs: Vec<_> = seen["query"].as_str().unwrap().split('&').collect();
@@ -39,7 +45,11 @@ async fn what_is_sent_is_what_arrives() {
     let bodies = [
         (json!({ "bodyEncoding": "text", "body": "hé" }), "aMOp", "text/plain; charset=utf-8"),
         (json!({ "bodyEncoding": "base64", "body": "AP8=" }), "AP8=", "application/octet-stream"),
-        (json!({ "bodyEncoding": "form", "body": { "a": "1 2", "b": 3 } }), "YT0xKzImYj0z", "application/x-www-form-urlencoded"),
+        (
+            json!({ "bodyEncoding": "form", "body": { "a": "1 2", "b": 3 } }),
+            "YT0xKzImYj0z",
+            "application/x-www-form-urlencoded",
+        ),
         (json!({ "bodyEncoding": "json", "body": "text" }), "InRleHQi", "application/json"),
         (json!({ "body": 0 }), "MA==", "application/json"),
         (json!({ "body": "x", "headers": { "content-type": "a/b" } }), "Ingi", "a/b"),
@@ -48,7 +58,11 @@ async fn what_is_sent_is_what_arrives() {
         body["method"] = json!("POST");
         body["path"] = json!("/echo");
         let echoed = send(&body).await;
-        assert_eq!((&echoed["data"]["body"], header(&echoed["data"], "content-type")), (&json!(expected), Some(kind)), "{body}");
+        assert_eq!(
+            (&echoed["data"]["body"], header(&echoed["data"], "content-type")),
+            (&json!(expected), Some(kind)),
+            "{body}"
+        );
     }
 }
 
@@ -65,15 +79,22 @@ async fn what_is_answered_is_what_comes_back() {
     assert_eq!((&broken["dataEncoding"], &broken["data"]), (&json!("text"), &json!("{\"half\": ")));
     for status in [201, 404, 418, 500, 503] {
         let answer = get(&format!("/status/{status}")).await;
-        assert_eq!((&answer["statusCode"], &answer["data"]), (&json!(status), &json!(format!("status {status}"))));
+        assert_eq!(
+            (&answer["statusCode"], &answer["data"]),
+            (&json!(status), &json!(format!("status {status}")))
+        );
     }
     assert_eq!(get("/empty").await["statusCode"], 204);
     let cookies = get("/cookies").await;
     assert_eq!(cookies["headers"]["set-cookie"].as_array().unwrap().len(), 2, "{cookies}");
     assert!(cookies["headers"]["content-type"].is_string());
     let redirect = get("/redirect").await;
-    assert_eq!((&redirect["statusCode"], &redirect["headers"]["location"]), (&json!(302), &json!("/elsewhere")));
-    let outside = json!({ "method": "GET", "path": "/redirect", "query": { "to": "http://169.254.169.254/" } });
+    assert_eq!(
+        (&redirect["statusCode"], &redirect["headers"]["location"]),
+        (&json!(302), &json!("/elsewhere"))
+    );
+    let outside =
+        json!({ "method": "GET", "path": "/redirect", "query": { "to": "http://169.254.169.254/" } });
     assert_eq!(app.request(&preview, &outside).await.expect(200)["statusCode"], 302, "shown, not followed");
     assert_eq!(get("/crash").await["statusCode"], 500);
     let head = json!({ "method": "HEAD", "path": "/text" });
@@ -88,16 +109,49 @@ async fn a_path_stays_in_the_preview() {
     let absolute = format!("http://{api}/healthz");
     let two_slashes = format!("//{api}/healthz");
     let attacks = [
-        "", "health", "@evil/x", &authority, &absolute, &two_slashes, "/../x", "/a/../../x", "/a/..", "/%2e%2e/x",
-        "/.%2e/x", "/%2E%2E%2Fx", "/a%2f..%2fx", "/%252e%252e/x", "/a\\..\\x", "/%5c..%5cx", "/a\r\nHost: evil",
-        "/a b\nX: y", "/%0d%0aX:%20y", "/a\u{0}", "/%00", "/a#b", "/a?b=c", "\u{7f}/", "/\u{7f}", "/\u{85}", "*",
+        "",
+        "health",
+        "@evil/x",
+        &authority,
+        &absolute,
+        &two_slashes,
+        "/../x",
+        "/a/../../x",
+        "/a/..",
+        "/%2e%2e/x",
+        "/.%2e/x",
+        "/%2E%2E%2Fx",
+        "/a%2f..%2fx",
+        "/%252e%252e/x",
+        "/a\\..\\x",
+        "/%5c..%5cx",
+        "/a\r\nHost: evil",
+        "/a b\nX: y",
+        "/%0d%0aX:%20y",
+        "/a\u{0}",
+        "/%00",
+        "/a#b",
+        "/a?b=c",
+        "\u{7f}/",
+        "/\u{7f}",
+        "/\u{85}",
+        "*",
     ];
     for path in attacks {
         let answer = app.request(&preview, &json!({ "method": "GET", "path": path })).await;
         assert_eq!(answer.status, 400, "{path:?}: {}", answer.text());
         assert_eq!(answer.error(400, "invalid_request")["details"]["field"], "path", "{path:?}");
     }
-    for path in ["/echo/@evil", "/echo/a:80", "/echo/a..b", "/echo/...", "/echo/%20", "/echo//x", "/echo/%", "/echo/%zz"] {
+    for path in [
+        "/echo/@evil",
+        "/echo/a:80",
+        "/echo/a..b",
+        "/echo/...",
+        "/echo/%20",
+        "/echo//x",
+        "/echo/%",
+        "/echo/%zz",
+    ] {
         let answer = app.request(&preview, &json!({ "method": "GET", "path": path })).await.expect(200);
         assert_eq!((&answer["statusCode"], &answer["data"]["path"]), (&json!(200), &json!(path)));
     }
@@ -130,7 +184,13 @@ async fn a_request_that_cannot_be_meant_is_refused() {
         let error = app.request(&preview, &body).await.error(400, "invalid_request");
         assert_eq!(error["details"]["field"], field, "{body}: {error}");
     }
-    for body in [json!([]), json!("x"), with(json!({ "bodyEncoding": "xml" })), with(json!({ "query": 1 })), with(json!({ "path": 1 }))] {
+    for body in [
+        json!([]),
+        json!("x"),
+        with(json!({ "bodyEncoding": "xml" })),
+        with(json!({ "query": 1 })),
+        with(json!({ "path": 1 })),
+    ] {
         app.request(&preview, &body).await.error(400, "invalid_request");
     }
     // Framing is ours: headers of the envelope change nothing about it.
@@ -175,7 +235,8 @@ async fn bodies_have_a_limit_each_way() {
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_given_up() {
     let (_server, app, preview) = started(&[("REQUEST_TIMEOUT", "1")]).await;
-    let slow = app.request(&preview, &json!({ "method": "GET", "path": "/slow", "query": { "seconds": 30 } })).await;
+    let slow =
+        app.request(&preview, &json!({ "method": "GET", "path": "/slow", "query": { "seconds": 30 } })).await;
     assert_eq!(slow.error(504, "request_timeout")["statusCode"], 504);
     assert_eq!(app.fetch(&preview, "/health").await["statusCode"], 200);
     // Through the preview's own address only its end cuts an answer.

@@ -54,7 +54,11 @@ async fn endpoints_come_from_the_source_or_from_what_runs() {
         assert_eq!(list["requestSchema"]["query"]["limit"], "integer", "{what}: {list}");
         assert_eq!(list["tags"], json!(["books"]));
         let create = find("POST", "/books");
-        assert_eq!((&create["requestBody"]["title"], &create["secured"]), (&json!("string"), &json!(true)), "{what}");
+        assert_eq!(
+            (&create["requestBody"]["title"], &create["secured"]),
+            (&json!("string"), &json!(true)),
+            "{what}"
+        );
         let chat = find("WEBSOCKET", "/live/chat");
         assert_eq!(chat["inSchema"], false, "{what}: {chat}");
         assert!(!all.iter().any(|e| e["path"] == "/docs" || e["path"] == "/openapi.json"), "{what}");
@@ -85,7 +89,10 @@ async fn the_configuration_tells_what_is_in_force() {
         assert_eq!((&config["maxInstances"], &config["autoStopInactiveAfter"]), (&json!(limit), &json!(77)));
         assert_eq!(config["environment"], json!({ "NODE_ENV": "development", "LOG_LEVEL": "INFO" }));
         let limitations = &config["limitations"];
-        assert_eq!((&limitations["tier"], &limitations["maxConcurrentPreviews"]), (&json!(tier), &json!(limit)));
+        assert_eq!(
+            (&limitations["tier"], &limitations["maxConcurrentPreviews"]),
+            (&json!(tier), &json!(limit))
+        );
         assert_eq!(limitations["maxSessionDuration"], 1234);
         assert!(limitations["features"]["websocketLogs"].is_boolean());
         assert!(limitations["features"]["advancedMetrics"].is_boolean());
@@ -105,7 +112,10 @@ async fn previews_of_a_user_are_listed() {
     let previews = body["previews"].as_array().unwrap();
     let find = |id: &str| previews.iter().find(|p| p["generationId"] == id).unwrap();
     assert_eq!(previews.len(), 2, "{body}");
-    assert_eq!((&find(&one.id)["status"], &find(&one.id)["previewInstanceId"]), (&json!("running"), &json!(preview.id)));
+    assert_eq!(
+        (&find(&one.id)["status"], &find(&one.id)["previewInstanceId"]),
+        (&json!("running"), &json!(preview.id))
+    );
     assert_eq!(find(&other.id)["status"], "failed");
     assert_eq!(server.user("bo").get("/api/previews").await.expect(200)["previews"], json!([]));
 }
@@ -132,7 +142,10 @@ async fn the_server_says_how_it_is() {
         assert!(metrics.contains(line), "{line} in\n{metrics}");
     }
     app.stop().await.expect(200);
-    app.user.post(&app.path("/preview/launch"), &json!({ "env": { "A": "\u{0}" } })).await.error(400, "invalid_request");
+    app.user
+        .post(&app.path("/preview/launch"), &json!({ "env": { "A": "\u{0}" } }))
+        .await
+        .error(400, "invalid_request");
     let metrics = user.get("/metrics").await.text();
     assert!(metrics.contains("previewd_session_seconds_count 1"), "{metrics}");
 }

@@ -60,15 +60,25 @@ async fn projects_and_generations_are_kept_and_listed() {
         let generation = user.post(&path, &body).await.expect(201);
         let id = generation["generationId"].as_str().unwrap().to_owned();
         assert!(id.starts_with("gen_"));
-        assert_eq!((&generation["name"], &generation["revision"], &generation["fileCount"]), (&json!(name), &json!(1), &json!(2)));
-        assert_eq!((&generation["projectId"], &generation["entrypoint"]), (&json!(project), &json!("app.main:app")));
+        assert_eq!(
+            (&generation["name"], &generation["revision"], &generation["fileCount"]),
+            (&json!(name), &json!(1), &json!(2))
+        );
+        assert_eq!(
+            (&generation["projectId"], &generation["entrypoint"]),
+            (&json!(project), &json!("app.main:app"))
+        );
         let again = user.get(&format!("/api/generations/{id}")).await.expect(200);
         assert_eq!(again, generation);
         ids.insert(0, id);
     }
     let listed = async |query: &str| {
         let body = user.get(&format!("/api/generations{query}")).await.expect(200);
-        let ids = body["generations"].as_array().unwrap().iter().map(|g| g["generationId"].as_str().unwrap().to_owned());
+        let ids = body["generations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|g| g["generationId"].as_str().unwrap().to_owned());
         ids.collect::<Vec<_>>()
     };
     assert_eq!(listed("").await, ids, "newest first");
@@ -99,13 +109,18 @@ async fn files_are_kept_byte_for_byte() {
         ("empty", "empty", b""),
         ("dotted.txt", "dotted.txt", b"x"),
     ] {
-        let expected = json!({ "path": path, "size": content.len(), "sha256": hex::encode(Sha256::digest(content)) });
+        let expected =
+            json!({ "path": path, "size": content.len(), "sha256": hex::encode(Sha256::digest(content)) });
         assert_eq!(find(path), expected);
         let answer = app.get(&format!("/files/{url}")).await;
         assert_eq!((answer.status, answer.bytes.as_ref()), (200, content));
     }
     let page = app.get("/files/page.html").await;
-    assert_eq!(page.header("content-type"), Some("application/octet-stream"), "nothing that a browser would run");
+    assert_eq!(
+        page.header("content-type"),
+        Some("application/octet-stream"),
+        "nothing that a browser would run"
+    );
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
     for missing in ["nothing", "a", "a/b%20c", "..%2f..%2fetc%2fpasswd", "%00", "%ff"] {
         app.get(&format!("/files/{missing}")).await.error(404, "not_found");
@@ -117,7 +132,10 @@ async fn archives_are_unpacked() {
     let server = Server::start().await;
     let user = server.user("ana");
     let source = asgi("")["app/main.py"].as_str().unwrap().to_owned();
-    let entries = [("shop/app/main.py", source.as_bytes()), ("shop/requirements.txt", b"fastapi\nuvicorn\nwebsockets\n")];
+    let entries = [
+        ("shop/app/main.py", source.as_bytes()),
+        ("shop/requirements.txt", b"fastapi\nuvicorn\nwebsockets\n"),
+    ];
     let regular = entries.map(|(name, content)| (name, tar::EntryType::Regular, content));
     let bodies = [
         ("application/zip", zip(&entries)),
@@ -126,12 +144,14 @@ async fn archives_are_unpacked() {
     ];
     let project = user.project().await;
     for (kind, body) in bodies {
-        let path = format!("/api/projects/{project}/generations?name=from+an+archive&entrypoint=app.main%3Aapp");
+        let path =
+            format!("/api/projects/{project}/generations?name=from+an+archive&entrypoint=app.main%3Aapp");
         let made = user.post_bytes(&path, kind, body).await.expect(201);
         assert_eq!((&made["name"], &made["entrypoint"]), (&json!("from an archive"), &json!("app.main:app")));
         let app = user.generation(&project, made["generationId"].as_str().unwrap());
         let files = app.get("/files").await.expect(200);
-        let paths: Vec<_> = files["files"].as_array().unwrap().iter().map(|file| file["path"].clone()).collect();
+        let paths: Vec<_> =
+            files["files"].as_array().unwrap().iter().map(|file| file["path"].clone()).collect();
         assert_eq!(paths, ["app/main.py", "requirements.txt"], "{kind}: the top folder is stripped");
         let preview = app.launch().await;
         assert_eq!(preview.get("/x").await.text(), "you asked for /x");
@@ -154,7 +174,11 @@ async fn hostile_archives_are_refused_by_name() {
         ] {
             let error = upload(&user, &project, kind, body).await.error(400, "invalid_request");
             let told = format!("{}{}", error["message"], error["details"]["field"]);
-            assert!(told.contains(name.trim_start_matches(['/', '.', '\\'])) || told.contains(&name.escape_debug().to_string()), "{kind} {name}: {error}");
+            assert!(
+                told.contains(name.trim_start_matches(['/', '.', '\\']))
+                    || told.contains(&name.escape_debug().to_string()),
+                "{kind} {name}: {error}"
+            );
         }
     }
     for kind in [Symlink, Link, Char, Block, Fifo] {
@@ -172,9 +196,15 @@ async fn hostile_archives_are_refused_by_name() {
     cut.truncate(cut.len() - 30);
     upload(&user, &project, "application/zip", cut).await.error(400, "invalid_request");
     for kind in ["application/zip", "application/gzip", "application/x-tar"] {
-        upload(&user, &project, kind, b"no archive at all, but long enough to be looked at".repeat(20)).await.error(400, "invalid_request");
+        upload(&user, &project, kind, b"no archive at all, but long enough to be looked at".repeat(20))
+            .await
+            .error(400, "invalid_request");
     }
-    assert_eq!(user.get("/api/generations").await.expect(200)["generations"], json!([]), "nothing of it was kept");
+    assert_eq!(
+        user.get("/api/generations").await.expect(200)["generations"],
+        json!([]),
+        "nothing of it was kept"
+    );
 }
 
 #[tokio::test]
@@ -195,7 +225,11 @@ async fn what_is_too_large_is_refused_with_its_limit() {
         // A bomb: 54 MiB of zeros in 50 KiB.
         ("application/zip", zip(&six), 50 * MIB),
         ("application/gzip", gzip(&tar(&[("large", tar::EntryType::Regular, &large)])), 10 * MIB),
-        ("application/json", json!({ "files": { "large": "x".repeat(10 * MIB + 1) } }).to_string().into_bytes(), 10 * MIB),
+        (
+            "application/json",
+            json!({ "files": { "large": "x".repeat(10 * MIB + 1) } }).to_string().into_bytes(),
+            10 * MIB,
+        ),
     ];
     for (kind, body, limit) in cases {
         let error = upload(&user, &project, kind, body).await.error(413, "too_large");

@@ -111,7 +111,8 @@ impl Server {
         let mut command = Command::new(BINARY);
         command.args(arguments).current_dir(&self.shared.root).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", &self.shared.root);
-        command.envs(std::env::vars().filter(|(name, _)| PASSED.iter().any(|prefix| name.starts_with(prefix))));
+        command
+            .envs(std::env::vars().filter(|(name, _)| PASSED.iter().any(|prefix| name.starts_with(prefix))));
         command.env("PREVIEW_DATA_DIR", self.shared.data_dir());
         command.envs(self.settings.iter().map(|(name, value)| (format!("PREVIEW_{name}"), value)));
         command

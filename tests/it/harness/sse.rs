@@ -168,7 +168,8 @@ impl Stream {
 #[test]
 fn events_are_told_apart_as_browsers_do() {
     let mut parser = Parser::default();
-    let text = ": hi\rid: 1\r\ndata: a\ndata:  b\n\nevent: x\ndata\n\nid: 2\n\nid: a\0b\ndata: c\n\ndata: cut";
+    let text =
+        ": hi\rid: 1\r\ndata: a\ndata:  b\n\nevent: x\ndata\n\nid: 2\n\nid: a\0b\ndata: c\n\ndata: cut";
     let events: Vec<_> = text.bytes().filter_map(|byte| parser.push(byte)).collect();
     let event = |kind: &str, data: &str, own_id: Option<&str>, last_id: &str| Event {
         kind: kind.to_owned(),
@@ -176,8 +177,11 @@ fn events_are_told_apart_as_browsers_do() {
         own_id: own_id.map(str::to_owned),
         last_id: last_id.to_owned(),
     };
-    let expected =
-        [event("message", "a\n b", Some("1"), "1"), event("x", "", None, "1"), event("message", "c", None, "2")];
+    let expected = [
+        event("message", "a\n b", Some("1"), "1"),
+        event("x", "", None, "1"),
+        event("message", "c", None, "2"),
+    ];
     assert_eq!(events, expected);
     assert_eq!(parser.comments, 1);
 }

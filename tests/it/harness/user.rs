@@ -142,7 +142,8 @@ impl Generation {
     }
 
     fn preview(&self, body: Value) -> Preview {
-        let text = |name: &str| body[name].as_str().unwrap_or_else(|| panic!("no {name} in {body}")).to_owned();
+        let text =
+            |name: &str| body[name].as_str().unwrap_or_else(|| panic!("no {name} in {body}")).to_owned();
         let (id, base_url, token) = (text("previewInstanceId"), text("baseUrl"), text("previewToken"));
         Preview { shared: Arc::clone(&self.user.shared), id, base_url, token, body }
     }
