@@ -82,7 +82,16 @@ def capture_logging(records):
 
 def describe(route, prefix, out):
     """One route, or those of a mounted application, as previewd lists them."""
-    path = prefix + getattr(route, "path", "")
+    if getattr(route, "name", None) in OWN_ROUTES:
+        return
+    included = getattr(route, "effective_candidates", None)
+    if included is not None:
+        # FastAPI 0.165 and later keep an included router as one route, and resolve it late.
+        for inner in [*included(), *route.effective_low_priority_routes()]:
+            describe(inner, prefix, out)
+        return
+    route = getattr(route, "starlette_route", None) or route
+    path = prefix + (getattr(route, "path", None) or getattr(route, "path_format", None) or "")
     nested = getattr(route, "routes", None)
     if getattr(route, "methods", None):
         endpoint = getattr(route, "endpoint", None)
@@ -92,7 +101,7 @@ def describe(route, prefix, out):
     elif nested is not None:
         for inner in nested:
             describe(inner, path.rstrip("/"), out)
-    elif "WebSocket" in type(route).__name__:
+    elif "WebSocket" in type(getattr(route, "original_route", route)).__name__:
         out.append({"method": "WEBSOCKET", "path": path})
     elif hasattr(route, "app"):
         out.append({"method": "MOUNT", "path": path or "/"})
@@ -107,8 +116,7 @@ def offer(app):
     answer = {"openapi": None, "error": None, "routes": []}
     try:
         for route in getattr(app, "routes", ()):
-            if getattr(route, "name", None) not in OWN_ROUTES:
-                describe(route, "", answer["routes"])
+            describe(route, "", answer["routes"])
         if hasattr(app, "openapi"):
             answer["openapi"] = app.openapi()
     except Exception as error:

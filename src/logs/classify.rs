@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::entry::{Draft, Source, StreamName};
 use super::{Note, Places, ansi, level};
 use crate::config::LogLevel;
-use crate::runtime::{Kind, Record};
+use crate::keeper::journal::{Kind, Record};
 
 /// A traceback whose next line does not come within this time is taken to be over.
 pub const PATIENCE_MICROS: u64 = 100_000;

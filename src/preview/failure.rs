@@ -10,11 +10,23 @@ const TAIL: usize = 50;
 /// Entries that are looked at for it.
 const ENTRIES: usize = 200;
 
+/// What is known of code that ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Life {
+    /// Whether it had served.
+    pub served: bool,
+    /// The newest entry of the log when it was started.
+    pub since: u64,
+    /// Memory that it was given, in MiB.
+    pub memory_mb: u64,
+}
+
 /// Why the code is not running any more.
 #[must_use]
-pub fn of_exit(exit: Exit, served: bool, memory_mb: u64, hub: &Hub) -> LaunchFailure {
-    let log_tail = tail(hub);
-    let import = import_failure(hub).filter(|_| !served && exit != Exit::OutOfMemory);
+pub fn of_exit(exit: Exit, life: Life, hub: &Hub) -> LaunchFailure {
+    let Life { served, since, memory_mb } = life;
+    let log_tail = tail(hub, since);
+    let import = import_failure(hub, since).filter(|_| !served && exit != Exit::OutOfMemory);
     let (exit_code, signal) = match exit {
         Exit::Code(code) => (Some(code), None),
         Exit::Signal(number) => (None, Some(signal_name(number))),
@@ -47,7 +59,7 @@ pub fn of_exit(exit: Exit, served: bool, memory_mb: u64, hub: &Hub) -> LaunchFai
 
 /// It never answered.
 #[must_use]
-pub fn of_timeout(seconds: u64, hub: &Hub) -> LaunchFailure {
+pub fn of_timeout(seconds: u64, since: u64, hub: &Hub) -> LaunchFailure {
     LaunchFailure {
         reason: FailureReason::LaunchTimeout,
         message: format!(
@@ -55,7 +67,7 @@ pub fn of_timeout(seconds: u64, hub: &Hub) -> LaunchFailure {
         ),
         exit_code: None,
         signal: None,
-        log_tail: tail(hub),
+        log_tail: tail(hub, since),
         hint: None,
     }
 }
@@ -73,10 +85,10 @@ pub fn of_host(message: &str) -> LaunchFailure {
     }
 }
 
-/// The last lines that the program printed, as it printed them.
-fn tail(hub: &Hub) -> Vec<String> {
+/// The last lines that the program printed after entry `since`, as it printed them.
+fn tail(hub: &Hub, since: u64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for entry in hub.last(ENTRIES) {
+    for entry in hub.last(ENTRIES).iter().filter(|entry| entry.id > since) {
         let parsed = entry.read();
         if parsed.stream != "system" {
             lines.extend(parsed.message.lines().map(str::to_owned));
@@ -96,9 +108,10 @@ impl ImportFailure {
     }
 }
 
-fn import_failure(hub: &Hub) -> Option<ImportFailure> {
+fn import_failure(hub: &Hub, since: u64) -> Option<ImportFailure> {
     let entries = hub.last(ENTRIES);
-    let entry = entries.iter().rev().find(|e| e.source == Source::Startup && is_import_failure(e))?;
+    let mut own = entries.iter().rev().take_while(|entry| entry.id > since);
+    let entry = own.find(|e| e.source == Source::Startup && is_import_failure(e))?;
     let fields = entry.read().fields;
     let text = |name: &str| fields.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
     Some(ImportFailure { kind: text("exceptionType"), text: text("exceptionMessage") })
