@@ -46,7 +46,7 @@ browser: $(UI_PACKAGES)
 
 supply-chain: $(UI_PACKAGES)
 	scripts/check-crates
-	cd web && npm audit --omit=dev --audit-level=high
+	scripts/check-packages
 
 $(UI_PACKAGES): web/package-lock.json
 	scripts/setup run

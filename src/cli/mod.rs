@@ -62,6 +62,9 @@ enum Command {
         /// Prints JSON
         #[arg(long)]
         json: bool,
+        /// Prints the OpenAPI document that the source gives, and nothing else
+        #[arg(long, conflicts_with = "json")]
+        openapi: bool,
     },
     /// Says what this host offers to previews, what is missing and how to get it
     Doctor {
@@ -105,7 +108,9 @@ fn run(command: Command, flags: Flags) -> ExitCode {
         Command::Token { user, tier, ttl } => {
             configured(flags, |config| token::run(&config, user, tier, ttl))
         }
-        Command::Check { dir, json } => configured(flags, |config| check::run(&config, &dir, json)),
+        Command::Check { dir, json, openapi } => {
+            configured(flags, |config| check::run(&config, &dir, json, openapi))
+        }
         Command::Doctor { json } => configured(flags, |config| doctor::run(&config, json)),
         Command::Migrate => configured(flags, |config| migrate::run(&config)),
         // These are given what they need, and no settings.
@@ -199,7 +204,7 @@ mod tests {
         let (command, _) = read(&["token", "--user", "ana"]).unwrap();
         assert!(matches!(command, Command::Token { tier: Tier::Free, ttl: 86_400, .. }));
         let (command, _) = read(&["check", "app", "--json", "--data-dir", "x"]).unwrap();
-        assert!(matches!(command, Command::Check { dir, json: true } if dir.as_os_str() == "app"));
+        assert!(matches!(command, Command::Check { dir, json: true, .. } if dir.as_os_str() == "app"));
         let (command, _) = read(&["keeper", "--fd", "3"]).unwrap();
         assert!(matches!(command, Command::Keeper { args } if args == ["--fd", "3"]));
     }

@@ -136,8 +136,7 @@ fn warm(app: &App, user: &UserId, upload: &Upload, named: Option<&str>) {
     let Ok(plan) = generation::plan(&upload.files, named) else { return };
     let (environments, previews, user) = (app.environments.clone(), app.previews.clone(), user.clone());
     tokio::spawn(async move {
-        let wish = if plan.async_sqlite { plan.requirements.with_async_sqlite() } else { plan.requirements };
-        match environments.prepare(&wish, &|_line| {}).await {
+        match environments.prepare(&plan.requirements, &|_line| {}).await {
             Ok(environment) => previews.warm(&environment, &user).await,
             // The launch will say so to the person; here nobody waits.
             Err(e) => tracing::debug!(error = %e, "an environment could not be made ahead"),

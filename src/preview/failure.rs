@@ -1,7 +1,6 @@
 //! From an end to an explanation.
 
 use super::hint;
-use crate::environment::EnvironmentError;
 use crate::error::{FailureReason, LaunchFailure};
 use crate::logs::{Hub, Source};
 use crate::runtime::Exit;
@@ -58,19 +57,6 @@ pub fn of_timeout(seconds: u64, hub: &Hub) -> LaunchFailure {
         signal: None,
         log_tail: tail(hub),
         hint: None,
-    }
-}
-
-/// Its packages could not be had.
-#[must_use]
-pub fn of_environment(error: EnvironmentError) -> LaunchFailure {
-    LaunchFailure {
-        reason: FailureReason::DependencyInstallFailed,
-        message: error.message,
-        exit_code: None,
-        signal: None,
-        log_tail: error.tail,
-        hint: error.hint,
     }
 }
 

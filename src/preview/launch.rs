@@ -15,7 +15,7 @@ use super::state::{Phases, Running, State};
 use super::{Previews, PublicAddress, failure, ready};
 use crate::environment::Environment;
 use crate::error::{Error, LaunchFailure, Result};
-use crate::generation::{self, Plan};
+use crate::generation::Plan;
 use crate::id::{PreviewId, random_hex};
 use crate::logs::{Hub, Note, Source};
 use crate::runtime::{Open, RuntimeError, Start};
@@ -40,13 +40,7 @@ impl Previews {
     /// If it may not begin: files missing, one active already, the limit reached, no port free.
     pub async fn launch(&self, generation: &Generation, request: LaunchRequest) -> Result<Arc<Active>> {
         let began = Instant::now();
-        let files = self.host.store.contents(&generation.id).await?;
-        let plan = match generation::plan(&files, generation.entrypoint.as_deref()) {
-            Ok(plan) => Ok(plan),
-            // The project can never be launched as it is; that is a launch which failed, told as one.
-            Err(Error::LaunchFailed(failure)) => Err(*failure),
-            Err(other) => return Err(other),
-        };
+        let project = self.project(generation).await?;
         let probe = random_hex::<16>().map_err(Error::internal)?;
         let options = LaunchOptions { env: request.env, keep_database: request.keep_database, probe };
         let (row, listener) = self.take_place(generation, &options, request.limit).await?;
@@ -61,7 +55,7 @@ impl Previews {
         let _server_ends = self.host.addresses.send(PublicAddress::new(&active, listener));
         let phases = Phases { plan: millis(began), ..Phases::default() };
         let owner = Owner::new(self.clone(), Arc::clone(&active), orders, pumping);
-        self.adopt(&active, owner.launch(files, plan, phases));
+        self.adopt(&active, owner.launch(project, phases));
         Ok(active)
     }
 
@@ -154,11 +148,7 @@ impl Owner {
 
     /// The environment of the plan, with its making in the log.
     pub(super) async fn prepared(&self, plan: &Plan) -> Result<Environment, LaunchFailure> {
-        let wish = if plan.async_sqlite {
-            plan.requirements.clone().with_async_sqlite()
-        } else {
-            plan.requirements.clone()
-        };
+        let wish = plan.requirements.clone();
         for added in wish.added() {
             let line = format!("{added} is not among the requirements and was added");
             self.note(Note::info(Source::Install, line)).await;
@@ -175,7 +165,7 @@ impl Owner {
             }
         };
         let (prepared, ()) = tokio::join!(prepare, tell);
-        prepared.map_err(failure::of_environment)
+        prepared.map_err(LaunchFailure::from)
     }
 
     /// Writes the files and starts the process. Returns the number of the start.

@@ -9,6 +9,7 @@ mod failure;
 mod hint;
 mod launch;
 mod owner;
+mod project;
 mod pump;
 mod ready;
 mod recover;

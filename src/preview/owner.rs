@@ -1,6 +1,5 @@
 //! The task that owns a preview: brings it up, watches it, and cleans up after it, once, whatever the end was.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,12 +7,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::active::{Active, Orders};
+use super::project::Project;
 use super::pump::Pumping;
 use super::state::{Phases, Running, State, StopReason};
 use super::{Previews, ready};
 use crate::environment::Environment;
 use crate::error::LaunchFailure;
-use crate::generation::Plan;
 use crate::logs::{Note, Source};
 use crate::runtime::Exit;
 use crate::store::Health;
@@ -76,12 +75,8 @@ impl Owner {
     }
 
     /// A whole life, from the launch on.
-    pub(super) async fn launch(
-        mut self,
-        files: BTreeMap<String, Vec<u8>>,
-        plan: Result<Plan, LaunchFailure>,
-        mut phases: Phases,
-    ) {
+    pub(super) async fn launch(mut self, project: Project, mut phases: Phases) {
+        let Project { files, plan } = project;
         let ending = match plan {
             Err(failure) => Ending::failed(failure),
             Ok(plan) => {

@@ -10,10 +10,12 @@ use super::pump::Pump;
 use super::state::{Phases, Running, State, StopReason};
 use super::{Previews, PublicAddress, failure};
 use crate::error::{Error, Result};
-use crate::generation;
 use crate::logs::{Hub, Note, Source};
 use crate::runtime::{Exit, Kept};
 use crate::store::{Preview, Status};
+
+/// For finding an environment that is there.
+const FINDING: Duration = Duration::from_secs(1);
 
 impl Previews {
     /// Takes over what runs, ends what cannot go on, removes what nobody owns.
@@ -101,6 +103,7 @@ impl Owner {
         if row.status == Status::Running {
             self.note(Note::info(Source::Server, "The server was restarted; the preview went on")).await;
             self.active.hub.announce(&self.active.state().to_event());
+            self.hold_environment().await;
             let ending = self.watch().await;
             return self.end(ending).await;
         }
@@ -116,8 +119,8 @@ impl Owner {
             };
             return self.end(ending).await;
         }
-        match self.project(&row).await {
-            Ok((files, plan)) => self.launch(files, plan, Phases::default()).await,
+        match self.previews.project_of(&row.generation_id).await {
+            Ok(project) => self.launch(project, Phases::default()).await,
             Err(e) => {
                 tracing::error!(preview = %row.id, error = %e, "an interrupted launch cannot go on");
                 let told = "The launch was interrupted by a restart of the server: launch it again.";
@@ -137,20 +140,12 @@ impl Owner {
         }
     }
 
-    async fn project(
-        &self,
-        row: &Preview,
-    ) -> Result<(
-        std::collections::BTreeMap<String, Vec<u8>>,
-        std::result::Result<generation::Plan, crate::error::LaunchFailure>,
-    )> {
-        let store = &self.previews.host.store;
-        let files = store.contents(&row.generation_id).await?;
-        let generation = store.generation(&row.generation_id).await?.ok_or(Error::GenerationNotFound)?;
-        match generation::plan(&files, generation.entrypoint.as_deref()) {
-            Ok(plan) => Ok((files, Ok(plan))),
-            Err(Error::LaunchFailed(failure)) => Ok((files, Err(*failure))),
-            Err(other) => Err(other),
-        }
+    /// Takes hold of the packages that the code runs with, as the server before did, so that they are not removed.
+    async fn hold_environment(&mut self) {
+        let Ok(project) = self.previews.project_of(&self.active.generation_id).await else { return };
+        let Ok(plan) = project.plan else { return };
+        let prepared = self.previews.host.environments.prepare(&plan.requirements, &|_line| {});
+        // It is known, and found at once; one that must be made again is not what runs.
+        self.environment = tokio::time::timeout(FINDING, prepared).await.ok().and_then(Result::ok);
     }
 }

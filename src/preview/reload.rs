@@ -7,10 +7,10 @@ use tokio::sync::oneshot;
 
 use super::active::Reload;
 use super::owner::{Ending, Owner};
+use super::project::Project;
 use super::state::{Phases, State};
 use super::{Previews, failure};
-use crate::error::{Error, LaunchFailure, Result};
-use crate::generation;
+use crate::error::{LaunchFailure, Result};
 use crate::logs::{Note, Source};
 use crate::store::{Generation, Health};
 
@@ -60,7 +60,9 @@ impl Owner {
     async fn swap(&mut self, revision: i64) -> Result<(), LaunchFailure> {
         let host = self.previews.host.clone();
         let old = self.active.slot.load(Ordering::Acquire);
-        let (files, plan) = self.current_project().await?;
+        let project = self.previews.project_of(&self.active.generation_id).await;
+        let Project { files, plan } = project.map_err(|e| failure::of_host(&e.to_string()))?;
+        let plan = plan?;
         let environment = self.prepared(&plan).await?;
         let new = self.start_code(&files, &plan, &environment).await?;
         let health = match self.answer_beside(new).await {
@@ -99,22 +101,5 @@ impl Owner {
             }
             Err(_) => Err(failure::of_timeout(self.previews.host.config.launch_timeout, &self.active.hub)),
         }
-    }
-
-    async fn current_project(
-        &self,
-    ) -> Result<(std::collections::BTreeMap<String, Vec<u8>>, generation::Plan), LaunchFailure> {
-        let id = &self.active.generation_id;
-        let read = async {
-            let store = &self.previews.host.store;
-            let generation = store.generation(id).await?.ok_or(Error::GenerationNotFound)?;
-            let files = store.contents(id).await?;
-            let plan = generation::plan(&files, generation.entrypoint.as_deref())?;
-            Ok::<_, Error>((files, plan))
-        };
-        read.await.map_err(|e| match e {
-            Error::LaunchFailed(failure) => *failure,
-            other => failure::of_host(&other.to_string()),
-        })
     }
 }

@@ -17,7 +17,9 @@ async fn send(app: &Generation, method: &str, rest: &str, kind: Option<&str>, bo
 async fn unknown_addresses_and_methods_are_told_as_json() {
     let server = Server::start().await;
     let app = server.user("ana").upload(&asgi("")).await;
-    for path in ["/api", "/api/", "/api/nothing", "/api/projects/", "/api/generations/x/y"] {
+    for path in
+        ["/api", "/api/", "/api/nothing", "/api/projects/", "/api/generations/x/y", "/apix", "/openapi.yaml"]
+    {
         let answer = app.user.get(path).await;
         assert_eq!(answer.status, 404, "{path}: {}", answer.text());
         assert!(

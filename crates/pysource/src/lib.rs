@@ -15,6 +15,7 @@ mod modules;
 mod operation;
 mod parse;
 mod pins;
+mod problems;
 mod read;
 mod routes;
 mod schema;
@@ -24,4 +25,5 @@ pub use endpoint::{Analysis, Endpoint, Entrypoint, Fields, RequestSchema, Warnin
 pub use entrypoint::find_entrypoint;
 pub use flatten::{DocumentError, entries};
 pub use modules::Files;
+pub use problems::{Problem, problems};
 pub use read::endpoints;

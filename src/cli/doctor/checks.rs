@@ -58,13 +58,14 @@ async fn installer(config: &Config, python: &Interpreter) -> Check {
     if let Some(uv) = find_uv(&config.data_dir.join("tools")) {
         return Check::good("uv", uv.display().to_string());
     }
-    for module in ["pip", "venv"] {
+    // venv brings pip along, if ensurepip is there.
+    for module in ["pip", "ensurepip"] {
         let mut command = tokio::process::Command::new(&python.executable);
-        let output = command.args(["-I", "-m", module, "--help"]).kill_on_drop(true).output();
+        let import = format!("import {module}");
+        let output = command.args(["-I", "-c", &import]).kill_on_drop(true).output();
         let ran = tokio::time::timeout(PATIENCE, output).await;
         if matches!(ran, Ok(Ok(output)) if output.status.success()) {
-            let detail = format!("not there yet; {module} installs it when it is first needed");
-            return Check::good("uv", detail);
+            return Check::good("uv", "not there yet; pip installs it when it is first needed");
         }
     }
     Check::bad("uv", "neither uv nor pip is there", "Install uv, or Python's pip and venv.")

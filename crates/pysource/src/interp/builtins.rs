@@ -134,6 +134,12 @@ impl<'a> Interp<'a> {
     }
 
     fn keep_call(&mut self, name: &str, args: Vec<Value>, keywords: Keywords) -> Value {
+        if name == "uvicorn.run" && self.uncertain == 0 {
+            let message = "A server is started while the application is imported.".to_owned();
+            let hint =
+                "Put the call under if __name__ == \"__main__\": previewd serves the application itself.";
+            self.fail(self.here.clone(), "server_started_at_import", message, hint);
+        }
         let given = args.iter().chain(keywords.iter().map(|(_, value)| value));
         let takes_app = given.clone().any(|value| matches!(value, Value::Router(_)));
         let decorates = matches!(last_part(name), "cbv" | "View" | "Controller" | "Routable");

@@ -302,6 +302,7 @@ impl<'a> Interp<'a> {
     /// `globals()`: what the module has bound so far.
     pub(super) fn names_of(&mut self, scope: ScopeId) -> Value {
         let module = self.module_scope(scope);
+        self.scopes[module].open = true;
         self.charge(self.scopes[module].names.len());
         let mut names: Vec<(Value, Value)> = self.scopes[module]
             .names

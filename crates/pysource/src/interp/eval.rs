@@ -462,6 +462,10 @@ impl<'a> Interp<'a> {
         if let Expr::Name(name) = call.func.as_ref() {
             match name.id.as_str() {
                 "super" if call.arguments.args.is_empty() => return self.super_of(scope),
+                "exec" => {
+                    let module = self.module_scope(scope);
+                    self.scopes[module].open = true;
+                }
                 "globals" | "locals" | "vars" if call.arguments.args.is_empty() => {
                     return self.names_of(scope);
                 }

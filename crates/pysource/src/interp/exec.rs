@@ -22,13 +22,18 @@ pub(crate) enum Flow {
 }
 
 impl<'a> Interp<'a> {
-    /// Follows the statements of a module; what it raises is told as a warning.
-    pub(super) fn run(&mut self, body: &'a Suite, scope: ScopeId) {
-        if self.block(body, scope) == Flow::Raise {
-            let reason =
-                self.raised.take().unwrap_or_else(|| "the import of this module fails here".to_owned());
-            self.warn(reason);
+    /// Follows the statements of a module to its end, if it gets there; what it raises is told as a warning.
+    pub(super) fn run(&mut self, body: &'a Suite, scope: ScopeId) -> bool {
+        let flow = self.block(body, scope);
+        if flow == Flow::Raise {
+            let place = self.here.clone();
+            let reason = self.raised.take();
+            self.warn(reason.clone().unwrap_or_else(|| "the import of this module fails here".to_owned()));
+            if let Some(reason) = reason {
+                self.fail(place, "missing_module", reason, "Add what is missing, or correct the import.");
+            }
         }
+        flow == Flow::Next
     }
 
     pub(super) fn block(&mut self, body: &'a [Stmt], scope: ScopeId) -> Flow {

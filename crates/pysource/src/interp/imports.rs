@@ -42,13 +42,17 @@ impl<'a> Interp<'a> {
             Some(Ok(parsed)) => {
                 if let Some((at, text)) = &parsed.error {
                     let place = Place { module: Rc::from(name), offset: at.to_u32() };
-                    self.warn_at(place, format!("syntax error: {text}"));
+                    self.warn_at(place.clone(), format!("syntax error: {text}"));
+                    let message = format!("Python cannot read this: {text}.");
+                    self.fail(place, "syntax_error", message, "Correct the syntax.");
                 }
-                self.deeper((), |this| {
-                    this.run(&parsed.module.body, scope);
-                });
+                let finished = self.deeper(false, |this| this.run(&parsed.module.body, scope));
+                self.scopes[scope].open |= !finished || parsed.error.is_some();
             }
-            Some(Err(unread)) => self.warn(unread.to_string()),
+            Some(Err(unread)) => {
+                self.scopes[scope].open = true;
+                self.warn(unread.to_string());
+            }
             None => {}
         }
         self.here = before;
@@ -86,6 +90,11 @@ impl<'a> Interp<'a> {
         };
         if !self.sources.modules.contains(first_part(&source)) {
             for alias in &import.names {
+                if alias.name.as_str() == "*" {
+                    let module = self.module_scope(scope);
+                    self.scopes[module].open = true;
+                    continue;
+                }
                 self.set(scope, bound_name(alias), Value::external(format!("{source}.{}", alias.name)));
             }
             return Flow::Next;
@@ -116,14 +125,7 @@ impl<'a> Interp<'a> {
         if let Some(getter) = self.own_name(scope, "__getattr__").cloned() {
             return Some(self.call(&getter, vec![Value::str(name)], Vec::new()));
         }
-        // A module that is still being imported, or one that could not be followed, may have it all the same.
-        self.bound_somehow(module).then_some(Value::Unknown)
-    }
-
-    /// Whether names may be missing from a module's scope without being missing from the module.
-    fn bound_somehow(&self, module: &str) -> bool {
-        let path = self.sources.modules.path(module).unwrap_or_default();
-        !matches!(self.sources.parsed(path), Some(Ok(parsed)) if parsed.error.is_none())
+        self.scopes[scope].open.then_some(Value::Unknown)
     }
 
     fn import_all(&mut self, module: &str, theirs: ScopeId, scope: ScopeId) {

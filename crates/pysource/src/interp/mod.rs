@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::OnceLock;
 
+use ruff_python_ast::Stmt;
 use ruff_text_size::{Ranged, TextSize};
 
 use crate::endpoint::Warning;
@@ -57,6 +58,15 @@ impl<'a> Sources<'a> {
         }
     }
 
+    /// Path and statements of a module.
+    pub(crate) fn body(&self, module: &str) -> Option<(&'a str, &[Stmt])> {
+        let path = self.modules.path(module)?;
+        match self.parsed(path)? {
+            Ok(parsed) => Some((path, &parsed.module.body)),
+            Err(_) => None,
+        }
+    }
+
     fn parsed(&self, path: &str) -> Option<&Result<Parsed, Unread>> {
         Some(self.parsed.get(path)?.get_or_init(|| parse(self.modules.bytes(path))))
     }
@@ -72,6 +82,8 @@ pub(crate) struct Scope {
     owner: Option<Id>,
     /// Names that statements here bind in the module instead.
     globals: Vec<Rc<str>>,
+    /// A module's names may be more than these: its import failed, or binds names in ways that are not followed.
+    open: bool,
 }
 
 pub(crate) struct Interp<'a> {
@@ -94,6 +106,15 @@ pub(crate) struct Interp<'a> {
     here: Place,
     /// Why the code that is followed raised, where that is worth telling.
     raised: Option<String>,
+    failures: Vec<Failure>,
+}
+
+/// Something that makes the import of the project fail.
+pub(crate) struct Failure {
+    pub(crate) place: Place,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) hint: String,
 }
 
 impl<'a> Interp<'a> {
@@ -112,6 +133,7 @@ impl<'a> Interp<'a> {
             environment: HashMap::new(),
             here: Place::default(),
             raised: None,
+            failures: Vec::new(),
         }
     }
 
@@ -123,6 +145,30 @@ impl<'a> Interp<'a> {
         if self.warnings.len() < WARNINGS {
             self.warnings.insert((place, message.into()));
         }
+    }
+
+    fn fail(&mut self, place: Place, code: &'static str, message: String, hint: &str) {
+        if self.failures.len() < WARNINGS {
+            self.failures.push(Failure { place, code, message, hint: hint.to_owned() });
+        }
+    }
+
+    /// What makes the import fail for certain.
+    pub(crate) fn take_failures(&mut self) -> Vec<Failure> {
+        std::mem::take(&mut self.failures)
+    }
+
+    /// Whether a module was read to its end and has no such name.
+    pub(crate) fn lacks(&self, module: &str, name: &str) -> bool {
+        let Some(scope) = self.loaded.get(module) else { return false };
+        let scope = &self.scopes[*scope];
+        let inner = format!("{module}.{name}");
+        !scope.open && !scope.names.contains_key(name) && !self.sources.modules.contains(&inner)
+    }
+
+    /// The modules of the project that were imported.
+    pub(crate) fn loaded_modules(&self) -> Vec<Rc<str>> {
+        self.loaded.keys().cloned().collect()
     }
 
     /// What could not be known, in the order of files and lines.
@@ -173,7 +219,15 @@ impl<'a> Interp<'a> {
 
     fn new_scope(&mut self, parent: Option<ScopeId>, module: Rc<str>, owner: Option<Id>) -> ScopeId {
         let names = HashMap::new();
-        self.scopes.push(Scope { names, parent, module, is_class: false, owner, globals: Vec::new() });
+        self.scopes.push(Scope {
+            names,
+            parent,
+            module,
+            is_class: false,
+            owner,
+            globals: Vec::new(),
+            open: false,
+        });
         self.scopes.len() - 1
     }
 

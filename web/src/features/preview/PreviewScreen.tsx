@@ -11,10 +11,13 @@ export function PreviewScreen({ generationId, title }: { generationId: string; t
   const { state, error } = controls;
   const refused = error instanceof ApiError && (error.status === 403 || error.status === 404);
   if (state === null || refused) {
-    return error === null ? (
-      <Loading />
-    ) : (
-      <Unreachable error={error} onRetry={() => void controls.refresh()} />
+    return (
+      <div className={css.screen}>
+        <header className={css.bar}>
+          <div className={css.title}>{title}</div>
+        </header>
+        {error === null ? <Loading /> : <Unreachable error={error} onRetry={() => void controls.refresh()} />}
+      </div>
     );
   }
   return (

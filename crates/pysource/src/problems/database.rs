@@ -1,0 +1,123 @@
+//! Database URLs that are written out in the source, against the engine and the drivers.
+
+use std::collections::HashMap;
+
+use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
+use ruff_python_ast::{Expr, ExprCall, Stmt};
+use ruff_text_size::Ranged;
+
+use super::{Context, Problem};
+
+/// Drivers of URLs' schemes: scheme, package, whether it is asynchronous.
+const DRIVERS: [(&str, &[&str], bool); 12] = [
+    ("sqlite", &[], false),
+    ("sqlite+aiosqlite", &["aiosqlite"], true),
+    ("postgresql", &["psycopg2-binary", "psycopg2"], false),
+    ("postgresql+psycopg2", &["psycopg2-binary", "psycopg2"], false),
+    ("postgresql+psycopg", &["psycopg"], true),
+    ("postgresql+asyncpg", &["asyncpg"], true),
+    ("postgres", &["psycopg2-binary", "psycopg2"], false),
+    ("mysql", &["mysqlclient"], false),
+    ("mysql+pymysql", &["pymysql"], false),
+    ("mysql+aiomysql", &["aiomysql"], true),
+    ("mysql+asyncmy", &["asyncmy"], true),
+    ("mysql+mysqlconnector", &["mysql-connector-python"], false),
+];
+
+/// Problems of the engines that a module makes.
+pub(super) fn check(context: &Context<'_>, body: &[Stmt]) -> Vec<Problem> {
+    let mut reader = Reader { context, constants: HashMap::new(), found: Vec::new() };
+    reader.visit_body(body);
+    reader.found
+}
+
+struct Reader<'a, 'b> {
+    context: &'a Context<'b>,
+    /// Names that are bound to text, wherever they are.
+    constants: HashMap<&'a str, &'a str>,
+    found: Vec<Problem>,
+}
+
+impl<'a> Visitor<'a> for Reader<'a, '_> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        if let Stmt::Assign(assign) = statement
+            && let ([Expr::Name(name)], Expr::StringLiteral(text)) =
+                (&assign.targets[..], assign.value.as_ref())
+        {
+            self.constants.insert(name.id.as_str(), text.value.to_str());
+        }
+        walk_stmt(self, statement);
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::Call(call) = expr {
+            self.call(call);
+        }
+        walk_expr(self, expr);
+    }
+}
+
+impl<'a> Reader<'a, '_> {
+    fn call(&mut self, call: &'a ExprCall) {
+        let name = match call.func.as_ref() {
+            Expr::Name(name) => name.id.as_str(),
+            Expr::Attribute(attribute) => attribute.attr.as_str(),
+            _ => return,
+        };
+        let is_async = match name {
+            "create_async_engine" => true,
+            "create_engine" => false,
+            _ => return,
+        };
+        let url = match call.arguments.args.first() {
+            Some(Expr::StringLiteral(text)) => Some(text.value.to_str()),
+            Some(Expr::Name(name)) => self.constants.get(name.id.as_str()).copied(),
+            _ => None,
+        };
+        if let Some((scheme, _)) = url.and_then(|url| url.split_once("://")) {
+            self.engine(call, is_async, scheme);
+        }
+    }
+
+    fn engine(&mut self, call: &ExprCall, is_async: bool, scheme: &str) {
+        let Some((_, packages, driver_is_async)) = DRIVERS.iter().find(|(own, ..)| *own == scheme) else {
+            return;
+        };
+        let at = call.range().start();
+        let both = scheme == "postgresql+psycopg";
+        if is_async && !driver_is_async {
+            let message =
+                format!("An async engine is made with {scheme}://, whose driver is not asynchronous.");
+            let hint =
+                "Use sqlite+aiosqlite://, postgresql+asyncpg:// or the DATABASE_URL of the environment.";
+            self.found.push(self.context.problem(
+                at,
+                "async_engine_sync_url",
+                true,
+                message,
+                hint.to_owned(),
+            ));
+        } else if !is_async && *driver_is_async && !both {
+            let message =
+                format!("A synchronous engine is made with {scheme}://, whose driver is asynchronous.");
+            let hint = "Use create_async_engine, or a URL without the asynchronous driver.";
+            self.found.push(self.context.problem(
+                at,
+                "sync_engine_async_url",
+                false,
+                message,
+                hint.to_owned(),
+            ));
+        }
+        // Previews get the driver of asynchronous SQLite by themselves.
+        let there = packages.is_empty() || packages.iter().any(|one| self.context.installed.has(one));
+        if !there && scheme != "sqlite+aiosqlite" {
+            let package = packages[0];
+            let message =
+                format!("The engine's URL is {scheme}://, and its driver {package} is not required.");
+            let hint = format!("Add {package} to requirements.txt.");
+            let fatal = !self.context.installed.is_open();
+            self.found.push(self.context.problem(at, "missing_driver", fatal, message, hint));
+        }
+    }
+}
