@@ -82,6 +82,12 @@ def capture_logging(records):
 
 def describe(route, prefix, out):
     """One route, or those of a mounted application, as previewd lists them."""
+    # Newer FastAPI keeps an included router as it is, and joins prefixes when it is asked.
+    included = getattr(route, "effective_route_contexts", None)
+    if included is not None:
+        for inner in included():
+            describe(getattr(inner, "starlette_route", None) or inner, prefix, out)
+        return
     path = prefix + getattr(route, "path", "")
     nested = getattr(route, "routes", None)
     if getattr(route, "methods", None):
