@@ -82,16 +82,13 @@ def capture_logging(records):
 
 def describe(route, prefix, out):
     """One route, or those of a mounted application, as previewd lists them."""
-    if getattr(route, "name", None) in OWN_ROUTES:
-        return
-    included = getattr(route, "effective_candidates", None)
+    # Newer FastAPI keeps an included router as it is, and joins prefixes when it is asked.
+    included = getattr(route, "effective_route_contexts", None)
     if included is not None:
-        # FastAPI 0.165 and later keep an included router as one route, and resolve it late.
-        for inner in [*included(), *route.effective_low_priority_routes()]:
-            describe(inner, prefix, out)
+        for inner in included():
+            describe(getattr(inner, "starlette_route", None) or inner, prefix, out)
         return
-    route = getattr(route, "starlette_route", None) or route
-    path = prefix + (getattr(route, "path", None) or getattr(route, "path_format", None) or "")
+    path = prefix + getattr(route, "path", "")
     nested = getattr(route, "routes", None)
     if getattr(route, "methods", None):
         endpoint = getattr(route, "endpoint", None)
@@ -101,7 +98,7 @@ def describe(route, prefix, out):
     elif nested is not None:
         for inner in nested:
             describe(inner, path.rstrip("/"), out)
-    elif "WebSocket" in type(getattr(route, "original_route", route)).__name__:
+    elif "WebSocket" in type(route).__name__:
         out.append({"method": "WEBSOCKET", "path": path})
     elif hasattr(route, "app"):
         out.append({"method": "MOUNT", "path": path or "/"})
@@ -116,7 +113,8 @@ def offer(app):
     answer = {"openapi": None, "error": None, "routes": []}
     try:
         for route in getattr(app, "routes", ()):
-            describe(route, "", answer["routes"])
+            if getattr(route, "name", None) not in OWN_ROUTES:
+                describe(route, "", answer["routes"])
         if hasattr(app, "openapi"):
             answer["openapi"] = app.openapi()
     except Exception as error:

@@ -10,21 +10,9 @@ const TAIL: usize = 50;
 /// Entries that are looked at for it.
 const ENTRIES: usize = 200;
 
-/// What is known of code that ended.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Life {
-    /// Whether it had served.
-    pub served: bool,
-    /// The newest entry of the log when it was started.
-    pub since: u64,
-    /// Memory that it was given, in MiB.
-    pub memory_mb: u64,
-}
-
-/// Why the code is not running any more.
+/// Why the code is not running any more. Entries up to `since` are of an earlier start.
 #[must_use]
-pub fn of_exit(exit: Exit, life: Life, hub: &Hub) -> LaunchFailure {
-    let Life { served, since, memory_mb } = life;
+pub fn of_exit(exit: Exit, served: bool, memory_mb: u64, hub: &Hub, since: u64) -> LaunchFailure {
     let log_tail = tail(hub, since);
     let import = import_failure(hub, since).filter(|_| !served && exit != Exit::OutOfMemory);
     let (exit_code, signal) = match exit {
@@ -57,9 +45,9 @@ pub fn of_exit(exit: Exit, life: Life, hub: &Hub) -> LaunchFailure {
     LaunchFailure { reason, message, exit_code, signal, log_tail, hint }
 }
 
-/// It never answered.
+/// It never answered. Entries up to `since` are of an earlier start.
 #[must_use]
-pub fn of_timeout(seconds: u64, since: u64, hub: &Hub) -> LaunchFailure {
+pub fn of_timeout(seconds: u64, hub: &Hub, since: u64) -> LaunchFailure {
     LaunchFailure {
         reason: FailureReason::LaunchTimeout,
         message: format!(
@@ -85,7 +73,7 @@ pub fn of_host(message: &str) -> LaunchFailure {
     }
 }
 
-/// The last lines that the program printed after entry `since`, as it printed them.
+/// The last lines that the program printed, as it printed them.
 fn tail(hub: &Hub, since: u64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for entry in hub.last(ENTRIES).iter().filter(|entry| entry.id > since) {
@@ -110,8 +98,8 @@ impl ImportFailure {
 
 fn import_failure(hub: &Hub, since: u64) -> Option<ImportFailure> {
     let entries = hub.last(ENTRIES);
-    let mut own = entries.iter().rev().take_while(|entry| entry.id > since);
-    let entry = own.find(|e| e.source == Source::Startup && is_import_failure(e))?;
+    let mut newest_first = entries.iter().rev().take_while(|entry| entry.id > since);
+    let entry = newest_first.find(|e| e.source == Source::Startup && is_import_failure(e))?;
     let fields = entry.read().fields;
     let text = |name: &str| fields.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
     Some(ImportFailure { kind: text("exceptionType"), text: text("exceptionMessage") })

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::active::Active;
 use super::owner::{Ending, Owner};
 use super::state::{State, StopReason};
-use super::{Previews, failure, no_active};
+use super::{Previews, no_active};
 use crate::error::{LaunchFailure, Result};
 use crate::id::GenerationId;
 use crate::logs::{Entry, Hub, Note, Source};
@@ -131,14 +131,16 @@ impl Ended {
     fn final_state(&self, ending: Ending) -> State {
         match ending {
             Ending::Stop(reason) => State::Stopped { reason, at: UnixMillis::now() },
-            Ending::Exited(exit) => {
-                let memory_mb = self.previews.host.config.limits.memory_mb;
-                let life = failure::Life { served: self.served, since: 0, memory_mb };
-                State::Failed(failure::of_exit(exit, life, &self.active.hub))
-            }
+            Ending::Exited(exit) => State::Failed(super::failure::of_exit(
+                exit,
+                self.served,
+                self.previews.host.config.limits.memory_mb,
+                &self.active.hub,
+                0,
+            )),
             Ending::NeverAnswered => {
                 let seconds = self.previews.host.config.launch_timeout;
-                State::Failed(failure::of_timeout(seconds, 0, &self.active.hub))
+                State::Failed(super::failure::of_timeout(seconds, &self.active.hub, 0))
             }
             Ending::Failed(failure) => State::Failed(*failure),
         }
