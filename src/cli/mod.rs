@@ -204,7 +204,7 @@ mod tests {
         let (command, _) = read(&["token", "--user", "ana"]).unwrap();
         assert!(matches!(command, Command::Token { tier: Tier::Free, ttl: 86_400, .. }));
         let (command, _) = read(&["check", "app", "--json", "--data-dir", "x"]).unwrap();
-        assert!(matches!(command, Command::Check { dir, json: true } if dir.as_os_str() == "app"));
+        assert!(matches!(command, Command::Check { dir, json: true, .. } if dir.as_os_str() == "app"));
         let (command, _) = read(&["keeper", "--fd", "3"]).unwrap();
         assert!(matches!(command, Command::Keeper { args } if args == ["--fd", "3"]));
     }
