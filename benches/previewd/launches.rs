@@ -12,7 +12,7 @@ use crate::plain::Plain;
 use crate::server::Server;
 
 /// Rounds that count, after those that warm up.
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 9;
 const WARM_UP: usize = 3;
 
 /// In turns: previewd's launch and stop, then uvicorn's start and end.

@@ -40,6 +40,7 @@ impl Server {
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(PORTS)
             .env("PREVIEW_DATA_DIR", &data_dir)
+            .env("RUST_LOG", "error")
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;

@@ -42,7 +42,9 @@ async fn serve(config: Config, directory: PathBuf) -> Result<(), Failed> {
     let screen = Screen::new();
     let running = start(place::of_its_own(config)).await?;
     let end = end_of_signal();
-    let watch = Watch::new(&directory, running.app.config.data_dir.clone());
+    let kept = &running.app.config.data_dir;
+    // As events name it.
+    let watch = Watch::new(&directory, kept.canonicalize().unwrap_or_else(|_| kept.clone()));
     let session = Session::open(running.app.clone(), running.address, directory, screen, end.clone());
     let mut session = session.await.map_err(doing("the project cannot be kept"))?;
     session.launch().await;

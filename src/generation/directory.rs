@@ -1,7 +1,7 @@
 //! A project as it lies in a directory, for the person who works on it.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ignore::{DirEntry, WalkBuilder};
 
@@ -21,18 +21,19 @@ const ENDINGS: [&str; 8] =
 /// # Errors
 /// `TooLarge` over a limit, `InvalidRequest` for a name that is refused or a file that cannot be read.
 pub fn read_directory(directory: &Path, except: &Path) -> Result<Files> {
+    let directory = directory.canonicalize().map_err(|error| unreadable(&error))?;
+    // One that does not exist excepts nothing.
+    let except = except.canonicalize().unwrap_or_default();
     let mut collector = Collector::default();
-    for entry in walk(directory, except).build() {
+    for entry in walk(&directory, except).build() {
         let entry = match entry {
             Err(error) if error.io_error().is_some_and(is_gone) => continue,
-            entry => {
-                entry.map_err(|error| Error::invalid("directory", format!("Cannot be read: {error}")))?
-            }
+            entry => entry.map_err(|error| unreadable(&error))?,
         };
         if !entry.file_type().is_some_and(|kind| kind.is_file()) {
             continue;
         }
-        let Ok(relative) = entry.path().strip_prefix(directory) else { continue };
+        let Ok(relative) = entry.path().strip_prefix(&directory) else { continue };
         let name = relative.to_string_lossy().into_owned();
         let broken = |error: &std::io::Error| Error::invalid(name.clone(), format!("{name}: {error}"));
         let file = match File::open(entry.path()) {
@@ -44,13 +45,16 @@ pub fn read_directory(directory: &Path, except: &Path) -> Result<Files> {
     Ok(collector.finish())
 }
 
+fn unreadable(error: &dyn std::fmt::Display) -> Error {
+    Error::invalid("directory", format!("The directory cannot be read: {error}"))
+}
+
 /// Editors write aside and rename: it was there a moment ago.
 fn is_gone(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::NotFound
 }
 
-fn walk(directory: &Path, except: &Path) -> WalkBuilder {
-    let except = except.to_owned();
+fn walk(directory: &Path, except: PathBuf) -> WalkBuilder {
     let mut walk = WalkBuilder::new(directory);
     // A .gitignore counts whether or not there is a repository around it.
     walk.require_git(false).ignore(false);
