@@ -52,7 +52,8 @@ fn only_what_is_imported_counts() {
 #[test]
 fn modules_and_names_that_do_not_exist() {
     assert_eq!(of("import main.nothing\n", &["fastapi"]), [("missing_module", 3, true)]);
-    let files = [("main.py", "from app.db import Session, engine\napp = engine\n"), ("app/db.py", "engine = 1\n")];
+    let files =
+        [("main.py", "from app.db import Session, engine\napp = engine\n"), ("app/db.py", "engine = 1\n")];
     let all = found(&files, &["fastapi"]);
     assert_eq!((all[0].code, all[0].line), ("missing_module", 1));
     assert!(all[0].message.contains("app.db.Session"), "{}", all[0].message);
