@@ -91,6 +91,9 @@ impl Housing {
     /// Ends what was made ahead.
     pub fn close(&self) {
         self.zygotes.end_all();
+        if let Err(e) = self.workshop.cgroups.sweep().and_then(|()| self.workshop.cgroups.close()) {
+            tracing::warn!(error = %e, "cgroups are left");
+        }
     }
 
     /// Makes a zygote ready, if the host has what that needs.
