@@ -41,6 +41,7 @@ function runRegex(
   const start = setTimeout(() => {
     worker = new Worker(new URL("./search.worker.ts", import.meta.url), { type: "module" });
     worker.onmessage = ({ data }: MessageEvent<RegexAnswer>) => finish({ found: data, problem: null });
+    worker.onerror = () => finish({ found: [], problem: "Not possible here" });
     const job: RegexJob = {
       pattern: query.text,
       caseSensitive: query.caseSensitive,
