@@ -82,6 +82,14 @@ def capture_logging(records):
 
 def describe(route, prefix, out):
     """One route, or those of a mounted application, as previewd lists them."""
+    if getattr(route, "name", None) in OWN_ROUTES:
+        return
+    # Newer FastAPI keeps an included router as it is, and joins prefixes when it is asked.
+    included = getattr(route, "effective_route_contexts", None)
+    if included is not None:
+        for inner in included():
+            describe(getattr(inner, "starlette_route", None) or inner, prefix, out)
+        return
     path = prefix + getattr(route, "path", "")
     nested = getattr(route, "routes", None)
     if getattr(route, "methods", None):
@@ -107,8 +115,7 @@ def offer(app):
     answer = {"openapi": None, "error": None, "routes": []}
     try:
         for route in getattr(app, "routes", ()):
-            if getattr(route, "name", None) not in OWN_ROUTES:
-                describe(route, "", answer["routes"])
+            describe(route, "", answer["routes"])
         if hasattr(app, "openapi"):
             answer["openapi"] = app.openapi()
     except Exception as error:

@@ -65,14 +65,16 @@ impl Housing {
     pub fn open(data_dir: &Path) -> io::Result<Self> {
         let helper = Helper::this_program();
         let report = sandbox::probe(&helper).map_err(io::Error::other)?;
-        let digest = hex::encode(Sha256::digest(data_dir.as_os_str().as_encoded_bytes()));
+        let digest = Sha256::digest(data_dir.as_os_str().as_encoded_bytes());
+        let seed = u16::from_le_bytes([digest[0], digest[1]]);
+        let digest = hex::encode(digest);
         let cgroups = Cgroups::open(&format!("previewd-{}", &digest[..16]));
         if let Err(e) = cgroups.sweep() {
             tracing::warn!(error = %e, "cgroups of a dead keeper are left");
         }
         let layers = report.layers();
         let workshop = Rc::new(Workshop { helper, cgroups, layers });
-        Ok(Self { zygotes: Zygotes::new(Rc::clone(&workshop)), workshop, report, next_name: Cell::new(0) })
+        Ok(Self { zygotes: Zygotes::new(Rc::clone(&workshop), seed), workshop, report, next_name: Cell::new(0) })
     }
 
     /// The layers that this host does not offer, by name.
@@ -91,6 +93,9 @@ impl Housing {
     /// Ends what was made ahead.
     pub fn close(&self) {
         self.zygotes.end_all();
+        if let Err(e) = self.workshop.cgroups.sweep().and_then(|()| self.workshop.cgroups.close()) {
+            tracing::warn!(error = %e, "cgroups are left");
+        }
     }
 
     /// Makes a zygote ready, if the host has what that needs.

@@ -1,6 +1,6 @@
 //! The keeper's main loop: one thread, so that no process's parent can die under it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
@@ -34,6 +34,8 @@ struct Keeper {
     housing: Housing,
     held: RefCell<BTreeMap<String, Rc<Held>>>,
     changed: Notify,
+    /// Starts that are under way: their children are not known yet, and must not be taken for strays.
+    starting: Cell<usize>,
 }
 
 /// Keeps until there is nothing to keep and nobody connected. Prints `ready` once it can be reached.
@@ -54,6 +56,7 @@ pub fn run(data_dir: &Path) -> io::Result<()> {
         outbox: Outbox::default(),
         held: RefCell::default(),
         changed: Notify::new(),
+        starting: Cell::new(0),
     });
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, keeper.serve())
@@ -201,6 +204,7 @@ impl Keeper {
     }
 
     async fn start(self: Rc<Self>, seq: u64, start: Box<Start>) {
+        self.starting.set(self.starting.get() + 1);
         let answer = match self.get(&start.preview) {
             Some(held) => match held.start(&self.housing, &start).await {
                 Ok(()) => Answer::Done,
@@ -208,6 +212,8 @@ impl Keeper {
             },
             None => Answer::Unknown,
         };
+        self.starting.set(self.starting.get() - 1);
+        self.reap_strays();
         self.outbox.send(Message::Answer { seq, answer });
     }
 
@@ -269,6 +275,12 @@ impl Keeper {
     async fn reap(self: Rc<Self>) {
         let Ok(mut children) = signal(SignalKind::child()) else { return };
         while children.recv().await.is_some() {
+            self.reap_strays();
+        }
+    }
+
+    fn reap_strays(&self) {
+        if self.starting.get() == 0 {
             let mut known = self.housing.pids();
             known.extend(self.held.borrow().values().flat_map(|held| held.pids()));
             process::reap_strays(&known);

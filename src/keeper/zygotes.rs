@@ -14,11 +14,16 @@ use super::zygote::{Recipe, Zygote};
 
 /// Bytes that all zygotes may hold together; what they share is counted for each.
 const MEMORY_CAP: u64 = 1 << 30;
-/// User ids of the host, high above those of people and services: one block for each environment and user.
+/// User ids of the host, high above those of people and services: a range for each data directory, and in it one block
+/// for each environment and user.
 const FIRST_ID: u32 = 2_000_000_000;
 const BLOCK: u32 = 64;
-/// Blocks are used again after so many.
-const BLOCKS: u32 = 1 << 20;
+/// Blocks of a range; beyond it they are used again.
+const BLOCKS: u32 = 1 << 14;
+const RANGES: u32 = 1 << 11;
+/// A launch that finds a zygote on its way waits so long for it, and is then started without: on a busy machine
+/// importing everything can take longer than importing what one application needs.
+const PATIENCE: Duration = Duration::from_millis(1500);
 /// Starting one costs a second of processor time, which belongs to the launch that it would disturb.
 const LATER: Duration = Duration::from_secs(3);
 
@@ -43,6 +48,8 @@ pub struct Zygotes {
     workshop: Rc<Workshop>,
     entries: RefCell<BTreeMap<String, Rc<Entry>>>,
     blocks: RefCell<BTreeMap<String, u32>>,
+    /// First user id of the range.
+    first_id: u32,
     clock: Cell<u64>,
 }
 
@@ -53,17 +60,18 @@ pub fn identity_of(block: u32, preview: &str) -> u32 {
 }
 
 impl Zygotes {
-    /// None yet.
-    pub fn new(workshop: Rc<Workshop>) -> Rc<Self> {
+    /// None yet. `seed` chooses the range of user ids: the same for the same data directory.
+    pub fn new(workshop: Rc<Workshop>, seed: u16) -> Rc<Self> {
         let (entries, blocks) = Default::default();
-        Rc::new(Self { workshop, entries, blocks, clock: Cell::new(0) })
+        let first_id = FIRST_ID + u32::from(seed) % RANGES * BLOCKS * BLOCK;
+        Rc::new(Self { workshop, entries, blocks, first_id, clock: Cell::new(0) })
     }
 
     /// The first user id of a key's block.
     pub fn block(&self, key: &str) -> u32 {
         let mut blocks = self.blocks.borrow_mut();
         let next = u32::try_from(blocks.len()).unwrap_or(0) % BLOCKS;
-        FIRST_ID + *blocks.entry(key.to_owned()).or_insert(next) * BLOCK
+        self.first_id + *blocks.entry(key.to_owned()).or_insert(next) * BLOCK
     }
 
     /// Starts one in the background, unless there is one.
@@ -104,12 +112,13 @@ impl Zygotes {
         self.trim(&key);
     }
 
-    /// One that can fork, waiting while it starts.
+    /// One that can fork, waiting a moment while it starts.
     pub async fn ready(&self, key: &str) -> Option<Rc<Zygote>> {
         let entry = self.entries.borrow().get(key).cloned()?;
         entry.last_used.set(self.tick());
         let mut stage = entry.stage.subscribe();
-        let stage = stage.wait_for(|stage| !matches!(stage, Stage::Starting)).await.ok()?.clone();
+        let started = stage.wait_for(|stage| !matches!(stage, Stage::Starting));
+        let stage = tokio::time::timeout(PATIENCE, started).await.ok()?.ok()?.clone();
         match stage {
             Stage::Ready(zygote) if zygote.is_alive() => Some(zygote),
             Stage::Ready(_) => {

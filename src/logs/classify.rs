@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::entry::{Draft, Source, StreamName};
-use super::{Note, Places, ansi, level};
+use super::{Note, ansi, level};
 use crate::config::LogLevel;
-use crate::runtime::{Kind, Record};
+use crate::runtime::{Kind, Places, Record};
 
 /// A traceback whose next line does not come within this time is taken to be over.
 pub const PATIENCE_MICROS: u64 = 100_000;

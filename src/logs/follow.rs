@@ -61,8 +61,7 @@ impl Follow {
                 Start::Oldest | Start::After(_) => oldest,
                 Start::Tail(count) => tail(&ring, count, &filter),
             };
-            // Everybody learns the present state; what it was before is in the entries.
-            (seen, ring.end_of_changes().saturating_sub(1))
+            (seen, ring.first_change_for(seen))
         };
         Self { hub, changed, filter, seen, next_change, over: false }
     }

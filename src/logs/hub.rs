@@ -51,9 +51,11 @@ impl Ring {
         self.entries.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX))
     }
 
-    /// Number of the change after the newest.
-    pub(super) fn end_of_changes(&self) -> u64 {
-        self.dropped_changes + self.changes.len() as u64
+    /// Number of the first change to tell to somebody who has seen everything up to entry `seen`: those that came with
+    /// it or after it, and at the least the newest, which is the present state.
+    pub(super) fn first_change_for(&self, seen: u64) -> u64 {
+        let before = self.changes.iter().take_while(|(after, _)| *after < seen).count();
+        self.dropped_changes + before.min(self.changes.len().saturating_sub(1)) as u64
     }
 }
 

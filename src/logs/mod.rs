@@ -12,7 +12,6 @@ mod hub;
 mod level;
 mod note;
 mod page;
-mod places;
 
 pub use ansi::plain;
 pub use classify::Classifier;
@@ -21,4 +20,3 @@ pub use follow::{Event, Follow, Start};
 pub use hub::Hub;
 pub use note::Note;
 pub use page::{Filter, Page};
-pub use places::Places;

@@ -130,7 +130,11 @@ impl Owner {
                     self.check_health(slot).await;
                     check_at = Instant::now() + HEALTH_INTERVAL;
                 }
-                Some(reload) = self.orders.reloads.recv() => self.reload(reload).await,
+                Some(reload) = self.orders.reloads.recv() => tokio::select! {
+                    () = self.reload(reload) => {}
+                    reason = requested(&mut stop) => return Ending::Stop(reason),
+                    () = until(expires_at) => return Ending::Stop(StopReason::Expired),
+                },
             }
         }
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::logs::{Classifier, Hub, Places};
-use crate::runtime::{Output, Record};
+use crate::logs::{Classifier, Hub};
+use crate::runtime::{Output, Places, Record};
 
 /// Once so much lies before the oldest entry that is kept, it is given back to the disk.
 const TRIM_STEP: u64 = 4 * 1024 * 1024;

@@ -54,7 +54,7 @@ impl Previews {
                 self.host.store.mark_stopped(&row.id, reason, row.expires_at).await?;
                 return Ok(());
             }
-            let lost = failure::of_exit(Exit::Lost, row.status == Status::Running, 0, &hub);
+            let lost = failure::of_exit(Exit::Lost, row.status == Status::Running, 0, &hub, 0);
             self.host.store.mark_failed(&row.id, &lost, crate::time::UnixMillis::now()).await?;
             return Ok(());
         };

@@ -64,8 +64,9 @@ impl Owner {
         let Project { files, plan } = project.map_err(|e| failure::of_host(&e.to_string()))?;
         let plan = plan?;
         let environment = self.prepared(&plan).await?;
+        let before = self.active.hub.newest_id();
         let new = self.start_code(&files, &plan, &environment).await?;
-        let health = match self.answer_beside(new).await {
+        let health = match self.answer_beside(new, before).await {
             Ok(health) => health,
             Err(failure) => {
                 host.runtime.stop(&self.active.id, new, Duration::ZERO).await;
@@ -87,7 +88,7 @@ impl Owner {
         Ok(())
     }
 
-    async fn answer_beside(&mut self, slot: u32) -> Result<Health, LaunchFailure> {
+    async fn answer_beside(&mut self, slot: u32, before: u64) -> Result<Health, LaunchFailure> {
         match self.await_answer(slot, &mut Phases::default()).await {
             Ok(running) => Ok(running.health),
             Err(Ending::Exited(exit)) => {
@@ -97,9 +98,13 @@ impl Owner {
                     false,
                     self.previews.host.config.limits.memory_mb,
                     &self.active.hub,
+                    before,
                 ))
             }
-            Err(_) => Err(failure::of_timeout(self.previews.host.config.launch_timeout, &self.active.hub)),
+            Err(_) => {
+                let seconds = self.previews.host.config.launch_timeout;
+                Err(failure::of_timeout(seconds, &self.active.hub, before))
+            }
         }
     }
 }

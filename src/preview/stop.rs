@@ -136,10 +136,11 @@ impl Ended {
                 self.served,
                 self.previews.host.config.limits.memory_mb,
                 &self.active.hub,
+                0,
             )),
             Ending::NeverAnswered => {
                 let seconds = self.previews.host.config.launch_timeout;
-                State::Failed(super::failure::of_timeout(seconds, &self.active.hub))
+                State::Failed(super::failure::of_timeout(seconds, &self.active.hub, 0))
             }
             Ending::Failed(failure) => State::Failed(*failure),
         }

@@ -5,6 +5,7 @@
 //! [`local`] speaks to the keeper of this machine.
 
 pub mod local;
+mod places;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,8 +18,9 @@ use tokio::net::TcpListener;
 
 use crate::environment::Environment;
 use crate::id::{PreviewId, UserId};
-use crate::logs::Places;
 use crate::time::UnixMillis;
+
+pub use places::Places;
 
 pub use crate::keeper::journal::{Kind, Record};
 pub use crate::keeper::protocol::Exit;

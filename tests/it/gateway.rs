@@ -95,7 +95,7 @@ async fn streams_flow_both_ways_at_once() {
     let (_, preview) = started(&server).await;
     let (parts, body) = mpsc::channel::<Result<&'static str, std::io::Error>>(1);
     let body = futures_util::stream::unfold(body, |mut body| async { Some((body.recv().await?, body)) });
-    let call = preview.call(Method::POST, "/mirror").body(reqwest::Body::wrap_stream(body));
+    let call = preview.call(Method::POST, "/mirror/").body(reqwest::Body::wrap_stream(body));
     parts.send(Ok("first")).await.unwrap();
     let answer = call.send().await.unwrap();
     let mut back = answer.bytes_stream();

@@ -14,8 +14,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("environment", &["error", "id", "time"]),
     ("generation", &["environment", "error"]),
     ("keeper", &["config", "id"]),
-    ("logs", &["config", "keeper", "store", "time"]),
-    ("runtime", &["config", "environment", "error", "id", "keeper", "logs", "time"]),
+    ("runtime", &["config", "environment", "error", "id", "keeper", "time"]),
+    ("logs", &["config", "runtime", "store", "time"]),
     ("metrics", &["error"]),
     (
         "preview",
@@ -34,7 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("answer", &["error"]),
-    ("gateway", &["answer", "auth", "error", "id", "preview", "runtime", "store"]),
+    ("gateway", &["answer", "auth", "error", "id", "metrics", "preview", "runtime", "store"]),
     ("endpoints", &["error", "gateway", "generation", "preview"]),
 ];
 /// These stand above all others. Of them only `cli` uses `http`, and nobody uses `cli`.

@@ -48,9 +48,6 @@ async fn events_are_as_the_contract_says() {
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(&said[name], value, "{said}");
     }
-    let states: Vec<_> =
-        events.iter().filter(|e| e.kind == "status").map(|e| e.json()["status"].clone()).collect();
-    assert_eq!(states, [json!("launching"), json!("running")]);
 
     // What comes later comes at once, to everybody, with the same ids.
     let mut other = app.stream("").await;

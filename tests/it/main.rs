@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod arbitrary;
+mod attacks;
 mod callers;
 mod command_line;
 mod database;
@@ -11,6 +12,7 @@ mod gateway;
 mod gateway_token;
 mod harness;
 mod imports;
+mod killed;
 mod launch;
 mod leftovers;
 mod log_content;

@@ -116,9 +116,10 @@ async fn a_launch_is_whole_or_nothing_wherever_the_server_is_killed() {
         server.serve_again().await;
         let settled = async || {
             let status = app.status().await;
-            (status.status == 404 || status.json()["status"] == "running").then_some(status)
+            (status.status == 404 || status.json()["status"] != "launching").then_some(status)
         };
-        let status = eventually("running or not there", settled).await;
+        // What was not begun in earnest is told as a failure.
+        let status = eventually("running, failed or not there", settled).await;
         if status.status == 200 {
             whole_log(&app).await;
             app.stop().await.expect(200);

@@ -1,6 +1,7 @@
 //! Reads a project from its entry point on.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -36,12 +37,23 @@ pub(crate) fn with_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Optio
 
 fn read(files: &Files, entrypoint: &Entrypoint) -> Analysis {
     let sources = Sources::new(Modules::new(files));
+    let imported = AtomicBool::new(false);
     std::thread::scope(|scope| {
         // Without that thread each file is parsed when it is imported.
         let ahead = std::thread::Builder::new().stack_size(STACK);
-        let _ = ahead.spawn_scoped(scope, || sources.parse_ahead());
+        let _ = ahead.spawn_scoped(scope, || sources.parse_ahead(&imported));
+        let _done = Done(&imported);
         read_sources(files, &sources, entrypoint)
     })
+}
+
+/// Says so however the reading ends.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn read_sources(files: &Files, sources: &Sources<'_>, entrypoint: &Entrypoint) -> Analysis {

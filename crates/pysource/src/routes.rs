@@ -69,6 +69,7 @@ impl<'a> Interp<'a> {
                     let path = route.context.prefix.clone();
                     self.collect(*inner, &path, depth + 1, found);
                 }
+                _ if route.context.is_lost => {}
                 _ => {
                     route.context.include_in_schema &= depth == 0;
                     found.push(self.heap.route(route));

@@ -34,7 +34,7 @@ fn a_sound_project_has_none() {
 #[test]
 fn imports_that_no_requirement_provides() {
     assert_eq!(of("import jose\n", &["fastapi"]), [("missing_requirement", 3, true)]);
-    let hint = &found(&[("main.py", "import yaml\n")], &["fastapi"])[0].hint;
+    let hint = &found(&[("main.py", "import yaml\napp = yaml.load('x')\n")], &["fastapi"])[0].hint;
     assert!(hint.contains("pyyaml"), "{hint}");
     assert_eq!(of("import jose\n", &["fastapi", "something-unknown"]), [("missing_requirement", 3, false)]);
     assert_eq!(of("from pydantic import EmailStr\n", &["fastapi"]), [("missing_requirement", 3, true)]);
@@ -52,7 +52,8 @@ fn only_what_is_imported_counts() {
 #[test]
 fn modules_and_names_that_do_not_exist() {
     assert_eq!(of("import main.nothing\n", &["fastapi"]), [("missing_module", 3, true)]);
-    let files = [("main.py", "from app.db import Session, engine\n"), ("app/db.py", "engine = 1\n")];
+    let files =
+        [("main.py", "from app.db import Session, engine\napp = engine\n"), ("app/db.py", "engine = 1\n")];
     let all = found(&files, &["fastapi"]);
     assert_eq!((all[0].code, all[0].line), ("missing_module", 1));
     assert!(all[0].message.contains("app.db.Session"), "{}", all[0].message);
@@ -61,7 +62,7 @@ fn modules_and_names_that_do_not_exist() {
 #[test]
 fn names_that_may_be_there_are_no_problem() {
     for text in ["from sqlalchemy import *\n", "globals().update(Session=1)\n", "exec('Session = 1')\n"] {
-        let files = [("main.py", "from app.db import Session\n"), ("app/db.py", text)];
+        let files = [("main.py", "from app.db import Session\napp = Session()\n"), ("app/db.py", text)];
         assert_eq!(found(&files, &["sqlalchemy"]), [], "{text}");
     }
 }

@@ -16,13 +16,12 @@ use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 
-use super::{Exit, Kept, Open, Output, Runtime, RuntimeError, Start, Stream};
+use super::{Exit, Kept, Open, Output, Places, Runtime, RuntimeError, Start, Stream};
 use crate::config::{Isolation, Limits};
 use crate::environment::Environment;
 use crate::id::{PreviewId, UserId};
 use crate::keeper::protocol::{self, Answer, Request, Warm};
 use crate::keeper::{self, Client, ClientError, Layout};
-use crate::logs::Places;
 
 /// What serve knows of one preview from the keeper's messages.
 #[derive(Debug)]

@@ -25,11 +25,12 @@ pub fn new_database() -> String {
 
 fn wait_for(directory: &Path, script: &mut Child) {
     let deadline = Instant::now() + PATIENCE;
-    while std::os::unix::net::UnixStream::connect(directory.join(".s.PGSQL.5432")).is_err() {
+    let log = || std::fs::read_to_string(directory.join("log")).unwrap_or_default();
+    while !log().contains("database system is ready to accept connections") {
         if let Some(status) = script.try_wait().unwrap() {
             panic!("PostgreSQL did not start ({status}); the tests need it: apt-get install -y postgresql");
         }
-        assert!(Instant::now() < deadline, "PostgreSQL did not start in {PATIENCE:?}");
+        assert!(Instant::now() < deadline, "PostgreSQL did not start in {PATIENCE:?}: {}", log());
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -90,8 +90,12 @@ impl<'a> Interp<'a> {
         match callee {
             Value::Class(id) => self.instantiate(*id, Vec::new(), Keywords::new()),
             Value::External(name) if self.is_router_class(name) => {
-                self.warn("the arguments of this call cannot be known: prefix and options of the router are not applied");
-                self.call_external(&name.clone(), Vec::new(), Keywords::new())
+                self.warn("the arguments of this call cannot be known: routes of the router are not listed");
+                let router = self.call_external(&name.clone(), Vec::new(), Keywords::new());
+                if let Value::Router(id) = router {
+                    self.heap.routers[id].context.is_lost = !self.heap.routers[id].is_app;
+                }
+                router
             }
             _ => Value::Unknown,
         }

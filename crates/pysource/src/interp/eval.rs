@@ -22,6 +22,11 @@ impl<'a> Interp<'a> {
         match expr {
             Expr::StringLiteral(text) => Value::str(text.value.to_str()),
             Expr::Name(name) => self.lookup(scope, &name.id),
+            // As documents show it.
+            Expr::BytesLiteral(bytes) => {
+                let bytes: Vec<u8> = bytes.value.bytes().collect();
+                String::from_utf8(bytes).map_or(Value::Unknown, Value::str)
+            }
             Expr::NoneLiteral(_) => Value::None,
             Expr::BooleanLiteral(literal) => Value::Bool(literal.value),
             Expr::EllipsisLiteral(_) => Value::Ellipsis,

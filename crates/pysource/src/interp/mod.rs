@@ -20,6 +20,7 @@ mod views;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ruff_python_ast::Stmt;
 use ruff_text_size::{Ranged, TextSize};
@@ -49,9 +50,12 @@ impl<'a> Sources<'a> {
         Self { modules, parsed }
     }
 
-    /// Parses all files that may be needed, while another thread already reads the first of them.
-    pub(crate) fn parse_ahead(&self) {
+    /// Parses all files that may be needed, until `done`, while another thread already reads the first of them.
+    pub(crate) fn parse_ahead(&self, done: &AtomicBool) {
         for (path, slot) in &self.parsed {
+            if done.load(Ordering::Relaxed) {
+                return;
+            }
             if !is_test(path) {
                 slot.get_or_init(|| parse(self.modules.bytes(path)));
             }

@@ -76,12 +76,12 @@ impl<'a> Interp<'a> {
 
     /// The arguments that routers, inclusions and routes have in common.
     fn context(&mut self, keywords: &Keywords) -> Context {
-        let prefix = match keyword(keywords, "prefix").map(|prefix| self.plain(prefix)) {
-            Some(Value::Str(prefix)) => prefix,
-            None | Some(Value::None) => Rc::from(""),
+        let (prefix, is_lost) = match keyword(keywords, "prefix").map(|prefix| self.plain(prefix)) {
+            Some(Value::Str(prefix)) => (prefix, false),
+            None | Some(Value::None) => (Rc::from(""), false),
             Some(_) => {
-                self.warn("the prefix cannot be known: the routes are listed without it");
-                Rc::from("")
+                self.warn("the prefix cannot be known: the routes below it are not listed");
+                (Rc::from(""), true)
             }
         };
         let list = |this: &mut Self, name: &str| match keyword(keywords, name) {
@@ -90,6 +90,7 @@ impl<'a> Interp<'a> {
         };
         Context {
             prefix,
+            is_lost,
             tags: list(self, "tags"),
             dependencies: list(self, "dependencies"),
             responses: keyword(keywords, "responses").into_iter().cloned().collect(),

@@ -155,6 +155,8 @@ pub(crate) struct Generic {
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) prefix: Rc<str>,
+    /// Something of the prefix cannot be known: what is in here has no path that could be told.
+    pub(crate) is_lost: bool,
     pub(crate) tags: Vec<Value>,
     pub(crate) dependencies: Vec<Value>,
     pub(crate) responses: Vec<Value>,
@@ -168,6 +170,7 @@ impl Default for Context {
     fn default() -> Self {
         Self {
             prefix: Rc::from(""),
+            is_lost: false,
             tags: Vec::new(),
             dependencies: Vec::new(),
             responses: Vec::new(),
@@ -185,6 +188,7 @@ impl Context {
         let joined = |outer: &[Value], own: &[Value]| outer.iter().chain(own).cloned().collect();
         Self {
             prefix: Rc::from(format!("{}{}", outer.prefix, self.prefix)),
+            is_lost: outer.is_lost || self.is_lost,
             tags: joined(&outer.tags, &self.tags),
             dependencies: joined(&outer.dependencies, &self.dependencies),
             responses: joined(&outer.responses, &self.responses),

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::{Schema, Schemas};
 use crate::interp::Interp;
@@ -151,6 +151,12 @@ impl FieldInfo {
         for (name, value) in &self.bounds {
             bound(&mut schema, name, value);
         }
+        if let Some(property) = self.text("discriminator")
+            && let Some(alternatives) = schema.remove("anyOf")
+        {
+            schema.insert("oneOf".to_owned(), alternatives);
+            schema.insert("discriminator".to_owned(), json!({"propertyName": property}));
+        }
         schema
     }
 
@@ -200,12 +206,14 @@ fn bound(schema: &mut Schema, name: &str, value: &Json) {
         }
         return;
     }
-    let Some((_, text, array)) = BOUNDS.iter().find(|(key, ..)| *key == name) else { return };
-    let key = match schema.get("type").and_then(Json::as_str) {
-        Some("array") => array,
-        Some("object") if name == "min_length" => "minProperties",
-        Some("object") if name == "max_length" => "maxProperties",
-        _ => text,
+    let Some((_, usual, array)) = BOUNDS.iter().find(|(key, ..)| *key == name) else { return };
+    let key = match (schema.get("type").and_then(Json::as_str), name) {
+        (Some("array"), "min_length" | "max_length") => array,
+        (Some("object"), "min_length") => "minProperties",
+        (Some("object"), "max_length") => "maxProperties",
+        (Some("string"), "min_length" | "max_length" | "pattern") => usual,
+        (Some("string"), _) | (_, "min_length" | "max_length" | "pattern") => return,
+        _ => usual,
     };
     schema.insert(key.to_owned(), value.clone());
 }

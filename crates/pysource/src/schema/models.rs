@@ -99,14 +99,17 @@ impl<'a> Schemas<'_, 'a> {
     }
 
     fn reference(&mut self, class: Id, args: &[Value], kind: ClassKind, mode: Mode) -> Schema {
+        let suffix = args.iter().map(|arg| self.type_name(arg)).collect::<Vec<_>>().join(", ");
+        let key: Rc<str> = Rc::from(format!("{class} {suffix}"));
+        if let Some(known) = self.known(&key, mode) {
+            return known;
+        }
         let definition = self.interp.heap.classes[class].clone();
-        let suffix: String = args.iter().map(|arg| self.type_name(arg)).collect::<Vec<_>>().join(", ");
         let shown = if args.is_empty() {
             definition.name.to_string()
         } else {
             format!("{}[{suffix}]", definition.name)
         };
-        let key: Rc<str> = Rc::from(format!("{class} {shown}"));
         let long = format!("{}.{shown}", definition.module);
         self.defined(key, &shown, &long, mode, |this| {
             let schema = match kind {
@@ -128,6 +131,12 @@ impl<'a> Schemas<'_, 'a> {
         })
     }
 
+    /// A reference to a named schema that has been made, or is being made.
+    fn known(&self, key: &Rc<str>, mode: Mode) -> Option<Schema> {
+        let index = self.known.get(&(key.clone(), mode))?;
+        Some(schema_of("$ref", super::naming::placeholder(*index)))
+    }
+
     /// A reference to a named schema, which `make` makes the first time.
     pub(crate) fn defined(
         &mut self,
@@ -137,8 +146,8 @@ impl<'a> Schemas<'_, 'a> {
         mode: Mode,
         make: impl FnOnce(&mut Self) -> Schema,
     ) -> Schema {
-        if let Some(index) = self.known.get(&(key.clone(), mode)) {
-            return schema_of("$ref", super::naming::placeholder(*index));
+        if let Some(known) = self.known(&key, mode) {
+            return known;
         }
         let index = self.definitions.len();
         self.known.insert((key.clone(), mode), index);

@@ -28,10 +28,11 @@ export interface LogListProps {
   /** Row of the current match. */
   current: number | null;
   empty: string;
+  onRequest?: (requestId: string) => void;
   handle: Ref<LogListHandle>;
 }
 
-export function LogList({ rows, wrap, time, query, current, empty, handle }: LogListProps) {
+export function LogList({ rows, wrap, time, query, current, empty, onRequest, handle }: LogListProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const [state, dispatch] = useReducer(follow, FOLLOWING);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
@@ -117,6 +118,7 @@ export function LogList({ rows, wrap, time, query, current, empty, handle }: Log
                     current={item.index === current}
                     marked={key === marked}
                     open={open.has(key)}
+                    onRequest={onRequest}
                     onToggle={() => setOpen((before) => toggled(before, key))}
                   />
                 );

@@ -8,7 +8,8 @@ import type { LogSession } from "./logSession";
 import css from "./logs.module.css";
 import { advanceRows, type LogFilter, type LogRows } from "./logView";
 import { NewErrors } from "./NewErrors";
-import { matches, type SearchQuery, step } from "./search";
+import { type SearchQuery, step } from "./search";
+import { useMatches } from "./useMatches";
 
 export const LEVELS: readonly LogLevel[] = ["ERROR", "WARN", "INFO", "DEBUG"];
 
@@ -19,22 +20,24 @@ export interface LogPanelProps {
   /** A line to go to, by its id. A new object goes there again. */
   target?: { id: number } | null;
   className?: string;
+  /** Shows the request that a line belongs to, where it is known. */
+  onRequest?: (requestId: string) => void;
 }
 
 /** The terminal: toolbar, search and the list of a preview's log. */
-export function LogPanel({ session, empty, target, className }: LogPanelProps) {
+export function LogPanel({ session, empty, target, className, onRequest }: LogPanelProps) {
   const snapshot = useSyncExternalStore(session.store.subscribe, session.store.getSnapshot);
   const [levels, setLevels] = useState<ReadonlySet<LogLevel>>(new Set(LEVELS));
   const [wrap, setWrap] = useRemembered("logs.wrap", true, isBoolean);
   const [time, setTime] = useRemembered("logs.time", true, isBoolean);
-  const [query, setQuery] = useState<SearchQuery>({ text: "", caseSensitive: false });
+  const [query, setQuery] = useState<SearchQuery>({ text: "", caseSensitive: false, regex: false });
   const [at, setAt] = useState(-1);
   const list = useRef<LogListHandle>(null);
   const search = useRef<HTMLInputElement>(null);
 
   const filter = useMemo<LogFilter>(() => ({ levels, source: null }), [levels]);
   const rows = useRows(snapshot.items, filter, snapshot.version);
-  const found = useMemo(() => matches(rows, query), [rows, query]);
+  const { found, problem } = useMatches(rows, query);
   const current = found[at] ?? null;
 
   useEffect(() => {
@@ -72,7 +75,7 @@ export function LogPanel({ session, empty, target, className }: LogPanelProps) {
         onWrap={setWrap}
         time={time}
         onTime={setTime}
-        search={{ inputRef: search, query, found: found.length, at, go: goToMatch }}
+        search={{ inputRef: search, query, problem, found: found.length, at, go: goToMatch }}
         onSearch={(next) => {
           setQuery(next);
           setAt(-1);
@@ -85,6 +88,7 @@ export function LogPanel({ session, empty, target, className }: LogPanelProps) {
         time={time}
         query={query}
         current={current}
+        onRequest={onRequest}
         empty={snapshot.lines === 0 ? empty : "No line has these levels."}
       />
       <NewErrors count={snapshot.counts.ERROR} />

@@ -1,4 +1,4 @@
-import { ChevronRight, Link2 } from "lucide-react";
+import { ChevronRight, Link2, Send } from "lucide-react";
 import { memo, type ReactNode, type Ref } from "react";
 import { plural } from "../../shared/lib/format";
 import { classes, IconButton } from "../../shared/ui/Button";
@@ -25,6 +25,7 @@ export interface LogRowProps {
   /** Shows all lines of a message of several. */
   open: boolean;
   onToggle: () => void;
+  onRequest?: (requestId: string) => void;
 }
 
 export const LogRow = memo(
@@ -52,6 +53,14 @@ export const LogRow = memo(
         <span className={css.source}>{item.source}</span>
         <Message {...props} text={shownText(item)} />
         <span className={css.rowActions}>
+          {item.requestId !== undefined && props.onRequest && (
+            <IconButton
+              size="small"
+              label={`Show the request of line ${item.id}`}
+              icon={<Send size={13} />}
+              onClick={() => item.requestId && props.onRequest?.(item.requestId)}
+            />
+          )}
           <IconButton
             size="small"
             label={`Link to line ${item.id}`}
@@ -106,8 +115,8 @@ function highlighted(text: string, query: SearchQuery): ReactNode {
   ));
 }
 
-function marks(text: string, { text: needle, caseSensitive }: SearchQuery): ReactNode {
-  if (needle === "") return text;
+function marks(text: string, { text: needle, caseSensitive, regex }: SearchQuery): ReactNode {
+  if (needle === "" || regex) return text;
   const hay = caseSensitive ? text : text.toLowerCase();
   const wanted = caseSensitive ? needle : needle.toLowerCase();
   const parts: ReactNode[] = [];

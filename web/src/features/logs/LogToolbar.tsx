@@ -7,6 +7,7 @@ import {
   Download,
   Ellipsis,
   Eraser,
+  Regex,
   Search,
   WrapText,
 } from "lucide-react";
@@ -41,6 +42,8 @@ interface SearchState {
   inputRef: RefObject<HTMLInputElement | null>;
   query: SearchQuery;
   found: number;
+  /** Why nothing was searched for. */
+  problem: string | null;
   at: number;
   go: (direction: 1 | -1) => void;
 }
@@ -101,14 +104,8 @@ export function LogToolbar(props: LogToolbarProps) {
   );
 }
 
-function SearchBox({
-  inputRef,
-  query,
-  found,
-  at,
-  go,
-  onSearch,
-}: SearchState & { onSearch: (q: SearchQuery) => void }) {
+function SearchBox(props: SearchState & { onSearch: (query: SearchQuery) => void }) {
+  const { inputRef, query, found, problem, at, go, onSearch } = props;
   const active = query.text !== "";
   return (
     <div className={css.search}>
@@ -128,7 +125,7 @@ function SearchBox({
       {active && (
         <>
           <span className={css.found} role="status">
-            {found === 0 ? "No match" : `${at + 1}/${found}`}
+            {problem ?? (found === 0 ? "No match" : `${at + 1}/${found}`)}
           </span>
           <IconButton
             size="small"
@@ -144,6 +141,13 @@ function SearchBox({
           />
         </>
       )}
+      <Toggle
+        size="small"
+        label="Regular expression"
+        on={query.regex}
+        icon={<Regex size={14} />}
+        onClick={() => onSearch({ ...query, regex: !query.regex })}
+      />
       <Toggle
         size="small"
         label="Match case"

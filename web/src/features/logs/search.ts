@@ -5,7 +5,12 @@ import { shownText } from "./shownText";
 export interface SearchQuery {
   text: string;
   caseSensitive: boolean;
+  /** The text is a regular expression. */
+  regex: boolean;
 }
+
+/** What of a row is searched: the text that it shows. */
+export const searchable = (row: LogItem): string => (isGap(row) ? "" : plain(shownText(row)));
 
 /** Indices of the rows that contain the text. */
 export function matches(rows: readonly LogItem[], query: SearchQuery): number[] {
@@ -13,8 +18,7 @@ export function matches(rows: readonly LogItem[], query: SearchQuery): number[] 
   const found: number[] = [];
   const needle = query.caseSensitive ? query.text : query.text.toLowerCase();
   rows.forEach((row, index) => {
-    if (isGap(row)) return;
-    const text = plain(shownText(row));
+    const text = searchable(row);
     if ((query.caseSensitive ? text : text.toLowerCase()).includes(needle)) found.push(index);
   });
   return found;

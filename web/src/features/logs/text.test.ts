@@ -56,10 +56,10 @@ test("finds lines by text, with or without case, colours aside", () => {
     line(3, "alphabet"),
     { from: 4, to: 5 },
   ];
-  expect(matches(rows, { text: "alpha", caseSensitive: false })).toEqual([0, 2]);
-  expect(matches(rows, { text: "alpha", caseSensitive: true })).toEqual([2]);
-  expect(matches(rows, { text: "beta", caseSensitive: false })).toEqual([1]);
-  expect(matches(rows, { text: "", caseSensitive: false })).toEqual([]);
+  expect(matches(rows, { text: "alpha", caseSensitive: false, regex: false })).toEqual([0, 2]);
+  expect(matches(rows, { text: "alpha", caseSensitive: true, regex: false })).toEqual([2]);
+  expect(matches(rows, { text: "beta", caseSensitive: false, regex: false })).toEqual([1]);
+  expect(matches(rows, { text: "", caseSensitive: false, regex: false })).toEqual([]);
 });
 
 test("goes round the matches in both directions", () => {

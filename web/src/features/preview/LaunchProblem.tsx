@@ -23,7 +23,7 @@ export function LaunchProblem({ error, other, onMakeRoom, busy, onDismiss }: Lau
         <>
           {other !== null && (
             <Button size="small" look="primary" busy={busy} onClick={onMakeRoom}>
-              Stop {other} and launch
+              Stop “{other}” and launch
             </Button>
           )}
           <Button size="small" look="quiet" onClick={onDismiss}>

@@ -7,6 +7,8 @@ export interface PaletteAction {
   label: string;
   /** Shortcut, or what tells it from others. */
   note?: string;
+  /** Offered whatever is typed: a list box without an option is none. */
+  always?: boolean;
   run: () => void;
 }
 
@@ -21,7 +23,7 @@ export default function Palette({
   const groups = [...new Set(actions.map(({ group }) => group))];
   return (
     <Dialog title="Commands" onClose={onClose} wide>
-      <Command className={css.palette} label="Commands">
+      <Command className={css.palette} label="Commands" filter={matches}>
         <Command.Input className={css.input} placeholder="Type a command or an endpoint" autoFocus />
         <Command.List className={css.list}>
           <Command.Empty className={css.empty}>Nothing is called that.</Command.Empty>
@@ -33,6 +35,7 @@ export default function Palette({
                   <Command.Item
                     key={action.label}
                     value={action.label}
+                    forceMount={action.always}
                     className={css.item}
                     onSelect={() => {
                       onClose();
@@ -49,4 +52,15 @@ export default function Palette({
       </Command>
     </Dialog>
   );
+}
+
+/** Every word is somewhere in the name. */
+function matches(name: string, typed: string): number {
+  const text = name.toLowerCase();
+  return typed
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word))
+    ? 1
+    : 0;
 }

@@ -81,6 +81,7 @@ export function WorkspaceLayout({ generationId, title, state, controls, offline 
         session={controls.session}
         target={space.target}
         className={css.logs}
+        onRequest={space.showRequest}
         empty={state.phase === "idle" ? "The log appears here once the preview is launched." : "No line yet."}
       />
       {overlay === "help" && <ShortcutSheet onClose={close} />}

@@ -37,6 +37,6 @@ export function paletteActions({
     ...lifecycle,
     { group: "Requests", label: "Import curl", run: onImport },
     ...endpoints,
-    { group: "Help", label: "Keyboard shortcuts", note: "?", run: onHelp },
+    { group: "Help", label: "Keyboard shortcuts", note: "?", always: true, run: onHelp },
   ];
 }

@@ -42,6 +42,10 @@ export function useWorkspace(generationId: string, state: PreviewState, { sessio
     if (line && !isGap(line)) setTarget({ id: line.id });
     setPane("logs");
   };
+  const showRequest = (requestId: string) => {
+    const entry = workbench.history.find((one) => one.requestId === requestId);
+    if (entry) openDraft(entry.draft);
+  };
   useEntering(state, fresh, () => {
     if (view.kind === "file") return;
     const first = firstEndpoint(endpoints ?? []);
@@ -54,7 +58,7 @@ export function useWorkspace(generationId: string, state: PreviewState, { sessio
   return {
     ...{ workbench, endpoints, endpointsError: error, endpoint },
     ...{ view, pane, setPane, target },
-    ...{ openEndpoint, openFile, openDraft, showLogs },
+    ...{ openEndpoint, openFile, openDraft, showLogs, showRequest },
   };
 }
 

@@ -86,6 +86,13 @@ export function RequestPanel(props: RequestPanelProps) {
         <CopyMenu draft={draft} baseUrl={running?.baseUrl ?? "http://localhost:3001"} onImport={onImport} />
       </div>
       {endpoint?.description && <p className={css.description}>{endpoint.description}</p>}
+      {draft.method === "WEBSOCKET" && (
+        <Callout tone="info">
+          This is a WebSocket: connect to it at the preview's own address
+          {running?.baseUrl && <code> {running.baseUrl.replace(/^http/, "ws") + draft.path}</code>}, with the
+          preview's token as <code>?preview_token=</code>.
+        </Callout>
+      )}
       {problem && (
         <Callout tone="warn" role="alert">
           {problem.message}

@@ -13,6 +13,8 @@ export interface HistoryEntry {
   request: ProxyRequest;
   statusCode: number | null;
   durationMs: number | null;
+  /** What its log lines carry. */
+  requestId: string | null;
 }
 
 /** The history with one more entry at its head, and no more than it may hold. */
@@ -31,6 +33,7 @@ export function remember(
     request: outcome.request,
     statusCode: response?.statusCode ?? null,
     durationMs: response?.durationMs ?? null,
+    requestId: response?.requestId ?? null,
   };
   return [entry, ...entries].slice(0, HISTORY);
 }

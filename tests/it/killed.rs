@@ -1,0 +1,82 @@
+//! Whatever is killed, and whenever: a launch has a clear end, nothing is left, and the next one works.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::harness::{Generation, Server, asgi, descendants, eventually, signal};
+
+/// Into a launch, so that its steps are all hit by one or another.
+const MOMENTS: [u64; 5] = [0, 10, 30, 70, 150];
+
+/// Kills what the keeper started and has `name` in its command line.
+fn kill(server: &Server, name: &str) {
+    for (pid, _) in descendants(server.keeper_pid()) {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&line).contains(name) {
+            signal(pid, Signal::KILL);
+        }
+    }
+}
+
+/// The word of the status, once it is not `launching`.
+async fn outcome(app: &Generation) -> String {
+    let look = async || {
+        let answer = app.status().await;
+        let body = answer.json();
+        let word = body["status"].as_str().unwrap().to_owned();
+        if word == "failed" {
+            assert!(body["failure"]["message"].as_str().unwrap().len() > 10, "{body}");
+        }
+        (word != "launching").then_some(word)
+    };
+    eventually("the end of a launch", look).await
+}
+
+/// Launches, kills at each moment, and launches again. The server's end looks for what is left.
+async fn at_each_moment(kill: impl AsyncFn(&Server)) {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    app.launch().await;
+    app.stop().await.expect(200);
+    for moment in MOMENTS {
+        app.launch_unawaited().await;
+        tokio::time::sleep(Duration::from_millis(moment)).await;
+        kill(&server).await;
+        let word = outcome(&app).await;
+        assert!(["running", "failed", "not_found"].contains(&word.as_str()), "{word} after {moment} ms");
+        app.stop().await;
+        let next = app.launch().await;
+        assert_eq!(next.get("/x").await.text(), "you asked for /x", "after {moment} ms");
+        app.stop().await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn the_zygote() {
+    at_each_moment(async |server| kill(server, "/zygote-")).await;
+}
+
+#[tokio::test]
+async fn the_init_of_a_sandbox() {
+    at_each_moment(async |server| kill(server, "sandbox-hold")).await;
+}
+
+#[tokio::test]
+async fn a_helper_of_a_sandbox() {
+    at_each_moment(async |server| kill(server, "sandbox-")).await;
+}
+
+#[tokio::test]
+async fn the_keeper() {
+    at_each_moment(async |server| server.kill_keeper()).await;
+}
+
+#[tokio::test]
+async fn the_server() {
+    at_each_moment(async |server| {
+        server.kill_serve();
+        server.serve_again().await;
+    })
+    .await;
+}

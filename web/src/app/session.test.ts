@@ -1,0 +1,29 @@
+import { afterEach, expect, test } from "vitest";
+import { routeOf } from "./router";
+import { adoptTokenOfAddress, session } from "./session";
+
+afterEach(() => {
+  sessionStorage.clear();
+  history.replaceState(null, "", "/");
+});
+
+test("the token is taken from the address, and out of it", () => {
+  history.replaceState(null, "", "/g/gen_1?x=1#token=abc.def&L12");
+  adoptTokenOfAddress(window.location, history);
+  expect(session.token()).toBe("abc.def");
+  expect(window.location.href).not.toContain("abc");
+  expect(window.location.pathname + window.location.search).toBe("/g/gen_1?x=1");
+});
+
+test("a link to a line is left alone", () => {
+  history.replaceState(null, "", "/g/gen_1#L12");
+  adoptTokenOfAddress(window.location, history);
+  expect(session.token()).toBeNull();
+  expect(window.location.hash).toBe("#L12");
+});
+
+test("addresses name their page", () => {
+  expect(routeOf("/")).toEqual({ page: "home" });
+  expect(routeOf("/g/gen_1")).toEqual({ page: "generation", id: "gen_1" });
+  expect(routeOf("/other")).toEqual({ page: "unknown" });
+});

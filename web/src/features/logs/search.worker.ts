@@ -1,0 +1,18 @@
+/** Runs a regular expression over lines, away from the page: a bad one can take for ever, and is then ended. */
+export interface RegexJob {
+  pattern: string;
+  caseSensitive: boolean;
+  lines: string[];
+}
+
+/** Indices of the lines that match. */
+export type RegexAnswer = number[];
+
+self.onmessage = ({ data }: MessageEvent<RegexJob>) => {
+  const pattern = new RegExp(data.pattern, data.caseSensitive ? "u" : "iu");
+  const found: RegexAnswer = [];
+  data.lines.forEach((line, index) => {
+    if (pattern.test(line)) found.push(index);
+  });
+  self.postMessage(found);
+};
