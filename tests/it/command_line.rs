@@ -85,6 +85,6 @@ async fn everything_works_with_postgres_as_the_store() {
     assert_eq!(app.status().await.expect(200)["previewInstanceId"], preview.id);
     app.stop().await.expect(200);
     app.line("hello").await;
-    assert_eq!(app.stream("").await.to_end().await.last().unwrap().json(), json!({ "reason": "stopped" }));
+    assert_eq!(app.stream("").await.rest().await.last().unwrap().json(), json!({ "reason": "stopped" }));
     assert!(!server.data_dir().join("previewd.db").exists());
 }

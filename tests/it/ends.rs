@@ -44,7 +44,7 @@ async fn a_preview_ends_exactly_when_its_time_is_over() {
     // The code has a grace of its own for a request that is open; what was asked at once is told after it.
     assert!((expires_at..expires_at + 7000).contains(&stopped_at), "{} ms late", stopped_at - expires_at);
     assert!(!slow.await.unwrap());
-    let events = stream.to_end().await;
+    let events = stream.rest().await;
     let end = events.last().unwrap();
     assert_eq!((end.kind.as_str(), end.json()), ("end", json!({ "reason": "expired" })));
     assert_eq!(server.preview_processes(), Vec::<i32>::new());
@@ -114,7 +114,7 @@ async fn a_crash_is_a_failure_with_its_reason() {
         for (name, value) in how.as_object().unwrap() {
             assert_eq!(&status["failure"][name], value, "{status}");
         }
-        let events = stream.to_end().await;
+        let events = stream.rest().await;
         assert_eq!(events.last().unwrap().json(), json!({ "reason": "crashed" }));
         let failed = events.iter().rev().find(|event| event.kind == "status").unwrap().json();
         assert_eq!(failed["status"], "failed");
@@ -169,7 +169,7 @@ async fn a_generation_that_is_deleted_takes_its_preview_along() {
     app.launch().await;
     let mut stream = app.stream("").await;
     assert_eq!(app.user.delete(&app.path("")).await.status, 204);
-    assert_eq!(stream.to_end().await.last().unwrap().json(), json!({ "reason": "deleted" }));
+    assert_eq!(stream.rest().await.last().unwrap().json(), json!({ "reason": "deleted" }));
     app.status().await.error(404, "generation_not_found");
     assert_eq!(app.user.get("/api/generations").await.expect(200)["generations"], json!([]));
     assert_eq!(server.preview_processes(), Vec::<i32>::new());

@@ -120,7 +120,7 @@ async fn server_sent_events_come_one_by_one() {
     let mut stream = crate::harness::Stream::new(answer);
     assert_eq!(stream.next().await.unwrap().kind, "sale");
     assert!(began.elapsed() < Duration::from_millis(1900), "not kept back: {:?}", began.elapsed());
-    assert_eq!(stream.to_end().await.len(), 2);
+    assert_eq!(stream.rest().await.len(), 2);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ async fn twenty_rounds_leave_nothing() {
         assert_eq!(app.fetch(&preview, "/y").await["statusCode"], 200);
         let mut stream = app.stream("").await;
         app.stop().await.expect(200);
-        stream.to_end().await;
+        stream.rest().await;
         assert_eq!(server.preview_processes(), Vec::<i32>::new());
         assert_eq!(server.ports().held(), Vec::<u16>::new());
         assert_eq!(server.preview_files(), Vec::<std::path::PathBuf>::new());

@@ -58,7 +58,7 @@ async fn events_are_as_the_contract_says() {
     assert_eq!(one, two);
 
     app.stop().await.expect(200);
-    let (one, two) = (stream.to_end().await, other.to_end().await);
+    let (one, two) = (stream.rest().await, other.rest().await);
     assert_eq!(one, two);
     let end = one.last().unwrap();
     assert_eq!((end.kind.as_str(), end.json()), ("end", json!({ "reason": "stopped" })));
@@ -74,7 +74,7 @@ async fn every_place_of_a_thousand_lines_can_be_resumed_from() {
     assert_eq!(kept.len(), 1000, "as many as are kept after the end");
     for place in (first - 1)..newest {
         let mut stream = Stream::new(app.open_stream("", Some(place)).await);
-        let events = stream.to_end().await;
+        let events = stream.rest().await;
         assert_eq!(ids(&events), (place + 1..=newest).collect::<Vec<_>>());
         assert_eq!(events.last().unwrap().kind, "end");
     }
@@ -109,12 +109,12 @@ async fn lines_that_were_dropped_are_told() {
     let kept = app.log().await;
     assert_eq!(kept.len(), 50);
     let first = kept[0]["id"].as_u64().unwrap();
-    let events = Stream::new(app.open_stream("", Some(10)).await).to_end().await;
+    let events = Stream::new(app.open_stream("", Some(10)).await).rest().await;
     assert_eq!((events[0].kind.as_str(), &events[0].own_id), ("gap", &None));
     assert_eq!(events[0].json(), json!({ "from": 11, "to": first - 1 }));
     assert_eq!(ids(&events), (first..first + 50).collect::<Vec<_>>());
     // Whoever asks for nothing in particular gets what is kept, and has missed nothing.
-    let events = app.stream("").await.to_end().await;
+    let events = app.stream("").await.rest().await;
     assert_eq!(ids(&events).len(), 50);
     assert!(events.iter().all(|event| event.kind != "gap" || event.json()["from"] == 1), "{events:?}");
 }
@@ -130,7 +130,7 @@ async fn level_source_and_tail_narrow_it() {
     app.stop().await.expect(200);
     let all = async |query: &str| {
         let mut stream = app.stream(query).await;
-        let events = stream.to_end().await;
+        let events = stream.rest().await;
         assert_eq!(events.last().unwrap().kind, "end");
         events.iter().filter(|event| event.is_line()).map(Event::json).collect::<Vec<Value>>()
     };
@@ -191,7 +191,7 @@ async fn pages_are_the_same_log() {
     let text = app.get("/preview/logs/download").await;
     assert!(text.header("content-type").unwrap().starts_with("text/plain"));
     assert!(text.text().lines().any(|line| line.ends_with("line 499")), "{}", text.text());
-    assert_eq!(app.stream("").await.to_end().await.last().unwrap().kind, "end");
+    assert_eq!(app.stream("").await.rest().await.last().unwrap().kind, "end");
 }
 
 #[tokio::test]
@@ -203,14 +203,14 @@ async fn there_is_no_log_without_a_launch_and_one_for_a_failed_launch() {
     }
     app.try_launch(&json!({})).await.error(500, "launch_failed");
     app.line("so far").await;
-    let events = app.stream("").await.to_end().await;
+    let events = app.stream("").await.rest().await;
     assert_eq!(events.last().unwrap().json(), json!({ "reason": "launch_failed" }));
     // After a restart the store tells the same.
     let before = app.log().await;
     server.kill_serve();
     server.serve_again().await;
     assert_eq!(app.log().await, before);
-    let events = app.stream("").await.to_end().await;
+    let events = app.stream("").await.rest().await;
     assert_eq!(events.last().unwrap().json(), json!({ "reason": "launch_failed" }));
 }
 
@@ -248,7 +248,7 @@ async fn a_ticket_opens_one_stream_of_one_preview() {
     nobody.get(&format!("/preview/logs?ticket={unused}")).await.error(401, "unauthorized");
     nobody.get(&format!("/preview/status?ticket={unused}")).await.error(401, "unauthorized");
     app.stop().await.expect(200);
-    assert_eq!(stream.to_end().await.last().unwrap().kind, "end");
+    assert_eq!(stream.rest().await.last().unwrap().kind, "end");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -156,7 +156,7 @@ impl Stream {
     }
 
     /// Everything that is left.
-    pub async fn to_end(&mut self) -> Vec<Event> {
+    pub async fn rest(&mut self) -> Vec<Event> {
         let mut seen = Vec::new();
         while let Some(event) = self.next().await {
             seen.push(event);
