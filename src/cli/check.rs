@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use pysource::{Analysis, Endpoint, Entrypoint, Problem, Warning};
+use pysource::{Analysis, Endpoint, Problem, Warning};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ fn report(files: &Files) -> Report {
     let Analysis { endpoints, mut warnings, openapi } = from_source(files, None);
     let (entrypoint, requirements, mut problems) = match plan(files, None) {
         Ok(plan) => {
-            let found = pysource::problems(files, &served(&plan), &plan.requirements.to_lines());
+            let found = pysource::problems(files, &plan.served(), &plan.requirements.to_lines());
             warnings.extend(plan.warnings.iter().map(|message| about(&plan, message)));
             let entrypoint = format!("{}{}", plan.entrypoint, if plan.factory { "()" } else { "" });
             (Some(entrypoint), plan.requirements.to_lines(), found)
@@ -67,14 +67,9 @@ fn report(files: &Files) -> Report {
     Report { ok, entrypoint, requirements, endpoints, source: "static", warnings, problems, openapi }
 }
 
-fn served(plan: &Plan) -> Entrypoint {
-    let (module, attribute) = plan.entrypoint.split_once(':').unwrap_or((&plan.entrypoint, "app"));
-    Entrypoint { module: module.to_owned(), attribute: attribute.to_owned(), factory: plan.factory }
-}
-
 /// A remark of the plan, placed at the module that is served.
 fn about(plan: &Plan, message: &str) -> Warning {
-    let file = format!("{}.py", served(plan).module.replace('.', "/"));
+    let file = format!("{}.py", plan.served().module.replace('.', "/"));
     Warning { file, line: 1, message: message.to_owned() }
 }
 

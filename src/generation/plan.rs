@@ -24,6 +24,16 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+impl Plan {
+    /// The entry point, taken apart.
+    #[must_use]
+    pub fn served(&self) -> pysource::Entrypoint {
+        let (module, attribute) = self.entrypoint.split_once(':').unwrap_or((&self.entrypoint, "app"));
+        let (module, attribute) = (module.to_owned(), attribute.to_owned());
+        pysource::Entrypoint { module, attribute, factory: self.factory }
+    }
+}
+
 /// Decides how these files are served. `entrypoint` is what the upload named: `package.module:attribute` or
 /// `package.module:factory()`; it overrules what the source says.
 ///

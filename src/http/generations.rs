@@ -13,8 +13,9 @@ use super::projects::check_name;
 use super::rate::Kind;
 use super::state::App;
 use crate::auth::Caller;
+use crate::environment::Requirements;
 use crate::error::{Error, Result};
-use crate::generation::{self, Format, Upload};
+use crate::generation::{self, Files, Format};
 use crate::id::UserId;
 use crate::preview::StopReason;
 use crate::store::{Generation, NewGeneration};
@@ -93,14 +94,18 @@ pub(super) async fn upload(
     app.rates.take(Kind::Uploads, &caller.user)?;
     let format = format_of(&headers)?;
     let body = read(body, UPLOAD).await?;
-    let read = tokio::task::spawn_blocking(move || generation::read_upload(format, &body));
-    let upload = read.await.map_err(Error::internal)??;
-    let name = query.get("name").map(str::to_owned).or(upload.name.clone());
+    let entrypoint = query.get("entrypoint").map(str::to_owned);
+    let read = tokio::task::spawn_blocking(move || {
+        let upload = generation::read_upload(format, &body)?;
+        let named = entrypoint.or(upload.entrypoint.clone());
+        let looked = look(&upload.files, named.as_deref())?;
+        Ok::<_, Error>((upload, named, looked))
+    });
+    let (upload, named, looked) = read.await.map_err(Error::internal)??;
+    let name = query.get("name").map(str::to_owned).or(upload.name);
     let name = name.unwrap_or_else(|| project.name.clone());
     check_name(&name)?;
-    let named = query.get("entrypoint").map(str::to_owned).or(upload.entrypoint.clone());
-    let (entrypoint, warnings) = look(&upload, named.as_deref())?;
-    warm(&app, &caller.user, &upload, named.as_deref());
+    warm(&app, &caller.user, looked.requirements);
     let new = NewGeneration {
         project_id: project.id,
         user_id: caller.user,
@@ -109,6 +114,7 @@ pub(super) async fn upload(
         files: upload.files,
     };
     let generation = app.store.create_generation(new).await?;
+    let (entrypoint, warnings) = (looked.entrypoint, looked.warnings);
     let body = GenerationBody { entrypoint, warnings, ..generation.into() };
     Ok((StatusCode::CREATED, axum::Json(body)))
 }
@@ -122,21 +128,36 @@ fn format_of(headers: &HeaderMap) -> Result<Format> {
     })
 }
 
-/// What would serve it. Whether it can be launched is decided at launch; an entry point that was named must be sound.
-fn look(upload: &Upload, named: Option<&str>) -> Result<(Option<String>, Vec<String>)> {
-    match generation::plan(&upload.files, named) {
-        Ok(plan) => Ok((Some(plan.entrypoint), plan.warnings)),
-        Err(error @ Error::InvalidRequest { .. }) => Err(error),
-        Err(other) => Ok((named.map(str::to_owned), vec![other.to_string()])),
-    }
+/// What is known of a project before it is launched.
+struct Looked {
+    entrypoint: Option<String>,
+    requirements: Option<Requirements>,
+    warnings: Vec<String>,
 }
 
-/// Makes the environment before it is needed.
-fn warm(app: &App, user: &UserId, upload: &Upload, named: Option<&str>) {
-    let Ok(plan) = generation::plan(&upload.files, named) else { return };
+/// Reads what would serve it, and what would fail. Whether it can be launched is decided at launch; only an entry point
+/// that was named must be sound.
+fn look(files: &Files, named: Option<&str>) -> Result<Looked> {
+    let plan = match generation::plan(files, named) {
+        Ok(plan) => plan,
+        Err(error @ Error::InvalidRequest { .. }) => return Err(error),
+        Err(other) => {
+            let (entrypoint, warnings) = (named.map(str::to_owned), vec![other.to_string()]);
+            return Ok(Looked { entrypoint, requirements: None, warnings });
+        }
+    };
+    let problems = pysource::problems(files, &plan.served(), &plan.requirements.to_lines());
+    let told = problems.iter().map(|p| format!("{}:{}: {} {}", p.file, p.line, p.message, p.hint));
+    let warnings = plan.warnings.iter().cloned().chain(told).collect();
+    Ok(Looked { entrypoint: Some(plan.entrypoint), requirements: Some(plan.requirements), warnings })
+}
+
+/// Makes the environment, and what a launch begins with, before they are needed.
+fn warm(app: &App, user: &UserId, requirements: Option<Requirements>) {
+    let Some(requirements) = requirements else { return };
     let (environments, previews, user) = (app.environments.clone(), app.previews.clone(), user.clone());
     tokio::spawn(async move {
-        match environments.prepare(&plan.requirements, &|_line| {}).await {
+        match environments.prepare(&requirements, &|_line| {}).await {
             Ok(environment) => previews.warm(&environment, &user).await,
             // The launch will say so to the person; here nobody waits.
             Err(e) => tracing::debug!(error = %e, "an environment could not be made ahead"),
@@ -168,8 +189,9 @@ pub(super) async fn list(
 pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Json<GenerationBody>> {
     let files = app.store.contents(&owned.generation.id).await?;
     let named = owned.generation.entrypoint.clone();
-    let upload = Upload { name: None, entrypoint: None, files };
-    let (entrypoint, warnings) = look(&upload, named.as_deref())?;
+    let read = tokio::task::spawn_blocking(move || look(&files, named.as_deref()));
+    let looked = read.await.map_err(Error::internal)??;
+    let (entrypoint, warnings) = (looked.entrypoint, looked.warnings);
     Ok(axum::Json(GenerationBody { entrypoint, warnings, ..owned.generation.into() }))
 }
 
