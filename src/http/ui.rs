@@ -203,6 +203,7 @@ mod tests {
 
     use super::*;
 
+    const BROWSER: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
     const ACCEPTS_BROTLI: (&str, &str) = ("accept-encoding", "gzip, br");
 
     /// A built UI of four files, removed with the guard.
@@ -251,7 +252,7 @@ mod tests {
     async fn pages_without_an_extension_are_the_index_and_are_guarded() {
         let ui = Built::new("pages");
         for path in ["/", "/g/gen_1", "/apis"] {
-            let (status, headers, body) = ui.get(path, None).await;
+            let (status, headers, body) = ui.get(path, Some(BROWSER)).await;
             assert_eq!((status, body.as_str()), (StatusCode::OK, "<!doctype html>page"), "{path}");
             assert_eq!(headers["cache-control"], "no-cache");
             assert_eq!(headers["x-content-type-options"], "nosniff");
@@ -291,7 +292,7 @@ mod tests {
         let ui = Built::new("missing");
         std::fs::write(ui.0.with_extension("secret.txt"), "secret").unwrap();
         let outside = format!("/../{}", ui.0.with_extension("secret.txt").file_name().unwrap().display());
-        for path in ["/assets/gone.js", "/api", "/api/nothing", "/api/x.js", outside.as_str()] {
+        for path in ["/assets/gone.js", "/g/gen_1", "/api", "/api/nothing", "/api/x.js", outside.as_str()] {
             let (status, headers, body) = ui.get(path, None).await;
             assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
             assert_eq!(headers["content-type"], "application/json");

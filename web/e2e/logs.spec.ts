@@ -64,6 +64,19 @@ test.describe("a long log", () => {
     await expect(more).toBeHidden();
   });
 
+  test("may be collapsed and maximised while lines come", async ({ page, open, server, token }) => {
+    await open(`/g/${id}`);
+    const log = page.getByRole("log");
+    await page.getByRole("button", { name: "Collapse the log" }).click();
+    await expect(log).toBeHidden();
+    await print(server, token, 200, "unseen");
+    await page.getByRole("button", { name: "Maximise the log" }).click();
+    await expect(log.getByText("unseen 199")).toBeInViewport();
+    await look(page, "log-maximised");
+    await page.getByRole("button", { name: "Maximise the log" }).click();
+    await expect(log.getByText("unseen 199")).toBeInViewport();
+  });
+
   test("is searched with a count, forwards and backwards", async ({ page, open, server, token }) => {
     await print(server, token, 3, "needle:");
     await open(`/g/${id}`);

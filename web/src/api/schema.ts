@@ -171,7 +171,7 @@ export interface components {
     Endpoints: {
       endpoints: components["schemas"]["Endpoint"][];
       source: "static" | "openapi";
-      warnings: unknown[];
+      warnings: { file: string; line: number; message: string }[];
     };
     ProxyRequest: {
       method: string;

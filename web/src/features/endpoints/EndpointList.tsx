@@ -1,14 +1,19 @@
 import { Lock, Search } from "lucide-react";
 import { type RefObject, useMemo, useState } from "react";
-import type { Endpoint } from "../../api/types";
+import type { Endpoint, Endpoints } from "../../api/types";
+import { plural } from "../../shared/lib/format";
 import { classes } from "../../shared/ui/Button";
 import { MethodTag } from "../../shared/ui/MethodTag";
 import css from "./endpoints.module.css";
 import { groupEndpoints } from "./grouping";
 
+type Warning = Endpoints["warnings"][number];
+
 export interface EndpointListProps {
   /** `null` while they are being read. */
   endpoints: readonly Endpoint[] | null;
+  /** What of the source could not be understood: routes may be missing. */
+  warnings: readonly Warning[];
   /** Why they could not be read. */
   error: string | null;
   /** `METHOD /path` of the one that is shown. */
@@ -17,7 +22,8 @@ export interface EndpointListProps {
   filterRef?: RefObject<HTMLInputElement | null>;
 }
 
-export function EndpointList({ endpoints, error, selected, onSelect, filterRef }: EndpointListProps) {
+export function EndpointList(props: EndpointListProps) {
+  const { endpoints, warnings, error, selected, onSelect, filterRef } = props;
   const [filter, setFilter] = useState("");
   const groups = useMemo(() => groupEndpoints(endpoints ?? [], filter), [endpoints, filter]);
   return (
@@ -54,8 +60,27 @@ export function EndpointList({ endpoints, error, selected, onSelect, filterRef }
           </details>
         ))}
         {groups.length === 0 && <p className={css.none}>{emptyText(endpoints, error, filter)}</p>}
+        {warnings.length > 0 && <Warnings warnings={warnings} />}
       </div>
     </nav>
+  );
+}
+
+function Warnings({ warnings }: { warnings: readonly Warning[] }) {
+  return (
+    <details className={css.warnings}>
+      <summary>{plural(warnings.length, "place")} in the source could not be read</summary>
+      <ul>
+        {warnings.map(({ file, line, message }) => (
+          <li key={`${file}:${line} ${message}`}>
+            <code>
+              {file}:{line}
+            </code>{" "}
+            {message}
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 

@@ -1,6 +1,14 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown } from "lucide-react";
-import { type Ref, useEffect, useImperativeHandle, useReducer, useRef, useState } from "react";
+import {
+  type Ref,
+  type RefObject,
+  useEffect,
+  useImperativeHandle,
+  useReducer,
+  useRef,
+  useState,
+} from "react";
 import { plural } from "../../shared/lib/format";
 import { Button, classes } from "../../shared/ui/Button";
 import { FOLLOWING, follow } from "./follow";
@@ -37,7 +45,10 @@ export function LogList({ rows, wrap, time, query, current, empty, onRequest, ha
   const [state, dispatch] = useReducer(follow, FOLLOWING);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
   const [marked, setMarked] = useState<number | null>(null);
+  const visible = useVisible(scroller);
   const virtual = useVirtualizer({
+    // A list without a height has no end to follow, and would look for it for ever.
+    enabled: visible,
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => LINE_PX,
@@ -67,7 +78,7 @@ export function LogList({ rows, wrap, time, query, current, empty, onRequest, ha
   // biome-ignore lint/correctness/useExhaustiveDependencies: stays at the end when the layout changes.
   useEffect(() => {
     if (state.following && rows.length > 0) virtual.scrollToIndex(rows.length - 1, { align: "end" });
-  }, [wrap, time, rows.length === 0]);
+  }, [wrap, time, visible, rows.length === 0]);
 
   return (
     <div className={css.listFrame}>
@@ -140,6 +151,21 @@ export function LogList({ rows, wrap, time, query, current, empty, onRequest, ha
       )}
     </div>
   );
+}
+
+/**
+ * Whether the element has a height: a host may hide it, behind a tab of its own. Read at each render,
+ * for the lines that come before the observer has told.
+ */
+function useVisible(element: RefObject<HTMLElement | null>): boolean {
+  const [, look] = useReducer((looks: number) => looks + 1, 0);
+  useEffect(() => {
+    if (!element.current) return;
+    const observer = new ResizeObserver(look);
+    observer.observe(element.current);
+    return () => observer.disconnect();
+  }, [element]);
+  return element.current === null || element.current.clientHeight > 0;
 }
 
 const towardsTail = () => ({ type: "towardsTail", now: Date.now() }) as const;

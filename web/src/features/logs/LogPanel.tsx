@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { type ReactNode, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import type { LogLevel } from "../../api/types";
 import { isBoolean, useRemembered } from "../../shared/lib/hooks";
 import { classes } from "../../shared/ui/Button";
@@ -22,10 +22,12 @@ export interface LogPanelProps {
   className?: string;
   /** Shows the request that a line belongs to, where it is known. */
   onRequest?: (requestId: string) => void;
+  /** More buttons for the toolbar. */
+  tools?: ReactNode;
 }
 
 /** The terminal: toolbar, search and the list of a preview's log. */
-export function LogPanel({ session, empty, target, className, onRequest }: LogPanelProps) {
+export function LogPanel({ session, empty, target, className, onRequest, tools }: LogPanelProps) {
   const snapshot = useSyncExternalStore(session.store.subscribe, session.store.getSnapshot);
   const [levels, setLevels] = useState<ReadonlySet<LogLevel>>(new Set(LEVELS));
   const [wrap, setWrap] = useRemembered("logs.wrap", true, isBoolean);
@@ -75,6 +77,7 @@ export function LogPanel({ session, empty, target, className, onRequest }: LogPa
         onWrap={setWrap}
         time={time}
         onTime={setTime}
+        tools={tools}
         search={{ inputRef: search, query, problem, found: found.length, at, go: goToMatch }}
         onSearch={(next) => {
           setQuery(next);

@@ -11,7 +11,7 @@ import {
   Search,
   WrapText,
 } from "lucide-react";
-import type { RefObject } from "react";
+import type { ReactNode, RefObject } from "react";
 import type { LogLevel } from "../../api/types";
 import { copyText, saveAs } from "../../shared/lib/clipboard";
 import { classes, IconButton, Toggle } from "../../shared/ui/Button";
@@ -34,6 +34,7 @@ export interface LogToolbarProps {
   onWrap: (wrap: boolean) => void;
   time: boolean;
   onTime: (time: boolean) => void;
+  tools?: ReactNode;
   search: SearchState;
   onSearch: (query: SearchQuery) => void;
 }
@@ -99,6 +100,7 @@ export function LogToolbar(props: LogToolbarProps) {
             { label: "Clear view", icon: <Eraser size={14} />, onSelect: () => session.store.clear() },
           ]}
         />
+        {props.tools}
       </div>
     </div>
   );

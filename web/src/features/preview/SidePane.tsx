@@ -31,6 +31,7 @@ export function SidePane({ generationId, space, filterRef }: SidePaneProps) {
             content: (
               <EndpointList
                 endpoints={endpoints}
+                warnings={space.warnings}
                 error={endpointsError && messageOf(endpointsError)}
                 selected={view.kind === "request" ? workbench.selected : ""}
                 onSelect={space.openEndpoint}

@@ -15,13 +15,15 @@ export interface StatusBarProps {
   title: ReactNode;
   state: PreviewState;
   controls: PreviewControls;
+  /** Whether a saved file is being put into service. */
+  reloading: boolean;
   onLaunch: () => void;
   /** More buttons, at the end. */
   children?: ReactNode;
 }
 
-export function StatusBar({ title, state, controls, onLaunch, children }: StatusBarProps) {
-  const { word, tone } = stateWord(state);
+export function StatusBar({ title, state, controls, reloading, onLaunch, children }: StatusBarProps) {
+  const { word, tone } = reloading ? RELOADING : stateWord(state);
   return (
     <header className={css.bar}>
       <div className={css.title}>{title}</div>
@@ -39,6 +41,8 @@ export function StatusBar({ title, state, controls, onLaunch, children }: Status
     </header>
   );
 }
+
+const RELOADING = { word: "Reloading", tone: "busy" } as const;
 
 function Vitals({ preview }: { preview: PreviewStatus }) {
   const now = useNow(1_000);

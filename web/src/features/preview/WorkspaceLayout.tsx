@@ -1,10 +1,13 @@
+import { useIsMutating } from "@tanstack/react-query";
+import { Maximize2, PanelBottomClose } from "lucide-react";
 import { type CSSProperties, lazy, type ReactNode, Suspense, useRef, useState } from "react";
 import { messageOf } from "../../api/errors";
 import type { PreviewState } from "../../api/types";
 import { isNumber, useRemembered } from "../../shared/lib/hooks";
-import { Button, classes } from "../../shared/ui/Button";
+import { Button, classes, Toggle } from "../../shared/ui/Button";
 import { Callout } from "../../shared/ui/Callout";
 import { Splitter } from "../../shared/ui/Splitter";
+import { patchKey } from "../files/useFiles";
 import { LogPanel } from "../logs/LogPanel";
 import { ImportDialog } from "../requests/ImportDialog";
 import { BarTools } from "./BarTools";
@@ -28,6 +31,9 @@ const PANES: readonly [Pane, string][] = [
   ["logs", "Logs"],
 ];
 
+/** How much of the tab the log takes: its own height, all of it, or its toolbar alone. */
+type LogsSize = "split" | "max" | "min";
+
 type Overlay = "palette" | "help" | "import" | null;
 
 export interface WorkspaceProps {
@@ -44,6 +50,7 @@ export function WorkspaceLayout({ generationId, title, state, controls, offline 
   const space = useWorkspace(generationId, state, controls);
   const [listPx, setListPx] = useRemembered("layout.list", 280, isNumber);
   const [logsPx, setLogsPx] = useRemembered("layout.logs", 280, isNumber);
+  const [logs, setLogs] = useState<LogsSize>("split");
   const [overlay, setOverlay] = useState<Overlay>(null);
   const screen = useRef<HTMLDivElement>(null);
   const filter = useRef<HTMLInputElement>(null);
@@ -55,11 +62,18 @@ export function WorkspaceLayout({ generationId, title, state, controls, offline 
     filter: () => filter.current?.focus(),
   });
 
+  const saving = useIsMutating({ mutationKey: patchKey(generationId) }) > 0;
   const style = { "--pv-list": `${listPx}px`, "--pv-logs": `${logsPx}px` } as CSSProperties;
   const onImport = () => setOverlay("import");
   return (
-    <div ref={screen} className={css.screen} style={style} data-pane={space.pane}>
-      <StatusBar title={title} state={state} controls={controls} onLaunch={launch}>
+    <div ref={screen} className={css.screen} style={style} data-pane={space.pane} data-logs={logs}>
+      <StatusBar
+        title={title}
+        state={state}
+        controls={controls}
+        reloading={saving && state.phase === "running"}
+        onLaunch={launch}
+      >
         <BarTools onPalette={() => setOverlay("palette")} onHelp={() => setOverlay("help")} />
       </StatusBar>
       <PaneTabs pane={space.pane} onPane={space.setPane} />
@@ -82,6 +96,7 @@ export function WorkspaceLayout({ generationId, title, state, controls, offline 
         target={space.target}
         className={css.logs}
         onRequest={space.showRequest}
+        tools={<LogsSizeButtons size={logs} onSize={setLogs} />}
         empty={state.phase === "idle" ? "The log appears here once the preview is launched." : "No line yet."}
       />
       {overlay === "help" && <ShortcutSheet onClose={close} />}
@@ -146,6 +161,28 @@ function Problems({ generationId, controls, offline }: ProblemsProps) {
         </Callout>
       )}
     </div>
+  );
+}
+
+function LogsSizeButtons({ size, onSize }: { size: LogsSize; onSize: (size: LogsSize) => void }) {
+  const toggle = (to: LogsSize) => () => onSize(size === to ? "split" : to);
+  return (
+    <span className={css.logsSize}>
+      <Toggle
+        size="small"
+        label="Maximise the log"
+        on={size === "max"}
+        icon={<Maximize2 size={14} />}
+        onClick={toggle("max")}
+      />
+      <Toggle
+        size="small"
+        label="Collapse the log"
+        on={size === "min"}
+        icon={<PanelBottomClose size={15} />}
+        onClick={toggle("min")}
+      />
+    </span>
   );
 }
 

@@ -17,7 +17,7 @@ export type Pane = "endpoints" | "main" | "logs";
 /** What is looked at in a generation's tab, and how one thing leads to another. */
 export function useWorkspace(generationId: string, state: PreviewState, { session }: PreviewControls) {
   const workbench = useWorkbench(generationId);
-  const { endpoints, fresh, error } = useEndpoints(generationId, state);
+  const { endpoints, warnings, fresh, error } = useEndpoints(generationId, state);
   const [view, setView] = useState<View>({ kind: "state" });
   const [pane, setPane] = useState<Pane>("main");
   const [target, setTarget] = useState<{ id: number } | null>(lineOfAddress);
@@ -56,7 +56,7 @@ export function useWorkspace(generationId: string, state: PreviewState, { sessio
 
   const endpoint = endpoints?.find((one) => endpointKey(one) === workbench.selected) ?? null;
   return {
-    ...{ workbench, endpoints, endpointsError: error, endpoint },
+    ...{ workbench, endpoints, warnings, endpointsError: error, endpoint },
     ...{ view, pane, setPane, target },
     ...{ openEndpoint, openFile, openDraft, showLogs, showRequest },
   };
@@ -88,6 +88,7 @@ function useEndpoints(generationId: string, state: PreviewState) {
   });
   return {
     endpoints: query.data?.endpoints ?? null,
+    warnings: query.data?.warnings ?? [],
     fresh: query.isSuccess && !query.isPlaceholderData,
     error: query.error,
   };

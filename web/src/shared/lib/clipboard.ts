@@ -1,6 +1,16 @@
-/** Copies text; the older way where the page is no secure context (http on another host). */
-export async function copyText(text: string): Promise<void> {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+/** Copies text, and answers whether the browser let us. */
+export async function copyText(text: string): Promise<boolean> {
+  if (!navigator.clipboard) return copyTheOldWay(text);
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyTheOldWay(text);
+  }
+}
+
+/** For pages that are no secure context (http on another host): those have no clipboard. */
+function copyTheOldWay(text: string): boolean {
   const area = document.createElement("textarea");
   area.value = text;
   area.style.position = "fixed";
@@ -9,7 +19,7 @@ export async function copyText(text: string): Promise<void> {
   area.select();
   const copied = document.execCommand("copy");
   area.remove();
-  if (!copied) throw new Error("The browser did not allow copying.");
+  return copied;
 }
 
 /** Offers data as a file to save. */

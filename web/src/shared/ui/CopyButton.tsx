@@ -20,7 +20,7 @@ export function CopyButton({
     return () => clearTimeout(timer);
   }, [copied]);
   const icon = copied ? <Check size={14} /> : <Copy size={14} />;
-  const onClick = () => void copyText(text()).then(() => setCopied(true));
+  const onClick = () => void copyText(text()).then(setCopied);
   if (children === undefined) {
     return <IconButton size="small" label={copied ? "Copied" : label} icon={icon} onClick={onClick} />;
   }
