@@ -99,9 +99,14 @@ pub(super) async fn patch(
     let present = app.store.files(&owned.generation.id).await?;
     let present = present.iter().map(|f| (f.path.as_str(), u64::try_from(f.size).unwrap_or(0)));
     generation::check_patch(present, &changes)?;
-    let generation = app.store.patch_files(&owned.generation.id, changes).await?;
-    let generation = generation.ok_or(Error::GenerationNotFound)?;
-    let outcome = app.previews.reload(&generation).await?;
+    // A task of its own: a client that leaves in the middle must not leave new files without their reload.
+    let (id, store, previews) = (owned.generation.id, app.store.clone(), app.previews.clone());
+    let patched = tokio::spawn(async move {
+        let generation = store.patch_files(&id, changes).await?.ok_or(Error::GenerationNotFound)?;
+        let outcome = previews.reload(&generation).await?;
+        Ok::<_, Error>((generation, outcome))
+    });
+    let (generation, outcome) = patched.await.map_err(Error::internal)??;
     let reloaded = matches!(outcome, Some(None));
     let details = outcome.flatten().map(|failure| {
         let mut details = failure_details(&failure);

@@ -97,7 +97,10 @@ pub(super) async fn launch(
         keep_database: body.database == Some(Database::Keep),
         limit: app.config.limit_for(owned.caller.tier),
     };
-    let preview = app.previews.launch(&owned.generation, request).await?;
+    // A task of its own: a client that leaves in the middle must not leave half a launch behind.
+    let (previews, generation) = (app.previews.clone(), owned.generation);
+    let begun = tokio::spawn(async move { previews.launch(&generation, request).await });
+    let preview = begun.await.map_err(Error::internal)??;
     if !wait {
         return Ok((StatusCode::ACCEPTED, axum::Json(describe(&app, &preview, None))));
     }

@@ -330,12 +330,23 @@ fn decode(bytes: &[u8], content_type: &str) -> (Value, Encoding) {
         || ["application/xml", "application/javascript", "application/x-ndjson", "application/yaml"]
             .contains(&essence.as_str())
         || essence.ends_with("+xml");
+    if textual && is_latin1(content_type) {
+        return (json!(bytes.iter().copied().map(char::from).collect::<String>()), Encoding::Text);
+    }
     match std::str::from_utf8(bytes) {
         Ok(text) if textual => (json!(text), Encoding::Text),
         // Cut in the middle of a character, or of another encoding.
         Err(_) if essence.starts_with("text/") => (json!(String::from_utf8_lossy(bytes)), Encoding::Text),
         _ => (json!(BASE64_STANDARD.encode(bytes)), Encoding::Base64),
     }
+}
+
+/// Whether each byte is a character of that number.
+fn is_latin1(content_type: &str) -> bool {
+    let lower = content_type.to_ascii_lowercase();
+    ["iso-8859-1", "iso8859-1", "latin-1", "latin1"]
+        .iter()
+        .any(|name| lower.contains(&format!("charset={name}")))
 }
 
 fn outer_headers(headers: &HeaderMap) -> Map<String, Value> {
@@ -385,6 +396,7 @@ mod tests {
         assert_eq!(decode(b"{\"a\":1}", "application/problem+json"), (json!({"a": 1}), Encoding::Json));
         assert_eq!(decode(b"{broken", "application/json"), (json!("{broken"), Encoding::Text));
         assert_eq!(decode(b"hi", "text/plain; charset=utf-8"), (json!("hi"), Encoding::Text));
+        assert_eq!(decode(b"caf\xe9", "text/plain; charset=ISO-8859-1"), (json!("café"), Encoding::Text));
         assert_eq!(decode(b"\x89PNG", "image/png"), (json!("iVBORw=="), Encoding::Base64));
         assert_eq!(decode(b"", ""), (Value::Null, Encoding::Json));
     }

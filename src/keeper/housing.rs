@@ -74,7 +74,12 @@ impl Housing {
         }
         let layers = report.layers();
         let workshop = Rc::new(Workshop { helper, cgroups, layers });
-        Ok(Self { zygotes: Zygotes::new(Rc::clone(&workshop), seed), workshop, report, next_name: Cell::new(0) })
+        Ok(Self {
+            zygotes: Zygotes::new(Rc::clone(&workshop), seed),
+            workshop,
+            report,
+            next_name: Cell::new(0),
+        })
     }
 
     /// The layers that this host does not offer, by name.

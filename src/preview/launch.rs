@@ -47,7 +47,14 @@ impl Previews {
         let port = row.port.unwrap_or_default();
         let base_url = self.host.config.base_url(port, &row.id);
         let hub = Hub::new(self.host.config.max_log_lines, 1);
-        let output = self.host.runtime.output(&row.id).map_err(Error::internal)?;
+        let output = match self.host.runtime.output(&row.id) {
+            Ok(output) => output,
+            Err(e) => {
+                self.host.runtime.close(&row.id).await.map_err(Error::internal)?;
+                self.host.store.withdraw_preview(&row.id).await?;
+                return Err(Error::internal(e));
+            }
+        };
         let pumping = Pump::new(output, Arc::clone(&hub), self.host.runtime.places(&row.id)).spawn();
         let identity = Identity { row, port, base_url, options };
         let (active, orders) = Active::new(identity, hub, Arc::clone(&self.host.runtime));
@@ -100,7 +107,7 @@ impl Previews {
         }
     }
 
-    async fn open(
+    pub(super) async fn open(
         &self,
         id: &PreviewId,
         port: u16,

@@ -154,8 +154,8 @@ impl Previews {
 fn no_active(last: Option<Preview>) -> Error {
     let message = match last.as_ref().map(|last| last.stop_reason.as_deref()) {
         None => "No active preview for this generation: launch one.",
-        Some(Some("expired")) => "Preview expired. Launch it again to go on.",
-        Some(_) => "Preview stopped. Launch it again to go on.",
+        Some(Some("expired")) => "Preview expired",
+        Some(_) => "Preview stopped",
     };
     let last = last.map(|last| {
         Box::new(LastPreview {

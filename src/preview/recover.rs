@@ -30,13 +30,22 @@ impl Previews {
             self.host.runtime.close(&kept.id).await.map_err(Error::internal)?;
         }
         for row in rows {
-            let kept = kept.iter().find(|kept| kept.id == row.id);
+            let kept = kept.iter().find(|kept| kept.id == row.id).cloned();
+            let kept = if kept.is_none() { self.open_again(&row).await } else { kept };
             let id = row.id.clone();
-            if let Err(e) = self.take_over(row, kept).await {
+            if let Err(e) = self.take_over(row, kept.as_ref()).await {
                 tracing::error!(preview = %id, error = %e, "a preview could not be taken over");
             }
         }
         self.host.runtime.sweep().await.map_err(Error::internal)
+    }
+
+    /// A launch that had its row and nothing else when the server was killed goes on from there.
+    async fn open_again(&self, row: &Preview) -> Option<Kept> {
+        let never_opened = row.status == Status::Launching && self.host.runtime.output(&row.id).is_err();
+        let port = row.port.filter(|_| never_opened && row.expires_at > crate::time::UnixMillis::now())?;
+        self.open(&row.id, port, row.expires_at).await.ok()?;
+        Some(Kept { id: row.id.clone(), slots: Vec::new(), expired: false })
     }
 
     async fn take_over(&self, row: Preview, kept: Option<&Kept>) -> Result<()> {

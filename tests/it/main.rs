@@ -23,4 +23,6 @@ mod recovery;
 mod reload;
 mod request;
 mod status;
+mod up;
 mod uploads;
+mod zygote;

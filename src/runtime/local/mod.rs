@@ -266,6 +266,7 @@ impl Runtime for LocalRuntime {
             (work.as_str(), r"\d+/", ""),
             (data_dir.as_str(), r"environments/[^\s\x22']*?site-packages", "site-packages"),
             (data_dir.as_str(), r"tools/[^\s\x22']*?\.py", "previewd"),
+            (data_dir.as_str(), r"programs/[^\s\x22']*?\.py", "previewd"),
             (prefix.as_str(), r"/lib(64)?/python3\.\d+", "python"),
         ];
         for (directory, rest, shown) in known {

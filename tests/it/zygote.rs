@@ -1,7 +1,5 @@
 //! Forking out of a zygote into sandboxes, with real processes, as root and as an ordinary user.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "tests")]
-
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;

@@ -1,5 +1,4 @@
 //! `previewd up`, as the person at the terminal sees it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
