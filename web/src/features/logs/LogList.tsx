@@ -45,10 +45,10 @@ export function LogList({ rows, wrap, time, query, current, empty, onRequest, ha
   const [state, dispatch] = useReducer(follow, FOLLOWING);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
   const [marked, setMarked] = useState<number | null>(null);
-  const visible = useVisible(scroller);
+  const height = useHeight(scroller);
   const virtual = useVirtualizer({
     // A list without a height has no end to follow, and would look for it for ever.
-    enabled: visible,
+    enabled: height > 0,
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => LINE_PX,
@@ -78,7 +78,7 @@ export function LogList({ rows, wrap, time, query, current, empty, onRequest, ha
   // biome-ignore lint/correctness/useExhaustiveDependencies: stays at the end when the layout changes.
   useEffect(() => {
     if (state.following && rows.length > 0) virtual.scrollToIndex(rows.length - 1, { align: "end" });
-  }, [wrap, time, visible, rows.length === 0]);
+  }, [wrap, time, height, rows.length === 0]);
 
   return (
     <div className={css.listFrame}>
@@ -154,10 +154,10 @@ export function LogList({ rows, wrap, time, query, current, empty, onRequest, ha
 }
 
 /**
- * Whether the element has a height: a host may hide it, behind a tab of its own. Read at each render,
- * for the lines that come before the observer has told.
+ * The element's height, 0 where a host hides it behind a tab of its own. Read at each render, for the
+ * lines that come before the observer has told.
  */
-function useVisible(element: RefObject<HTMLElement | null>): boolean {
+function useHeight(element: RefObject<HTMLElement | null>): number {
   const [, look] = useReducer((looks: number) => looks + 1, 0);
   useEffect(() => {
     if (!element.current) return;
@@ -165,7 +165,7 @@ function useVisible(element: RefObject<HTMLElement | null>): boolean {
     observer.observe(element.current);
     return () => observer.disconnect();
   }, [element]);
-  return element.current === null || element.current.clientHeight > 0;
+  return element.current?.clientHeight ?? 1;
 }
 
 const towardsTail = () => ({ type: "towardsTail", now: Date.now() }) as const;
