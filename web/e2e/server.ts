@@ -66,6 +66,7 @@ export class Server {
 
   /** Ends it, the previews of these generations first, and removes what it kept. */
   async remove(token: string): Promise<void> {
+    if (this.child === null) await this.up();
     for (const { generationId } of (await this.call(token, "GET", "/api/generations")).generations) {
       await this.call(token, "DELETE", `/api/generations/${generationId}`);
     }

@@ -46,19 +46,22 @@ test("a server that crashes and returns: the page says so, and goes on where it 
 test("a preview whose time is up: warned of, then said", async ({ page }) => {
   const server = await Server.start("--session-timeout", "20");
   const token = server.token();
-  const id = await server.upload(token, "short", project(GREETER));
-  const launch = () => server.call(token, "POST", `/api/generations/${id}/preview/launch`, {});
-  // Installing its packages may take the first one's whole time.
-  await launch();
-  await server.call(token, "DELETE", `/api/generations/${id}/preview`);
-  await launch();
-  await page.goto(`${server.url}/g/${id}#token=${token}`);
-  await expect(page.getByText("Expires in")).toBeVisible();
-  await look(page, "expiring");
-  await expect(page.getByRole("heading", { name: "Expired" })).toBeVisible({ timeout: 30_000 });
-  await expect(page.getByText("Ended (expired)")).toBeVisible();
-  await look(page, "expired");
-  await server.remove(token);
+  try {
+    const id = await server.upload(token, "short", project(GREETER));
+    const launch = () => server.call(token, "POST", `/api/generations/${id}/preview/launch`, {});
+    // Installing its packages may take the first one's whole time.
+    await launch();
+    await server.call(token, "DELETE", `/api/generations/${id}/preview`);
+    await launch();
+    await page.goto(`${server.url}/g/${id}#token=${token}`);
+    await expect(page.getByText("Expires in")).toBeVisible();
+    await look(page, "expiring");
+    await expect(page.getByRole("heading", { name: "Expired" })).toBeVisible({ timeout: 30_000 });
+    await expect(page.getByText("Ended (expired)")).toBeVisible();
+    await look(page, "expired");
+  } finally {
+    await server.remove(token);
+  }
 });
 
 test("another user's generation, and one that is not there", async ({ page, open, server, token }) => {
