@@ -251,7 +251,7 @@ fn all_this_as_an_ordinary_user() {
     let output = std::process::Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"])
         .arg(std::env::current_exe().unwrap())
-        .args(["--skip", "as_an_ordinary_user"])
+        .args(["zygote::", "--skip", "as_an_ordinary_user"])
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
