@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -17,6 +18,9 @@ use crate::id::{GenerationId, PreviewId, ProjectId, UserId};
 use crate::logs::Hub;
 use crate::runtime::{Runtime, Stream};
 use crate::time::UnixMillis;
+
+/// How old a look at a preview's memory may be.
+const MEMORY_AGE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What whoever launches may choose. Kept with the preview, so that a restarted server can go on with the launch.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -72,6 +76,8 @@ pub struct Active {
     pub(super) revision: AtomicI64,
     activity: Activity,
     address: Address,
+    /// What was last seen of its memory, and when.
+    memory: tokio::sync::Mutex<Option<(Instant, Option<u64>)>>,
     runtime: Handle,
 }
 
@@ -130,6 +136,7 @@ impl Active {
             slot: AtomicU32::new(0),
             revision: AtomicI64::new(row.revision),
             activity: Activity::new(),
+            memory: tokio::sync::Mutex::default(),
             address: Address::default(),
             runtime: Handle(runtime),
         };
@@ -198,9 +205,17 @@ impl Active {
         self.address.listeners.wait().await;
     }
 
-    /// Resident bytes of its processes.
+    /// Bytes of memory of its processes, as of a second ago at the most: many who ask at once cost one look.
     pub async fn memory_bytes(&self) -> Option<u64> {
-        self.runtime.0.memory_bytes(&self.id).await
+        let mut seen = self.memory.lock().await;
+        if let Some((at, bytes)) = *seen
+            && at.elapsed() < MEMORY_AGE
+        {
+            return bytes;
+        }
+        let bytes = self.runtime.0.memory_bytes(&self.id).await;
+        *seen = Some((Instant::now(), bytes));
+        bytes
     }
 
     /// Somebody uses it, now.

@@ -55,7 +55,7 @@ async fn a_running_preview_moves_to_new_code() {
 
 #[tokio::test]
 async fn code_that_does_not_start_changes_nothing() {
-    let server = Server::with(&[("LAUNCH_TIMEOUT", "3")]).await;
+    let server = Server::with(&[("LAUNCH_TIMEOUT", "10")]).await;
     let app = server.user("ana").upload(&fastapi("@app.get('/version')\ndef version():\n    return 1")).await;
     let preview = app.launch().await;
     let broken = [
