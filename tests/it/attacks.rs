@@ -113,7 +113,7 @@ async fn nothing_of_the_host_can_be_read() {
         "os.listdir('/home')",
         "os.listdir('/sys')",
     ]);
-    for name in ["jwt-secret", "previewd.db", "keeper.sock", "keeper.log", "run"] {
+    for name in ["jwt.secret", "previewd.db", "keeper.sock", "keeper.log", "run"] {
         attempts.push(format!("os.stat({:?})", data_dir.join(name)));
     }
     attempts.push(format!(
