@@ -131,8 +131,9 @@ impl Process {
     }
 
     async fn reap(&self) -> Exit {
-        // A forked process becomes the keeper's child when the one between them has ended, which is a moment later.
-        const TRIES: u32 = 100;
+        // A forked process becomes the keeper's child when the one between them has ended: a moment later, and on a
+        // machine that is short of processors a long one.
+        const TRIES: u32 = 10_000;
         for _ in 0..TRIES {
             match waitid(WaitId::PidFd(self.pidfd.get_ref().as_fd()), WaitIdOptions::EXITED) {
                 Ok(Some(status)) => {

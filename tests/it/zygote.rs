@@ -4,9 +4,11 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use previewd::keeper::zygote::{Forked, Handover, Recipe, Zygote};
-use rustix::process::{WaitId, WaitIdOptions};
+use rustix::io::Errno;
+use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus};
 use sandbox::{Cgroups, Helper, Limits, Policy, Sandbox, Workshop};
 
 const LIMITS: Limits = Limits { memory: 256 << 20, tasks: 64, open_files: 256, disk: 16 << 20, cpu: 1.0 };
@@ -121,8 +123,19 @@ fn finish(forked: &Forked, handover: Handover, mut ends: Ends) -> (String, i32) 
     ends.stderr.read_to_string(&mut text).unwrap();
     ends.records.read_to_string(&mut record).unwrap();
     assert_eq!(record, "a record", "{text}");
-    let status = rustix::process::waitid(WaitId::PidFd(forked.pidfd.as_fd()), WaitIdOptions::EXITED);
-    (text, status.unwrap().unwrap().exit_status().unwrap_or(-1))
+    (text, reap(forked).exit_status().unwrap_or(-1))
+}
+
+/// Waits for the end of a fork, which is a child of this process only once the one between them has ended.
+fn reap(forked: &Forked) -> WaitIdStatus {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match rustix::process::waitid(WaitId::PidFd(forked.pidfd.as_fd()), WaitIdOptions::EXITED) {
+            Ok(status) => return status.unwrap(),
+            Err(Errno::CHILD) if Instant::now() < deadline => std::thread::yield_now(),
+            Err(e) => panic!("the fork cannot be reaped: {e}"),
+        }
+    }
 }
 
 /// Runs a test as the keeper's only thread would.
