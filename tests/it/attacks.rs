@@ -383,3 +383,29 @@ async fn a_preview_that_kills_its_init_or_itself_ends_alone() {
     let gone = async || scene.attacker.launch().await.get("/").await.status.eq(&200).then_some(());
     eventually("the next launch", gone).await;
 }
+
+#[tokio::test]
+async fn egress_is_given_where_it_is_allowed_and_nothing_else_with_it() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let scene = Scene::with(&[("EGRESS", "on")]).await;
+    assert_eq!(
+        scene.run(&format!("socket.create_connection(('127.0.0.1', {port}), 9); result = 1")).await,
+        1
+    );
+    let data_dir = scene.server.data_dir();
+    let attempts = [
+        format!("os.stat({:?})", data_dir.join("jwt.secret")),
+        format!("os.kill({}, 0)", scene.server.serve_pid()),
+        "socket.create_server(('127.0.0.1', 0))".to_owned(),
+        "socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)".to_owned(),
+        "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)".to_owned(),
+    ];
+    assert_eq!(scene.worked(&attempts).await, Vec::<String>::new());
+    scene.nobody_else_is_hurt().await;
+}
+
+#[test]
+fn all_this_as_an_ordinary_user() {
+    crate::harness::again_as_an_ordinary_user("attacks::");
+}

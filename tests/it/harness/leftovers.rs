@@ -82,11 +82,13 @@ pub fn keeper_of(data_dir: &Path) -> Option<i32> {
     all().into_iter().find(|pid| is_keeper(pid) && process(*pid).is_some_and(is_alive))
 }
 
-/// Files of previews that are still there.
+/// Files of previews that are still there; without a keeper also what was made ahead for them.
 pub fn files(data_dir: &Path) -> Vec<PathBuf> {
+    let kept = keeper_of(data_dir).is_some();
     let inside = |directory: PathBuf| std::fs::read_dir(directory).into_iter().flatten().flatten();
     let places = [in_memory(data_dir), data_dir.join("work"), data_dir.join("run")];
-    places.into_iter().flat_map(inside).map(|entry| entry.path()).collect()
+    let found = places.into_iter().flat_map(inside).map(|entry| entry.path());
+    found.filter(|path| !kept || !path.ends_with("spare")).collect()
 }
 
 /// Where the files of a data directory's previews are while they run.
