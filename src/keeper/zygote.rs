@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -166,13 +167,13 @@ impl Zygote {
         let hurried = async {
             hurry.notified().await;
             give_way(false);
-            std::future::pending().await
+            std::future::pending::<Infallible>().await
         };
         let greeting = greet(&control, recipe, workshop.layers.seccomp);
         tokio::select! {
             ready = tokio::time::timeout(PATIENCE, greeting) => ready
                 .map_err(|_elapsed| io::Error::other("it did not finish its imports in time"))??,
-            never = hurried => never,
+            never = hurried => match never {},
         }
         give_way(false);
         let waiting = Rc::new(Waiting::default());
