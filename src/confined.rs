@@ -112,13 +112,13 @@ impl Confiner {
         let this = self.clone();
         let (abandoned, held) = io::pipe()?;
         // A sandbox dies with the thread that made it, so one thread does all of it.
-        let work = tokio::task::spawn_blocking(move || this.run_here(job, abandoned.as_fd()));
+        let work = tokio::task::spawn_blocking(move || this.run_here(&job, abandoned.as_fd()));
         let finished = work.await.map_err(io::Error::other)?;
         drop(held);
         finished
     }
 
-    fn run_here(&self, job: Job, abandoned: BorrowedFd<'_>) -> io::Result<Finished> {
+    fn run_here(&self, job: &Job, abandoned: BorrowedFd<'_>) -> io::Result<Finished> {
         let Place { workshop, .. } =
             self.place().ok_or_else(|| io::Error::other("there can be no sandbox"))?;
         let name = format!("job-{}", random_hex::<6>().map_err(io::Error::other)?);
@@ -148,7 +148,7 @@ impl Ending {
 fn run_in(
     workshop: &Workshop,
     sandbox: &mut Sandbox,
-    job: Job,
+    job: &Job,
     abandoned: BorrowedFd<'_>,
 ) -> io::Result<Ending> {
     let deadline = Instant::now() + job.patience;
@@ -261,7 +261,7 @@ impl Kept {
     fn keep(&mut self, chunk: &[u8]) {
         match self.side {
             Side::First => {
-                self.bytes.extend_from_slice(&chunk[..chunk.len().min(self.most - self.bytes.len())])
+                self.bytes.extend_from_slice(&chunk[..chunk.len().min(self.most - self.bytes.len())]);
             }
             Side::Last => {
                 self.bytes.extend_from_slice(chunk);
