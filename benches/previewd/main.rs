@@ -3,6 +3,7 @@
 
 mod answers;
 mod crowds;
+mod environments;
 mod launches;
 mod logs;
 mod measure;
@@ -28,6 +29,7 @@ fn main() -> Outcome<()> {
         crowds::measure(&server, &mut table).await?;
         answers::measure(&server, &mut table).await?;
         logs::measure(&server, &mut table).await?;
+        environments::measure(&server, &mut table).await?;
         table.bounded("serve, after all of this: resident MB", server.resident_mb()?, 25.0);
         server.end().await
     })

@@ -116,6 +116,10 @@ impl Root {
         for kept in &policy.kept {
             root.keep(kept, owner)?;
         }
+        for path in &policy.writable {
+            root.bind(path, path, NO_DEVICES)?;
+            root.writable.push(path.clone());
+        }
         if let Some(files) = &policy.files {
             copy::copy_tree(files, root.work_dir()?.as_fd(), owner)?;
         }
