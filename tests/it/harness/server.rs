@@ -203,7 +203,7 @@ impl Server {
         let keeper = leftovers::keeper_of(&self.data_dir());
         namespaces.extend(keeper.map(leftovers::namespaces_below).unwrap_or_default());
         let mut all = leftovers::marked(&self.shared.previews());
-        all.extend(leftovers::inside(&namespaces));
+        all.extend(leftovers::inside(&namespaces, &self.data_dir()));
         all
     }
 
