@@ -14,6 +14,8 @@ use super::state::App;
 pub(super) async fn get(State(app): State<App>, owned: Owned) -> axum::Json<Value> {
     let config = &app.config;
     let limit = config.limit_for(owned.caller.tier);
+    let mut limits = json!(config.limits);
+    limits["egress"] = json!(if config.egress { "on" } else { "off" });
     axum::Json(json!({
         "previewTimeout": config.session_timeout,
         "maxInstances": limit,
@@ -27,6 +29,6 @@ pub(super) async fn get(State(app): State<App>, owned: Owned) -> axum::Json<Valu
             // Logs are streamed as server-sent events; a WebSocket for them is not there.
             "features": { "websocketLogs": false, "advancedMetrics": false },
         },
-        "limits": config.limits,
+        "limits": limits,
     }))
 }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::generation::{self, Files, Format};
 use crate::id::UserId;
 use crate::preview::StopReason;
-use crate::store::{Generation, NewGeneration};
+use crate::store::{Found, Generation, NewGeneration};
 use crate::time::UnixMillis;
 
 /// Bytes of an upload's body: 50 MiB of files, a third more as base64, and their names.
@@ -64,7 +64,7 @@ impl From<Generation> for GenerationBody {
             project_id: generation.project_id.to_string(),
             name: generation.name,
             revision: generation.revision,
-            entrypoint: generation.entrypoint,
+            entrypoint: generation.found.and_then(|found| found.entrypoint).or(generation.entrypoint),
             file_count: generation.file_count,
             total_bytes: generation.total_bytes,
             created_at: generation.created_at,
@@ -111,11 +111,11 @@ pub(super) async fn upload(
         user_id: caller.user,
         name,
         entrypoint: named,
+        found: looked.entrypoint,
         files: upload.files,
     };
     let generation = app.store.create_generation(new).await?;
-    let (entrypoint, warnings) = (looked.entrypoint, looked.warnings);
-    let body = GenerationBody { entrypoint, warnings, ..generation.into() };
+    let body = GenerationBody { warnings: looked.warnings, ..generation.into() };
     Ok((StatusCode::CREATED, axum::Json(body)))
 }
 
@@ -178,8 +178,31 @@ pub(super) async fn list(
         Some(id) => Some(project_of(&app, &caller, id).await?.id),
         None => None,
     };
-    let generations = app.store.generations(&caller.user, project.as_ref()).await?;
-    Ok(axum::Json(Generations { generations: generations.into_iter().map(Into::into).collect() }))
+    let mut generations = Vec::new();
+    for generation in app.store.generations(&caller.user, project.as_ref()).await? {
+        let known = generation.found.as_ref().is_some_and(|found| found.revision == generation.revision);
+        generations.push(if known { generation.into() } else { read_again(&app, generation).await? });
+    }
+    Ok(axum::Json(Generations { generations: generations.into_iter().map(without_warnings).collect() }))
+}
+
+/// Warnings belong to the one generation that somebody looks at.
+fn without_warnings(body: GenerationBody) -> GenerationBody {
+    GenerationBody { warnings: Vec::new(), ..body }
+}
+
+/// Reads the source of the present revision, and keeps what was found.
+async fn read_again(app: &App, generation: Generation) -> Result<GenerationBody> {
+    let files = app.store.contents(&generation.id).await?;
+    let named = generation.entrypoint.clone();
+    let read = tokio::task::spawn_blocking(move || look(&files, named.as_deref()));
+    let looked = read.await.map_err(Error::internal)??;
+    let (entrypoint, warnings) = (looked.entrypoint, looked.warnings);
+    let found = Found { revision: generation.revision, entrypoint: entrypoint.clone() };
+    if generation.found.as_ref() != Some(&found) {
+        app.store.keep_found(&generation.id, &found).await?;
+    }
+    Ok(GenerationBody { entrypoint, warnings, ..generation.into() })
 }
 
 /// One generation
@@ -187,12 +210,7 @@ pub(super) async fn list(
     responses((status = 200, body = GenerationBody), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Json<GenerationBody>> {
-    let files = app.store.contents(&owned.generation.id).await?;
-    let named = owned.generation.entrypoint.clone();
-    let read = tokio::task::spawn_blocking(move || look(&files, named.as_deref()));
-    let looked = read.await.map_err(Error::internal)??;
-    let (entrypoint, warnings) = (looked.entrypoint, looked.warnings);
-    Ok(axum::Json(GenerationBody { entrypoint, warnings, ..owned.generation.into() }))
+    Ok(axum::Json(read_again(&app, owned.generation).await?))
 }
 
 /// Deletes a generation, its preview and its kept database

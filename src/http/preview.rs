@@ -133,7 +133,8 @@ fn of_failed(preview: Preview) -> StatusBody {
         preview_token: None,
         uptime: 0,
         last_health_check: preview.last_health_check,
-        health_status: preview.health,
+        // What it last said while it served is not what it is now.
+        health_status: if preview.started_at.is_some() { Health::Unhealthy } else { preview.health },
         created_at: preview.created_at,
         started_at: preview.started_at,
         expires_at: preview.expires_at,
