@@ -25,8 +25,8 @@ pub(super) struct Listing {
 /// What the generation offers
 ///
 /// From the running application where there is one, else from the source, which is read and never executed.
-#[utoipa::path(get, path = "/api/generations/{id}/endpoints", tag = "preview", params(("id" = String, Path)),
-    responses((status = 200, body = serde_json::Value), (status = 401, body = Failure), (status = 403, body = Failure),
+#[utoipa::path(get, operation_id = "list_endpoints", path = "/api/generations/{id}/endpoints", tag = "preview", params(("id" = String, Path)),
+    responses((status = 200, body = super::shapes::Endpoints), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn list(State(app): State<App>, owned: Owned) -> Result<axum::Json<Listing>> {
     Ok(axum::Json((*listing(&app, &owned.generation).await?).clone()))

@@ -18,7 +18,7 @@ export class Server {
   private constructor(
     private readonly dataDir: string,
     private readonly port: number,
-    private readonly options: readonly string[],
+    private options: readonly string[],
   ) {}
 
   /** Starts one on a free port. `options` are flags of `serve`. */
@@ -64,6 +64,15 @@ export class Server {
     await gone;
   }
 
+  /** Ends it as a crash would, and starts it with other options. Answers those that it had. */
+  async restart(options: readonly string[]): Promise<readonly string[]> {
+    const before = this.options;
+    await this.kill();
+    this.options = options;
+    await this.up();
+    return before;
+  }
+
   /** Ends it, the previews of these generations first, and removes what it kept. */
   async remove(token: string): Promise<void> {
     if (this.child === null) await this.up();
@@ -71,7 +80,8 @@ export class Server {
       await this.call(token, "DELETE", `/api/generations/${generationId}`);
     }
     await this.kill();
-    rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 5 });
+    // What compiles its packages in the background may write on for a moment.
+    rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 20 });
   }
 
   /** Uploads files as a generation of a new project; answers its id. */

@@ -97,7 +97,7 @@ export function LogToolbar(props: LogToolbarProps) {
               onSelect: () =>
                 saveAs("preview.log", new Blob([asText(snapshot.items)], { type: "text/plain" })),
             },
-            { label: "Clear view", icon: <Eraser size={14} />, onSelect: () => session.store.clear() },
+            { label: "Clear view", icon: <Eraser size={14} />, onSelect: () => session.store.clearView() },
           ]}
         />
         {props.tools}

@@ -48,14 +48,23 @@ function Vitals({ preview }: { preview: PreviewStatus }) {
   const now = useNow(1_000);
   const left = (Date.parse(preview.expiresAt) - now) / 1000;
   const up = preview.startedAt ? (now - Date.parse(preview.startedAt)) / 1000 : preview.uptime;
+  const health = HEALTH[preview.healthStatus];
   return (
     <dl className={css.vitals}>
+      {health && <Vital name="Health" value={health} warn={preview.healthStatus === "unhealthy"} optional />}
       <Vital name="Up" value={clock(up)} />
       <Vital name="Expires in" value={clock(left)} warn={left < EXPIRY_WARNING_S} />
       {preview.memoryBytes ? <Vital name="Memory" value={bytes(preview.memoryBytes)} optional /> : null}
     </dl>
   );
 }
+
+/** What its health route says; an application without one has no health to tell. */
+const HEALTH: Record<PreviewStatus["healthStatus"], string | null> = {
+  unknown: null,
+  healthy: "ok",
+  unhealthy: "failing",
+};
 
 function Vital({
   name,

@@ -20,6 +20,27 @@ export function viewOf(response: ProxyResponse): ResponseView {
   return IMAGES.test(header(response, "content-type")) ? "image" : "binary";
 }
 
+/** JSON by its own account, which is not. */
+export function claimsJson(response: ProxyResponse): boolean {
+  return /[/+]json\b/.test(header(response, "content-type")) && response.dataEncoding !== "json";
+}
+
+const ENDINGS: Record<string, string> = {
+  "application/json": "json",
+  "application/pdf": "pdf",
+  "application/zip": "zip",
+  "image/jpeg": "jpg",
+  "image/svg+xml": "svg",
+  "text/plain": "txt",
+};
+
+/** What a saved answer is called: by its type alone, since the application's own name for it is not trusted. */
+export function fileNameOf(response: ProxyResponse): string {
+  const type = header(response, "content-type").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const ending = ENDINGS[type] ?? /^(?:image|text)\/([a-z0-9]{2,5})$/.exec(type)?.[1] ?? "bin";
+  return `response.${response.dataEncoding === "json" ? "json" : ending}`;
+}
+
 /** The body as text: indented for JSON, as it came for text, base64 for the rest. */
 export function bodyText(response: ProxyResponse): string {
   if (response.dataEncoding === "json") return JSON.stringify(response.data, null, 2);
