@@ -29,10 +29,12 @@ fmt: $(UI_PACKAGES)
 
 web: $(UI_PACKAGES)
 	cd web && npm run lint
+	cd web && npm run types:check
 	cd web && npm run typecheck
 	cd web && npm test
 	cd web && npm run build
 	cd web && npm run build:lib
+	cd examples/embed && npm ci --no-audit --no-fund && npm run install:package && npm run build
 
 rust: $(UI_PACKAGES)
 	cargo fmt --all --check

@@ -60,8 +60,8 @@ export { expect };
 const SIZES = { desktop: [1360, 860], tablet: [720, 900], phone: [320, 720] } as const;
 
 /**
- * A picture in each theme and at each size, to look at. Accessibility is checked at the widest and the narrowest,
- * and that nothing is wider than the narrowest.
+ * A picture in each theme and at each size, to look at. Accessibility is checked in both themes, and once more at
+ * the narrowest, where nothing may be wider than the screen.
  */
 export async function look(page: Page, name: string): Promise<void> {
   const before = page.viewportSize();
@@ -72,7 +72,8 @@ export async function look(page: Page, name: string): Promise<void> {
     for (const theme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
       await page.screenshot({ path: `e2e/screens/${name}-${size}-${theme}.png` });
-      if (size !== "tablet") await checkAccess(page, `${name}, ${size}, ${theme}`);
+      if (size === "desktop" || (size === "phone" && theme === "light"))
+        await checkAccess(page, `${name}, ${size}, ${theme}`);
     }
   }
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
@@ -84,7 +85,8 @@ export async function look(page: Page, name: string): Promise<void> {
 }
 
 async function checkAccess(page: Page, what: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+  // The page has no frames, for which the other mode opens a page of its own each time.
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
   const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
   expect(told, what).toEqual([]);
 }

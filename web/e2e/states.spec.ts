@@ -9,7 +9,7 @@ test("launching: its phases, its log, and a way out", async ({ page, open, serve
   await page.getByRole("region", { name: card }).getByRole("button", { name: "Launch" }).click();
   await expect(page.getByRole("heading", { name: "Launching" })).toBeVisible();
   await expect(page.getByRole("log").getByText("warming up")).toBeVisible({ timeout: 60_000 });
-  await expect(page.getByRole("listitem").filter({ hasText: "First answer" })).toContainText("under way");
+  await expect(page.getByRole("listitem").filter({ hasText: "under way" })).toContainText("warming up");
   await look(page, "launching");
   await page.getByRole("region", { name: "Launching" }).getByRole("button", { name: "Cancel" }).click();
   await expect(page.getByRole("heading", { name: "Stopped" })).toBeVisible();

@@ -46,6 +46,7 @@ export const LogRow = memo(
       <div
         ref={rowRef}
         data-index={index}
+        data-marked={props.marked || undefined}
         className={classes(
           css.row,
           css[`level-${item.level}`],

@@ -63,7 +63,14 @@ export function WorkspaceLayout({ generationId, title, state, controls, offline 
   const style = { "--pv-list": `${listPx}px`, "--pv-logs": `${logsPx}px` } as CSSProperties;
   const onImport = () => setOverlay("import");
   return (
-    <div ref={screen} className={css.screen} style={style} data-pane={space.pane} data-logs={logs}>
+    <div
+      ref={screen}
+      className={css.screen}
+      style={style}
+      data-pane={space.pane}
+      data-view={space.view.kind}
+      data-logs={logs}
+    >
       <StatusBar
         title={title}
         state={state}

@@ -33,18 +33,20 @@ export function usePreview(generationId: string) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: refresh is the same for the same generation.
   useEffect(() => session.onStatus(() => void refresh()), [session]);
 
+  // What was done is done once the state shows it; what was refused is told at once.
+  const afterwards = { onSuccess: refresh, onError: () => void refresh() };
   const launch = useMutation(
-    { mutationFn: (request: LaunchRequest) => api.launch(generationId, request), onSettled: refresh },
+    { mutationFn: (request: LaunchRequest) => api.launch(generationId, request), ...afterwards },
     queries,
   );
-  const stop = useMutation({ mutationFn: () => api.stop(generationId), onSettled: refresh }, queries);
+  const stop = useMutation({ mutationFn: () => api.stop(generationId), ...afterwards }, queries);
   const restart = useMutation(
     {
       mutationFn: async () => {
         await stopIfThere(api, generationId);
         return api.launch(generationId, {});
       },
-      onSettled: refresh,
+      ...afterwards,
     },
     queries,
   );
