@@ -121,6 +121,12 @@ function Answer({ response, onShowLogs, onSignIn }: AnswerProps) {
   );
 }
 
+/** Characters of a body that are shown: more slows the page down, and nobody reads so far. */
+const SHOWN = 1_000_000;
+
+const isLong = (response: ProxyResponse): boolean =>
+  response.dataEncoding !== "base64" && sizeOf(response) > SHOWN;
+
 /** What a reader of the answer should know first. */
 function Notes({ response, onSignIn }: Pick<AnswerProps, "response" | "onSignIn">) {
   return (
@@ -139,6 +145,9 @@ function Notes({ response, onSignIn }: Pick<AnswerProps, "response" | "onSignIn"
       )}
       {response.truncated && (
         <Callout tone="warn">The answer is larger than 10 MB: this is its beginning.</Callout>
+      )}
+      {!response.truncated && isLong(response) && (
+        <Callout tone="info">The answer is long: this is its beginning. All of it can be copied or saved.</Callout>
       )}
       {claimsJson(response) && !response.truncated && (
         <Callout tone="warn">The answer says that it is JSON, but it cannot be read as such.</Callout>
@@ -168,7 +177,15 @@ function Body({ response }: { response: ProxyResponse }) {
   switch (view) {
     case "json":
     case "text":
-      return <Code readOnly label="Response body" language={view} value={text} className={css.editor} />;
+      return (
+        <Code
+          readOnly
+          label="Response body"
+          language={view}
+          value={text.slice(0, SHOWN)}
+          className={css.editor}
+        />
+      );
     case "image":
       return <ImageView response={response} />;
     case "empty":

@@ -14,6 +14,7 @@ const IMAGES = /^image\/(png|jpeg|gif|webp|avif|bmp|x-icon|vnd\.microsoft\.icon)
 
 /** How to show a response. SVG counts as text: it is a document that could hold a script. */
 export function viewOf(response: ProxyResponse): ResponseView {
+  if (response.statusCode === 204 || response.statusCode === 304) return "empty";
   if (response.dataEncoding === "json") return "json";
   if (response.data === "" || response.data === null || response.data === undefined) return "empty";
   if (response.dataEncoding === "text") return "text";
