@@ -125,6 +125,10 @@ fn uv_command(uv: &Path, bench: Bench<'_>, verb: &str) -> Command {
         command.arg("--no-config");
     }
     command.env("UV_CACHE_DIR", bench.shelf.cache()).env("UV_PYTHON_DOWNLOADS", "never");
+    // Whom the host trusts: uv's own list knows nothing of an operator's proxy or index.
+    if ["UV_SYSTEM_CERTS", "UV_NATIVE_TLS"].iter().all(|name| std::env::var_os(name).is_none()) {
+        command.env("UV_SYSTEM_CERTS", "true");
+    }
     command
 }
 

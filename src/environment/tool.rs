@@ -15,7 +15,7 @@ const MAX_SAID: usize = 64 * 1024;
 const MAX_TAIL: usize = 30;
 
 /// What an operator may set for installers, next to every `PIP_` and `UV_` variable that names an index.
-const PASSED: [&str; 22] = [
+const PASSED: [&str; 23] = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "HTTP_PROXY",
@@ -38,6 +38,7 @@ const PASSED: [&str; 22] = [
     "UV_LINK_MODE",
     "UV_NATIVE_TLS",
     "UV_OFFLINE",
+    "UV_SYSTEM_CERTS",
 ];
 
 /// How a run ended.
