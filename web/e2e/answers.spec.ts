@@ -68,14 +68,13 @@ test.describe("what a request may be answered", () => {
   test("nothing yet: it can be cancelled", async ({ page }) => {
     const answer = await send(page, "GET /slow");
     await expect(answer.getByText("Waiting for the answer")).toBeVisible();
+    await look(page, "sending");
     await answer.getByRole("button", { name: "Cancel" }).click();
     await expect(answer.getByText("Send the request to see")).toBeVisible();
   });
 
   test("nothing in time: 504", async ({ page }) => {
     const answer = await send(page, "GET /slow");
-    await expect(answer.getByText("Waiting for the answer")).toBeVisible();
-    await look(page, "sending");
     await expect(answer.getByText("504 Gateway Timeout")).toBeVisible({ timeout: 30_000 });
     await look(page, "answer-504");
   });
@@ -114,7 +113,7 @@ test.describe("what a request may be answered", () => {
     const answer = page.getByRole("region", { name: "Response" });
     await expect(answer.getByText("422 Unprocessable")).toBeVisible();
     await page.getByRole("tab", { name: /^Params/ }).click();
-    await expect(page.getByText("Input should be greater than or equal to 1")).toBeVisible();
+    await expect(page.getByText("Input should be greater than or equal to 1", { exact: true })).toBeVisible();
     await page.getByLabel("Value of copies").fill("3");
     await page.keyboard.press("Control+Enter");
     await expect(answer.getByText('"copies"')).toBeVisible();

@@ -21,7 +21,7 @@ export const test = base.extend<Fixtures, Worker>({
   server: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures from here.
     async ({}, use) => {
-      const server = await Server.start("--max-instances-per-user", "3", "--request-timeout", "4");
+      const server = await Server.start("--max-instances-per-user", "3", "--request-timeout", "8");
       await use(server);
       await server.remove(server.token());
     },

@@ -130,7 +130,7 @@ test.describe("a long log", () => {
     await expect(page.getByText("Takes too long")).toBeVisible();
     await look(page, "log-bad-pattern");
     await search.fill("pattern");
-    await expect(page.getByText("0/13")).toBeVisible();
+    await expect(page.getByText("0/15")).toBeVisible();
   });
 
   test("is narrowed by level, and a line shown among all again", async ({ page, open, server, token }) => {

@@ -147,7 +147,9 @@ function Notes({ response, onSignIn }: Pick<AnswerProps, "response" | "onSignIn"
         <Callout tone="warn">The answer is larger than 10 MB: this is its beginning.</Callout>
       )}
       {!response.truncated && isLong(response) && (
-        <Callout tone="info">The answer is long: this is its beginning. All of it can be copied or saved.</Callout>
+        <Callout tone="info">
+          The answer is long: this is its beginning. All of it can be copied or saved.
+        </Callout>
       )}
       {claimsJson(response) && !response.truncated && (
         <Callout tone="warn">The answer says that it is JSON, but it cannot be read as such.</Callout>
@@ -206,19 +208,22 @@ function Raw({ response }: { response: ProxyResponse }) {
 
 function Headers({ response }: { response: ProxyResponse }) {
   return (
-    <table className={css.headers}>
-      <tbody>
-        {Object.entries(response.headers).flatMap(([name, value]) =>
-          [value].flat().map((one, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a header's values have an order and nothing else.
-            <tr key={`${name}${index}`}>
-              <th scope="row">{name}</th>
-              <td>{one}</td>
-            </tr>
-          )),
-        )}
-      </tbody>
-    </table>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
+    <section className={css.headers} aria-label="Response headers" tabIndex={0}>
+      <table>
+        <tbody>
+          {Object.entries(response.headers).flatMap(([name, value]) =>
+            [value].flat().map((one, index) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: a header's values have an order and nothing else.
+              <tr key={`${name}${index}`}>
+                <th scope="row">{name}</th>
+                <td>{one}</td>
+              </tr>
+            )),
+          )}
+        </tbody>
+      </table>
+    </section>
   );
 }
 
