@@ -66,6 +66,8 @@ test.describe("what a request may be answered", () => {
   });
 
   test("nothing yet: it can be cancelled", async ({ page }) => {
+    // Held on its way, for as long as a picture takes.
+    await page.route("**/preview/request", () => {});
     const answer = await send(page, "GET /slow");
     await expect(answer.getByText("Waiting for the answer")).toBeVisible();
     await look(page, "sending");

@@ -21,7 +21,7 @@ export const test = base.extend<Fixtures, Worker>({
   server: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures from here.
     async ({}, use) => {
-      const server = await Server.start("--max-instances-per-user", "3", "--request-timeout", "8");
+      const server = await Server.start("--max-instances-per-user", "3", "--request-timeout", "4");
       await use(server);
       await server.remove(server.token());
     },
@@ -61,16 +61,18 @@ const SIZES = { desktop: [1360, 860], tablet: [720, 900], phone: [320, 720] } as
 
 /**
  * A picture in each theme and at each size, to look at. Accessibility is checked in both themes, and once more at
- * the narrowest, where nothing may be wider than the screen.
+ * the narrowest, where nothing may be wider than the screen. `pane` is what a phone is to show.
  */
-export async function look(page: Page, name: string): Promise<void> {
+export async function look(page: Page, name: string, pane?: "Logs" | "Endpoints"): Promise<void> {
   const before = page.viewportSize();
   const touch = await page.context().newCDPSession(page);
   for (const [size, [width, height]] of Object.entries(SIZES)) {
     await touch.send("Emulation.setTouchEmulationEnabled", { enabled: size === "phone" });
     await page.setViewportSize({ width, height });
+    if (pane && size === "phone") await showPane(page, pane);
     for (const theme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+      await painted(page, theme);
       await page.screenshot({ path: `e2e/screens/${name}-${size}-${theme}.png` });
       if (size === "desktop" || (size === "phone" && theme === "light"))
         await checkAccess(page, `${name}, ${size}, ${theme}`);
@@ -81,7 +83,22 @@ export async function look(page: Page, name: string): Promise<void> {
   await touch.send("Emulation.setTouchEmulationEnabled", { enabled: false });
   await touch.detach();
   await page.emulateMedia({ colorScheme: "light" });
+  if (pane) await showPane(page, "Request");
   if (before) await page.setViewportSize(before);
+}
+
+/** The page follows the reader's theme a moment after it changed. */
+async function painted(page: Page, theme: string): Promise<void> {
+  await expect(page.locator(".pv-root").first()).toHaveAttribute("data-theme", theme);
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+/** On a phone one part of the tab is shown; this is how a reader goes to another. */
+async function showPane(page: Page, pane: string): Promise<void> {
+  await page
+    .getByRole("navigation", { name: "Parts of the page" })
+    .getByRole("button", { name: pane })
+    .click();
 }
 
 async function checkAccess(page: Page, what: string): Promise<void> {

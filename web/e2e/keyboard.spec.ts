@@ -19,8 +19,8 @@ test.describe("without a mouse, enlarged, or in the reader's own colours", () =>
     await page.keyboard.type("hello?");
     await expect(page.getByRole("dialog")).toHaveCount(0);
     await expect(page.getByText("Nothing matches “hello?”.")).toBeVisible();
-    await look(page, "endpoints-no-match");
-    await page.keyboard.press("Escape");
+    await look(page, "endpoints-no-match", "Endpoints");
+    await page.getByLabel("Filter endpoints").press("Escape");
     await expect(page.getByRole("button", { name: "GET /hello" })).toBeVisible();
 
     await page.keyboard.press("Control+k");

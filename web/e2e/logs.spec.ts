@@ -75,7 +75,7 @@ test.describe("a long log", () => {
     await expect(more).toBeVisible();
     expect(await log.evaluate((element) => element.scrollTop)).toBe(top);
     expect(await shown()).toBe(before);
-    await look(page, "log-paused");
+    await look(page, "log-paused", "Logs");
     await more.click();
     await expect(log.getByText("late 299")).toBeInViewport();
     await expect(more).toBeHidden();
@@ -104,10 +104,10 @@ test.describe("a long log", () => {
     await expect(page.getByText("1/3")).toBeVisible();
     await page.keyboard.press("Shift+Enter");
     await expect(page.getByText("3/3")).toBeVisible();
-    await look(page, "log-search");
+    await look(page, "log-search", "Logs");
     await page.getByRole("button", { name: "Match case" }).click();
     await expect(page.getByText("No match")).toBeVisible();
-    await look(page, "log-no-match");
+    await look(page, "log-no-match", "Logs");
     await page.keyboard.press("Escape");
   });
 
@@ -128,7 +128,7 @@ test.describe("a long log", () => {
     await expect(page.getByText("Not a regular expression")).toBeVisible();
     await search.fill("^(a+)+b");
     await expect(page.getByText("Takes too long")).toBeVisible();
-    await look(page, "log-bad-pattern");
+    await look(page, "log-bad-pattern", "Logs");
     await search.fill("pattern");
     await expect(page.getByText("0/15")).toBeVisible();
   });
@@ -144,7 +144,7 @@ test.describe("a long log", () => {
     await expect(traceback).toHaveAttribute("aria-expanded", "false");
     await traceback.click();
     await expect(log.getByText("in complain").last()).toBeVisible();
-    await look(page, "log-levels");
+    await look(page, "log-levels", "Logs");
     await log.getByText("the shelf is full").last().hover();
     await page
       .getByRole("button", { name: /among all lines$/ })
@@ -178,7 +178,7 @@ test.describe("a long log", () => {
     await expect(log.locator("[data-marked]")).toHaveText(/linked 42/);
     await expect(log.locator("[data-marked]")).toBeInViewport();
     await expect(page.getByRole("button", { name: /^(Follow|\d+ new)/ })).toBeVisible();
-    await look(page, "log-linked");
+    await look(page, "log-linked", "Logs");
 
     await page.getByRole("button", { name: "More log actions" }).click();
     await page.getByRole("menuitem", { name: "Copy all lines" }).click();
@@ -207,7 +207,7 @@ test.describe("a long log", () => {
     await expect.poll(wide).toBe(true);
     await page.getByRole("button", { name: "Show times" }).click();
     await expect(log.locator("time")).toHaveCount(0);
-    await look(page, "log-unwrapped");
+    await look(page, "log-unwrapped", "Logs");
     await page.reload();
     await expect(log.getByText("long long").last()).toBeVisible();
     await expect(log.locator("time")).toHaveCount(0);

@@ -54,13 +54,13 @@ export class Server {
     });
   }
 
-  /** Ends it as a crash would: previews go on. */
-  async kill(): Promise<void> {
+  /** Ends it, as a crash would if nothing else is said: previews go on. */
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     const child = this.child;
     this.child = null;
     if (child === null || child.exitCode !== null) return;
     const gone = new Promise((done) => child.once("exit", done));
-    child.kill("SIGKILL");
+    child.kill(signal);
     await gone;
   }
 
@@ -79,9 +79,9 @@ export class Server {
     for (const { generationId } of (await this.call(token, "GET", "/api/generations")).generations) {
       await this.call(token, "DELETE", `/api/generations/${generationId}`);
     }
-    await this.kill();
+    await this.kill("SIGTERM");
     // What compiles its packages in the background may write on for a moment.
-    rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 20 });
+    rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 40 });
   }
 
   /** Uploads files as a generation of a new project; answers its id. */

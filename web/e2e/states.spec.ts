@@ -158,10 +158,10 @@ test("the stream: connecting, then lost for a reason", async ({ page, open, serv
   });
   await open(`/g/${id}`);
   await expect(page.getByText("Connecting", { exact: true })).toBeVisible();
-  await look(page, "stream-connecting");
+  await look(page, "stream-connecting", "Logs");
   answer(403);
   await expect(page.getByText("This log belongs to another user")).toBeVisible();
-  await look(page, "stream-lost");
+  await look(page, "stream-lost", "Logs");
   await page.unroute("**/logs/stream");
   await page.getByRole("button", { name: "Retry now" }).click();
   await expect(page.getByText("Live", { exact: true })).toBeVisible();

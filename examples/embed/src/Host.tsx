@@ -12,7 +12,7 @@ export function Host() {
   return (
     <PreviewdProvider getToken={getToken}>
       <header>
-        <strong>A host application</strong>
+        <h1>A host application</h1>
         <button type="button" onClick={() => setPage("tab")}>
           Preview
         </button>
