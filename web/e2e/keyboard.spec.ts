@@ -62,6 +62,15 @@ test.describe("without a mouse, enlarged, or in the reader's own colours", () =>
     await expect(page).toHaveTitle("the browser's");
   });
 
+  test("on a phone, a request leads to its lines", async ({ page }) => {
+    await page.setViewportSize({ width: 360, height: 640 });
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByRole("button", { name: "Show logs" }).click();
+    const marked = page.getByRole("log").locator("[data-marked]");
+    await expect(marked.filter({ hasText: "GET /hello 200" })).toBeInViewport();
+    await page.screenshot({ path: "e2e/screens/phone-request-logs.png" });
+  });
+
   test("at 200 % nothing is lost", async ({ page }) => {
     // Half the room is what a page has at twice the size.
     await page.setViewportSize({ width: 680, height: 430 });

@@ -106,7 +106,7 @@ function Why({ failure: { hint, logTail } }: { failure: Failure }) {
   return (
     <>
       {hint && <p className={css.hint}>{hint}</p>}
-      {tail !== "" && <TextBox className={css.tail} label="Last lines of the new code" text={tail} />}
+      {tail !== "" && <TextBox atEnd className={css.tail} label="Last lines of the new code" text={tail} />}
     </>
   );
 }

@@ -67,10 +67,19 @@ export function LogList(props: LogListProps) {
     dispatch({ type: "resume" });
     virtual.scrollToIndex(rows.length - 1, { align: "end" });
   };
+  // What is hidden cannot scroll: it does once it is shown, as on a phone that goes from a request to its lines.
+  const pending = useRef<number | null>(null);
   const reveal = (row: number) => {
     dispatch({ type: "towardsHead" });
-    virtual.scrollToIndex(row, { align: "center" });
+    if (scroller.current?.clientHeight) virtual.scrollToIndex(row, { align: "center" });
+    else pending.current = row;
   };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only a change of height shows it.
+  useEffect(() => {
+    if (height === 0 || pending.current === null) return;
+    virtual.scrollToIndex(pending.current, { align: "center" });
+    pending.current = null;
+  }, [height]);
   useImperativeHandle(handle, () => ({ reveal }));
   // biome-ignore lint/correctness/useExhaustiveDependencies: stays at the end when the layout changes.
   useEffect(() => {

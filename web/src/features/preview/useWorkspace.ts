@@ -18,8 +18,8 @@ export function useWorkspace(generationId: string, state: PreviewState) {
   const workbench = useWorkbench(generationId);
   const { endpoints, warnings, fresh, error } = useEndpoints(generationId, state);
   const [view, setView] = useState<View>({ kind: "state" });
-  const [pane, setPane] = useState<Pane>("main");
   const [target, setTarget] = useState<LogTarget | null>(lineOfAddress);
+  const [pane, setPane] = useState<Pane>(target === null ? "main" : "logs");
 
   const openEndpoint = (endpoint: Endpoint) => {
     workbench.select(endpoint);
