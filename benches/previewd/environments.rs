@@ -70,7 +70,7 @@ async fn compiled_with(data_dir: &Path, names: &[&str]) -> Outcome<PathBuf> {
                 let has = |name: &&str| {
                     site_packages.join(name).exists() || site_packages.join(format!("{name}.py")).exists()
                 };
-                if names.iter().all(|name| has(name)) && environment.path().join("compiled").exists() {
+                if names.iter().all(has) && environment.path().join("compiled").exists() {
                     return Outcome::Ok(site_packages);
                 }
             }

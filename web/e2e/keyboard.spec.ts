@@ -24,6 +24,7 @@ test.describe("without a mouse, enlarged, or in the reader's own colours", () =>
     await expect(page.getByRole("button", { name: "GET /hello" })).toBeVisible();
 
     await page.keyboard.press("Control+k");
+    await expect(page.getByPlaceholder("Type a command")).toBeFocused();
     await page.keyboard.type("get health");
     await page.keyboard.press("Enter");
     await expect(page.getByLabel("Path", { exact: true })).toHaveValue("/health");

@@ -48,7 +48,8 @@ export interface paths {
         };
         /**
          * What the generation offers
-         * @description From the running application where there is one, else from the source, which is read and never executed.
+         * @description From the running application where there is one, else from the source. Where that leaves something open and the
+         *     packages are there, the application is imported in a sandbox and asked.
          */
         get: operations["list_endpoints"];
         put?: never;

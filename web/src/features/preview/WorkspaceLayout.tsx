@@ -1,6 +1,6 @@
 import { useIsMutating } from "@tanstack/react-query";
 import { Maximize2, PanelBottomClose } from "lucide-react";
-import { type CSSProperties, lazy, type ReactNode, Suspense, useRef, useState } from "react";
+import { type CSSProperties, lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import type { PreviewState } from "../../api/types";
 import { isNumber, useRemembered } from "../../shared/lib/hooks";
 import { classes, Toggle } from "../../shared/ui/Button";
@@ -18,7 +18,8 @@ import { useShortcuts } from "./shortcuts";
 import type { PreviewControls } from "./usePreview";
 import { type Pane, useWorkspace } from "./useWorkspace";
 
-const Palette = lazy(() => import("./Palette"));
+const loadPalette = () => import("./Palette");
+const Palette = lazy(loadPalette);
 const ShortcutSheet = lazy(() => import("./ShortcutSheet"));
 const ImportDialog = lazy(() => import("../requests/ImportDialog"));
 
@@ -52,6 +53,8 @@ export function WorkspaceLayout({ generationId, title, state, controls, offline 
   const screen = useRef<HTMLDivElement>(null);
   const filter = useRef<HTMLInputElement>(null);
   const close = () => setOverlay(null);
+  // Whoever presses its key types on at once: it must not be on its way then.
+  useEffect(() => void loadPalette(), []);
   const launch = () => controls.launch.mutate({});
   useShortcuts(screen, {
     palette: () => setOverlay("palette"),
