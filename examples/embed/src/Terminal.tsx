@@ -14,7 +14,9 @@ export function Terminal({ generationId }: { generationId: string }) {
       >
         {running ? "Stop" : "Launch"}
       </button>
-      {isConnected ? "live" : "not live"}, {logs.length} lines
+      <span>
+        {isConnected ? "live" : "not live"}, {logs.length} lines
+      </span>
       <PreviewTerminal generationId={generationId} className="terminal" theme="dark" />
     </>
   );
