@@ -8,8 +8,8 @@ use super::openapi::Failure;
 use super::state::App;
 
 /// What is in force for this user
-#[utoipa::path(get, path = "/api/generations/{id}/preview/config", tag = "preview", params(("id" = String, Path)),
-    responses((status = 200, body = serde_json::Value), (status = 401, body = Failure), (status = 403, body = Failure),
+#[utoipa::path(get, operation_id = "get_preview_config", path = "/api/generations/{id}/preview/config", tag = "preview", params(("id" = String, Path)),
+    responses((status = 200, body = super::shapes::PreviewConfig), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn get(State(app): State<App>, owned: Owned) -> axum::Json<Value> {
     let config = &app.config;

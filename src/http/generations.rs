@@ -47,6 +47,7 @@ pub(super) struct GenerationBody {
     created_at: UnixMillis,
     /// What would keep it from being launched, or should be known before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     warnings: Vec<String>,
 }
 
@@ -77,9 +78,9 @@ impl From<Generation> for GenerationBody {
 ///
 /// As JSON `{"name"?, "entrypoint"?, "files": {path: "text" | {"base64": "…"}}}`, or as a zip, tar.gz or tar archive
 /// with `name` and `entrypoint` in the query. Its environment is made in the background.
-#[utoipa::path(post, path = "/api/projects/{projectId}/generations", tag = "generations",
+#[utoipa::path(post, operation_id = "upload_generation", path = "/api/projects/{projectId}/generations", tag = "generations",
     params(("projectId" = String, Path), ("name" = Option<String>, Query), ("entrypoint" = Option<String>, Query)),
-    request_body(content((serde_json::Value = "application/json"), (Vec<u8> = "application/zip"),
+    request_body(content((super::shapes::Upload = "application/json"), (Vec<u8> = "application/zip"),
         (Vec<u8> = "application/gzip"), (Vec<u8> = "application/x-tar"))),
     responses((status = 201, body = GenerationBody), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 403, body = Failure), (status = 404, body = Failure), (status = 413, body = Failure),
@@ -166,7 +167,7 @@ fn warm(app: &App, user: &UserId, requirements: Option<Requirements>) {
 }
 
 /// The caller's generations
-#[utoipa::path(get, path = "/api/generations", tag = "generations", params(("projectId" = Option<String>, Query)),
+#[utoipa::path(get, operation_id = "list_generations", path = "/api/generations", tag = "generations", params(("projectId" = Option<String>, Query)),
     responses((status = 200, body = Generations), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn list(
@@ -206,7 +207,7 @@ async fn read_again(app: &App, generation: Generation) -> Result<GenerationBody>
 }
 
 /// One generation
-#[utoipa::path(get, path = "/api/generations/{id}", tag = "generations", params(("id" = String, Path)),
+#[utoipa::path(get, operation_id = "get_generation", path = "/api/generations/{id}", tag = "generations", params(("id" = String, Path)),
     responses((status = 200, body = GenerationBody), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Json<GenerationBody>> {
@@ -214,7 +215,7 @@ pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Js
 }
 
 /// Deletes a generation, its preview and its kept database
-#[utoipa::path(delete, path = "/api/generations/{id}", tag = "generations", params(("id" = String, Path)),
+#[utoipa::path(delete, operation_id = "delete_generation", path = "/api/generations/{id}", tag = "generations", params(("id" = String, Path)),
     responses((status = 204), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn delete(State(app): State<App>, owned: Owned) -> Result<StatusCode> {
