@@ -166,8 +166,8 @@ def main(arguments):
                 print(f'{{"modules":{json.dumps(modules)},"openapi":{document}}}')
     else:
         found = {name: project(files) for path in arguments[1:] for name, files in read_projects(path)}
-        json.dump(found, sys.stdout, indent=1)
-        print()
+        lines = (f"{json.dumps(name)}: {json.dumps(truth, separators=(',', ':'))}" for name, truth in found.items())
+        print("{" + ",\n".join(lines) + "}")
 
 
 if __name__ == "__main__":
