@@ -88,9 +88,8 @@ fn string_format(last: &str) -> Option<&'static str> {
 /// What pydantic writes of a value that a library's type makes, where that is known.
 pub(super) fn written(made: &Call) -> Option<Json> {
     match (last_part(&made.callee), made.args.first()) {
-        ("Decimal", Some(Value::Str(text))) => Some(Json::from(text.as_ref())),
         ("Decimal", Some(Value::Int(number))) => Some(Json::from(number.to_string())),
-        ("UUID" | "Path" | "PurePath", Some(Value::Str(text))) => Some(Json::from(text.as_ref())),
+        ("Decimal" | "UUID" | "Path" | "PurePath", Some(Value::Str(text))) => Some(Json::from(text.as_ref())),
         ("timedelta", None) => duration(made),
         _ => None,
     }
