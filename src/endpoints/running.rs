@@ -39,6 +39,8 @@ pub enum Unanswered {
 /// What the application says of itself.
 #[derive(Debug)]
 pub struct Running {
+    /// Its OpenAPI document, if it makes one.
+    pub document: Option<Value>,
     documented: Vec<Endpoint>,
     routes: Vec<Route>,
 }
@@ -74,16 +76,14 @@ pub async fn ask(forwarder: &Forwarder, probe: &str) -> Result<Running, Unanswer
 /// If it is no such text, or the application has no document that can be used.
 pub fn read_offer(text: &[u8]) -> Result<Running, Unanswered> {
     let answer: Answer = serde_json::from_slice(text).map_err(|_| Unanswered::NoAnswer)?;
-    let documented = match (answer.openapi, answer.error) {
-        (Some(document), _) => {
-            from_openapi_value(&document).map_err(|e| Unanswered::Broken(e.to_string()))?
-        }
+    let documented = match (&answer.openapi, answer.error) {
+        (Some(document), _) => from_openapi_value(document).map_err(|e| Unanswered::Broken(e.to_string()))?,
         (None, Some(error)) => return Err(Unanswered::Broken(error.chars().take(200).collect())),
         (None, None) => Vec::new(),
     };
     let mut routes = answer.routes;
     routes.truncate(MAX_ROUTES);
-    Ok(Running { documented, routes })
+    Ok(Running { document: answer.openapi, documented, routes })
 }
 
 async fn fetch(forwarder: &Forwarder, probe: &str) -> Option<bytes::Bytes> {

@@ -3,6 +3,7 @@
 mod body;
 mod caller;
 mod config;
+mod described;
 mod docs;
 mod endpoints;
 mod files;
@@ -67,6 +68,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(preview::stop))
         .routes(routes!(preview::mine))
         .routes(routes!(endpoints::list))
+        .routes(routes!(described::get))
         .routes(routes!(request::send))
         .routes(routes!(config::get))
         .routes(routes!(logs::page))

@@ -19,6 +19,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("PATCH", "/files"),
     ("GET", "/files/app/main.py"),
     ("GET", "/endpoints"),
+    ("GET", "/openapi.json"),
     ("POST", "/preview/launch"),
     ("GET", "/preview/status"),
     ("DELETE", "/preview"),

@@ -40,6 +40,7 @@ async fn every_call_of_the_contract_is_described() {
         ("get", "/api/generations/{id}/files"),
         ("patch", "/api/generations/{id}/files"),
         ("get", "/api/generations/{id}/endpoints"),
+        ("get", "/api/generations/{id}/openapi.json"),
         ("post", "/api/generations/{id}/preview/launch"),
         ("get", "/api/generations/{id}/preview/status"),
         ("delete", "/api/generations/{id}/preview"),

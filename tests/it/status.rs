@@ -41,9 +41,21 @@ async fn endpoints_come_from_the_source_or_from_what_runs() {
     let app = server.user("ana").upload(&example()).await;
     let read = app.get("/endpoints").await.expect(200);
     assert_eq!((&read["source"], &read["warnings"]), (&json!("static"), &json!([])), "{read}");
-    app.launch().await;
+    let described = app.get("/openapi.json").await.expect(200);
+    let preview = app.launch().await;
     let asked = app.get("/endpoints").await.expect(200);
     assert_eq!(asked["source"], "openapi");
+    let own = app.get("/openapi.json").await.expect(200);
+    assert_eq!(own.to_string(), preview.get("/openapi.json").await.json().to_string());
+    // The source says the same, but for words that only running code knows.
+    for (path, item) in own["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let read = &described["paths"][path][method];
+            for part in ["summary", "parameters", "requestBody", "security", "tags", "operationId"] {
+                assert_eq!(read[part], operation[part], "{part} of {method} {path}");
+            }
+        }
+    }
     for (listing, what) in [(&read, "the source"), (&asked, "what runs")] {
         let all = listing["endpoints"].as_array().unwrap();
         let find = |method: &str, path: &str| {
