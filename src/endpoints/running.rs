@@ -80,7 +80,7 @@ pub async fn ask(forwarder: &Forwarder, probe: &str) -> Result<Running, Unanswer
 
 async fn fetch(forwarder: &Forwarder, probe: &str) -> Option<Answer> {
     let request = Request::get(PATH).header("host", "localhost").header("x-previewd-probe", probe);
-    let response = forwarder.send(request.body(Body::empty()).ok()?).await.ok()?;
+    let response = forwarder.ask(request.body(Body::empty()).ok()?).await.ok()?;
     let body = Limited::new(response.into_body(), LIMIT).collect().await.ok()?;
     serde_json::from_slice(&body.to_bytes()).ok()
 }

@@ -36,12 +36,12 @@ pub(super) async fn list(State(app): State<App>, owned: Owned) -> Result<axum::J
 pub(super) async fn listing(app: &App, generation: &Generation) -> Result<std::sync::Arc<Listing>> {
     let active = app.previews.active(&generation.id);
     let running = active.filter(|active| matches!(active.state(), Life::Running(_)));
-    let slot = running.as_ref().map(|r| r.serving_slot().load(std::sync::atomic::Ordering::Acquire));
+    let slot = running.as_ref().map(|running| running.serving_slot());
     let key = (generation.id.clone(), generation.revision, running.as_ref().map(|r| r.id.clone()), slot);
     let make = async {
         let from_source = from_source(app, generation).await?;
         let Some(running) = running else { return Ok(from_source) };
-        Ok(match crate::endpoints::ask(&app.forwarder(&running), &running.options.probe).await {
+        Ok(match crate::endpoints::ask(&app.gateway.forwarder(&running), &running.options.probe).await {
             Ok(endpoints) => {
                 let endpoints = crate::endpoints::merge_running(endpoints, from_source.endpoints);
                 Listing { endpoints, source: "openapi", warnings: Vec::new() }

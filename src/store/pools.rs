@@ -19,7 +19,10 @@ const CONNECTIONS: u32 = 8;
 const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; \
                             PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON";
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first", include_str!("migrations/0001_first.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "first", include_str!("migrations/0001_first.sql")),
+    (3, "requests", include_str!("migrations/0003_requests.sql")),
+];
 
 /// Number of the lock that migrations of PostgreSQL hold: "previewd" in ASCII.
 const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"previewd");

@@ -97,7 +97,7 @@ async fn the_last_word_is_not_taken_back(db: &Fixture) {
     assert!(!db.store.mark_running(&preview.id, at, Health::Healthy, 1).await.unwrap());
     assert!(!db.store.mark_failed(&preview.id, &failure(), at).await.unwrap());
     assert!(!db.store.set_port(&preview.id, 4005).await.unwrap());
-    assert!(!db.store.set_revision(&preview.id, 9).await.unwrap());
+    assert!(!db.store.set_serving(&preview.id, 9, 2).await.unwrap());
     let stopped = db.store.preview(&preview.id).await.unwrap().unwrap();
     assert_eq!(stopped.stop_reason.as_deref(), Some("stopped"));
 }
