@@ -12,6 +12,7 @@ use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -22,8 +23,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::fail;
 use crate::auth::Auth;
-use crate::config::Config;
-use crate::environment::Environments;
+use crate::config::{Config, Isolation};
+use crate::confined::Confiner;
+use crate::environment::{Environments, Means};
 use crate::gateway::{self, Gateway, Named};
 use crate::history::History;
 use crate::http::{self, App};
@@ -59,6 +61,7 @@ pub(super) struct Running {
     pub address: SocketAddr,
     shutdown: CancellationToken,
     tasks: TaskTracker,
+    confiner: Option<Confiner>,
     _lock: std::fs::File,
 }
 
@@ -111,13 +114,19 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     let address = listener.local_addr().map_err(doing("the address is not known"))?;
     let auth = Arc::new(Auth::open(&config).map_err(doing("tokens cannot be checked"))?);
     let store = Store::open(&config.store_url).await.map_err(doing("the store cannot be opened"))?;
-    let environments = Environments::open(config.data_dir.join("environments"), config.python.as_deref());
+    let confiner = confiner(&config);
+    let means =
+        Means { confiner: confiner.clone(), max_bytes: config.environments_limit_mb.saturating_mul(1 << 20) };
+    let directory = config.data_dir.join("environments");
+    let environments = Environments::open(directory, config.python.as_deref(), means);
     let environments = environments.await.map_err(doing("environments cannot be made"))?;
     let settings = Settings {
         python_prefix: environments.interpreter().base_prefix.clone(),
         isolation: config.isolation,
         limits: config.limits,
         egress: config.egress,
+        launch_timeout: Duration::from_secs(config.launch_timeout),
+        confiner: confiner.clone(),
     };
     let runtime = LocalRuntime::connect(&config.data_dir, settings).await;
     let runtime = Arc::new(runtime.map_err(doing("previews cannot be run"))?);
@@ -139,7 +148,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     let app = App::new(config, auth, store, previews, environments, metrics, gateway);
     tasks.spawn(accept(listener, app.clone(), shutdown.clone(), tasks.clone()));
     tasks.close();
-    Ok(Running { app, address, shutdown, tasks, _lock: lock })
+    Ok(Running { app, address, shutdown, tasks, confiner, _lock: lock })
 }
 
 impl Running {
@@ -150,7 +159,17 @@ impl Running {
             tracing::warn!("requests were still open at the end");
         }
         self.app.gateway.history.flush().await;
+        if let Some(confiner) = self.confiner {
+            confiner.close();
+        }
     }
+}
+
+/// What the server itself runs is confined as well, unless nothing is.
+fn confiner(config: &Config) -> Option<Confiner> {
+    let directory = config.data_dir.as_os_str().as_encoded_bytes();
+    let name = format!("previewd-serve-{}", &hex::encode(Sha256::digest(directory))[..16]);
+    (config.isolation != Isolation::Off).then(|| Confiner::new(name))
 }
 
 /// One server per data directory: two would serve the same previews.
