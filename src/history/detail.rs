@@ -57,11 +57,12 @@ impl Body {
         }
     }
 
-    fn redact(&mut self) -> bool {
+    fn redact(&mut self, secrets: &[String]) -> bool {
         if self.encoding != "text" {
             return false;
         }
         let without = redact::text(&self.data);
+        let without = secrets.iter().fold(without, |text, secret| text.replace(secret, REDACTED));
         let changed = without != self.data;
         self.data = without;
         changed
@@ -93,6 +94,8 @@ pub(super) fn detail(
     query_redacted: bool,
 ) -> Detail {
     let mut redacted = Vec::new();
+    let said = request.0.iter().filter(|(name, _)| redact::is_secret_header(name));
+    let secrets: Vec<_> = said.flat_map(|(_, v)| redact::secrets_of(&String::from_utf8_lossy(v))).collect();
     let request_headers = headers(request.0, &mut redacted);
     let response_headers = headers(response.0, &mut redacted);
     let mut request_body = Body::new(request.1.0, request.1.1);
@@ -100,10 +103,10 @@ pub(super) fn detail(
     if query_redacted {
         redacted.push("query".to_owned());
     }
-    if request_body.as_mut().is_some_and(Body::redact) {
+    if request_body.as_mut().is_some_and(|body| body.redact(&secrets)) {
         redacted.push("requestBody".to_owned());
     }
-    if response_body.as_mut().is_some_and(Body::redact) {
+    if response_body.as_mut().is_some_and(|body| body.redact(&secrets)) {
         redacted.push("responseBody".to_owned());
     }
     Detail { request_headers, request_body, response_headers, response_body, redacted }

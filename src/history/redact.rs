@@ -60,10 +60,19 @@ pub fn text(text: &str) -> String {
     tokens(&in_pairs)
 }
 
+/// The secrets that a header's value consists of: an application may say them again in its answer.
+#[must_use]
+pub fn secrets_of(value: &str) -> Vec<String> {
+    const SHORTEST: usize = 4;
+    let pairs = value.split(';').map(|pair| pair.trim().split_once('=').map_or(pair, |(_, value)| value));
+    let words = pairs.filter_map(|pair| pair.split_whitespace().last());
+    words.filter(|word| word.len() >= SHORTEST).map(str::to_owned).collect()
+}
+
 /// `name=value&name=value`, in a form or behind the `?` of an address.
 fn pairs(text: &str) -> String {
     static PAIR: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(^|[?&;])([A-Za-z0-9_.%\[\]-]{1,100})=([^&;\s]*)").ok());
+        LazyLock::new(|| Regex::new(r#"(^|[?&;])([A-Za-z0-9_.%\[\]-]{1,100})=([^&;\s"'<>]*)"#).ok());
     let Some(pair) = &*PAIR else { return REDACTED.to_owned() };
     let replaced = pair.replace_all(text, |found: &Captures<'_>| {
         let value = if is_secret(&found[2]) && !found[3].is_empty() { REDACTED } else { &found[3] };
@@ -91,6 +100,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_header_consists_of_secrets() {
+        assert_eq!(secrets_of("sid=abcd; b=1; theme=dark"), ["abcd", "dark"]);
+        assert_eq!(secrets_of("Bearer abc.def"), ["abc.def"]);
+    }
+
+    #[test]
     fn secrets_go_and_the_rest_stays_as_it_was() {
         let cases = [
             (
@@ -107,6 +122,7 @@ mod tests {
             ("user=ana&password=p%20w&x=1", "user=ana&password=[redacted]&x=1"),
             ("/login?next=/&api_key=k", "/login?next=/&api_key=[redacted]"),
             ("said eyJhbGciOi.eyJzdWIiOi.c2ln to it", "said [redacted] to it"),
+            (r#"{"q": "a=1&token=x", "n": 1}"#, r#"{"q": "a=1&token=[redacted]", "n": 1}"#),
             ("plain = text; with [brackets]", "plain = text; with [brackets]"),
         ];
         for (given, expected) in cases {
