@@ -16,6 +16,9 @@ use crate::harness::{Answer, Preview, Server, probe};
 /// Headers that each hop writes for itself.
 const OWN: [&str; 4] = ["date", "connection", "x-request-id", "transfer-encoding"];
 
+/// Method, target, headers, body.
+type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8]);
+/// Status, headers, body, trailers.
 type Told = (u16, BTreeMap<String, Vec<Vec<u8>>>, Bytes, Option<Vec<u8>>);
 
 fn socket(server: &Server, preview: &Preview) -> PathBuf {
@@ -83,7 +86,7 @@ async fn answers_are_the_same_byte_for_byte() {
     let range: &[(&str, &str)] = &[("range", "bytes=2-5")];
     let gzip: &[(&str, &str)] = &[("accept-encoding", "gzip")];
     let expects: &[(&str, &str)] = &[("expect", "100-continue")];
-    let cases: Vec<(&str, &str, &[(&str, &str)], &[u8])> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("GET", "/binary", none, b""),
         ("HEAD", "/matrix/file", none, b""),
         ("GET", "/matrix/file", none, b""),
