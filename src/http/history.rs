@@ -33,7 +33,7 @@ const OF_THE_WAY: [&str; 8] = [
 /// The last requests to the generation's previews, newest first
 ///
 /// At most 500 are kept. Secrets in headers, queries and bodies are not kept.
-#[utoipa::path(get, path = "/api/generations/{id}/preview/requests", tag = "history",
+#[utoipa::path(get, operation_id = "list_requests", path = "/api/generations/{id}/preview/requests", tag = "history",
     params(("id" = String, Path), ("beforeId" = Option<i64>, Query),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500), ("method" = Option<String>, Query),
         ("status" = Option<String>, Query, description = "`404`, or `4xx`"), ("q" = Option<String>, Query)),
@@ -59,7 +59,7 @@ pub(super) async fn list(State(app): State<App>, owned: Owned, query: Query) -> 
 }
 
 /// One request with its headers and bodies
-#[utoipa::path(get, path = "/api/generations/{id}/preview/requests/{requestId}", tag = "history",
+#[utoipa::path(get, operation_id = "get_request", path = "/api/generations/{id}/preview/requests/{requestId}", tag = "history",
     params(("id" = String, Path), ("requestId" = i64, Path)),
     responses((status = 200, body = serde_json::Value), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
@@ -75,7 +75,7 @@ pub(super) async fn get(State(app): State<App>, owned: Owned, id: Id) -> Result<
 /// Sends a request of the history again, to the preview that runs now
 ///
 /// What the body names takes the place of what was kept; the secrets that were not kept can be given so.
-#[utoipa::path(post, path = "/api/generations/{id}/preview/requests/{requestId}/replay", tag = "history",
+#[utoipa::path(post, operation_id = "replay_request", path = "/api/generations/{id}/preview/requests/{requestId}/replay", tag = "history",
     params(("id" = String, Path), ("requestId" = i64, Path)), request_body = Option<Content>,
     responses((status = 200, body = Answer), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 403, body = Failure), (status = 404, body = Failure), (status = 503, body = Failure),
@@ -129,7 +129,7 @@ pub(super) async fn replay(
 }
 
 /// The history as HAR 1.2
-#[utoipa::path(get, path = "/api/generations/{id}/preview/requests.har", tag = "history", params(("id" = String, Path)),
+#[utoipa::path(get, operation_id = "export_requests", path = "/api/generations/{id}/preview/requests.har", tag = "history", params(("id" = String, Path)),
     responses((status = 200, body = serde_json::Value), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn har(State(app): State<App>, owned: Owned) -> Result<Response> {
