@@ -13,6 +13,7 @@ pub mod environment;
 pub mod error;
 pub mod gateway;
 pub mod generation;
+pub mod history;
 pub mod http;
 pub mod id;
 pub mod keeper;

@@ -1,20 +1,24 @@
 //! `previewd serve`: the server, from its settings to its end.
 
+use std::convert::Infallible;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 use tracing_subscriber::EnvFilter;
 
 use super::fail;
@@ -22,7 +26,8 @@ use crate::auth::Auth;
 use crate::config::{Config, Isolation};
 use crate::confined::Confiner;
 use crate::environment::{Environments, Means};
-use crate::gateway;
+use crate::gateway::{self, Gateway, Named};
+use crate::history::History;
 use crate::http::{self, App};
 use crate::metrics::Metrics;
 use crate::preview::{Host, Previews, PublicAddress};
@@ -31,8 +36,6 @@ use crate::store::Store;
 
 /// For open requests, at the end of the server.
 const DRAIN: Duration = Duration::from_secs(10);
-/// For a client to send its request's headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why a command of the server cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -138,11 +141,12 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
         addresses,
     });
     let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
-    tasks.spawn(serve_previews(to_serve, Arc::clone(&auth), Arc::clone(&metrics), shutdown.clone()));
+    let history = History::new(store.clone());
+    let gateway = Gateway::new(Arc::clone(&config), Arc::clone(&auth), Arc::clone(&metrics), history);
+    tasks.spawn(serve_previews(to_serve, gateway.clone(), shutdown.clone()));
     previews.recover().await.map_err(doing("what runs cannot be taken over"))?;
-    let app = App::new(config, auth, store, previews, environments, metrics);
-    let router = http::router(app.clone());
-    tasks.spawn(accept(listener, router, shutdown.clone(), tasks.clone()));
+    let app = App::new(config, auth, store, previews, environments, metrics, gateway);
+    tasks.spawn(accept(listener, app.clone(), shutdown.clone(), tasks.clone()));
     tasks.close();
     Ok(Running { app, address, shutdown, tasks, confiner, _lock: lock })
 }
@@ -154,6 +158,7 @@ impl Running {
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
             tracing::warn!("requests were still open at the end");
         }
+        self.app.gateway.history.flush().await;
         if let Some(confiner) = self.confiner {
             confiner.close();
         }
@@ -188,8 +193,7 @@ fn lock(config: &Config) -> Result<std::fs::File, Failed> {
 /// Serves each preview's own address.
 async fn serve_previews(
     mut addresses: mpsc::UnboundedReceiver<PublicAddress>,
-    auth: Arc<Auth>,
-    metrics: Arc<Metrics>,
+    gateway: Gateway,
     shutdown: CancellationToken,
 ) {
     loop {
@@ -197,7 +201,7 @@ async fn serve_previews(
             () = shutdown.cancelled() => return,
             address = addresses.recv() => match address {
                 Some(address) => {
-                    tokio::spawn(gateway::serve(address, Arc::clone(&auth), Arc::clone(&metrics), shutdown.clone()));
+                    tokio::spawn(gateway::serve(address, gateway.clone(), shutdown.clone()));
                 }
                 None => return,
             }
@@ -205,22 +209,19 @@ async fn serve_previews(
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    router: axum::Router,
-    shutdown: CancellationToken,
-    tasks: TaskTracker,
-) {
+async fn accept(listener: TcpListener, app: App, shutdown: CancellationToken, tasks: TaskTracker) {
     /// Between an accept that failed (no descriptors left, say) and the next try.
     const PAUSE: Duration = Duration::from_millis(50);
+    let router = http::router(app.clone());
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                tasks.spawn(connection(stream, router.clone(), shutdown.clone()));
+            Ok((stream, peer)) => {
+                let client = Client { app: app.clone(), router: router.clone(), peer };
+                tasks.spawn(connection(stream, client, shutdown.clone()));
             }
             Err(e) => {
                 tracing::warn!(error = %e, "a connection could not be accepted");
@@ -230,12 +231,30 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, router: axum::Router, shutdown: CancellationToken) {
+/// Whoever is at the other end of a connection, and what there is for them.
+#[derive(Clone)]
+struct Client {
+    app: App,
+    router: axum::Router,
+    peer: SocketAddr,
+}
+
+impl Client {
+    /// A preview answers where its own name is called, else the API and the page.
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        match self.app.gateway.named(&request, &self.app.previews) {
+            Some(Named::Preview(origin)) => Ok(origin.answer(request, self.peer).await),
+            Some(Named::Nobody) => Ok(Named::nobody(&request)),
+            None => self.router.oneshot(request.map(Body::new)).await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, client: Client, shutdown: CancellationToken) {
     // Small writes are log lines that somebody waits for.
     let _not_fatal = stream.set_nodelay(true);
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    let service = TowerToHyperService::new(router);
+    let server = gateway::http_server();
+    let service = service_fn(move |request| client.clone().answer(request));
     let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {

@@ -36,6 +36,8 @@ pub struct Config {
     pub session_timeout: u64,
     /// How long a preview lives without a request.
     pub inactive_timeout: u64,
+    /// What becomes of it then.
+    pub idle_action: IdleAction,
     /// Previews that a user of the free tier may have at once.
     pub max_instances_per_user: u32,
     /// Where kept databases of generations are.
@@ -48,6 +50,8 @@ pub struct Config {
     pub max_log_lines: usize,
     /// From the start of the process to its first answer.
     pub launch_timeout: u64,
+    /// Connections that are open at once to one preview's own address.
+    pub connection_limit: usize,
     /// For one proxied request.
     pub request_timeout: u64,
     /// Between two sweeps.
@@ -78,6 +82,16 @@ pub struct Config {
     pub python: Option<PathBuf>,
     /// Directory of a built UI, where it is not the embedded one.
     pub ui_dir: Option<PathBuf>,
+}
+
+/// What becomes of a preview that nobody uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdleAction {
+    /// It ends.
+    Stop,
+    /// It has no process until the next request.
+    Sleep,
 }
 
 /// Which layers of isolation must hold before a preview is started.

@@ -2,7 +2,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::{Config, Isolation, LogLevel};
+use super::{Config, IdleAction, Isolation, LogLevel};
 
 /// What every variable of ours begins with.
 pub(super) const PREFIX: &str = "PREVIEW_";
@@ -72,6 +72,20 @@ pub const SETTINGS: &[Setting] = &[
         SECONDS,
         "Seconds without a request before a preview is stopped",
         |d, v| put(&mut d.inactive_timeout, whole(v, 1..=YEAR)),
+    ),
+    setting(
+        "PREVIEW_IDLE_ACTION",
+        Some("stop"),
+        "stop or sleep",
+        "What becomes of a preview after that: its end, or no process until the next request",
+        |d, v| put(&mut d.idle_action, idle_action(v)),
+    ),
+    setting(
+        "PREVIEW_CONNECTION_LIMIT",
+        Some("1024"),
+        COUNT,
+        "Connections open at once to one preview's address; further ones wait",
+        |d, v| put(&mut d.connection_limit, whole(v, 1..=1_000_000)),
     ),
     setting(
         "PREVIEW_MAX_INSTANCES_PER_USER",
@@ -264,6 +278,14 @@ fn switch(value: &str) -> Option<bool> {
     match value {
         "on" | "true" | "1" => Some(true),
         "off" | "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn idle_action(value: &str) -> Option<IdleAction> {
+    match value {
+        "stop" => Some(IdleAction::Stop),
+        "sleep" => Some(IdleAction::Sleep),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use super::error::{self, ConfigError};
 use super::settings::{DATA_DIR, SETTINGS};
 use super::sources::Given;
-use super::{Config, Isolation, Limits, LogLevel};
+use super::{Config, IdleAction, Isolation, Limits, LogLevel};
 
 /// What means something in a `sqlite:` address.
 const IN_URL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
@@ -72,6 +72,8 @@ fn blank() -> Config {
         port_max: 0,
         session_timeout: 0,
         inactive_timeout: 0,
+        idle_action: IdleAction::Stop,
+        connection_limit: 0,
         max_instances_per_user: 0,
         db_path: PathBuf::new(),
         store_url: String::new(),

@@ -88,7 +88,7 @@ pub fn read_offer(text: &[u8]) -> Result<Running, Unanswered> {
 
 async fn fetch(forwarder: &Forwarder, probe: &str) -> Option<bytes::Bytes> {
     let request = Request::get(PATH).header("host", "localhost").header("x-previewd-probe", probe);
-    let response = forwarder.send(request.body(Body::empty()).ok()?).await.ok()?;
+    let response = forwarder.ask(request.body(Body::empty()).ok()?).await.ok()?;
     let body = Limited::new(response.into_body(), LIMIT).collect().await.ok()?;
     Some(body.to_bytes())
 }

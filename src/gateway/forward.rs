@@ -1,53 +1,44 @@
 //! Passing a request on to the code of a preview.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
-use futures_util::future::BoxFuture;
+use axum::http::{Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::{Body as _, Incoming};
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::client::legacy::{Client, Error as ClientError};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
+use super::hop;
+use super::pool::{Connection, Pool, connect};
+use super::record::{Counted, Recording};
 use crate::error::{Error, Result};
-use crate::preview::{Active, State};
-use crate::runtime::Stream;
+use crate::history::{History, Via};
+use crate::preview::{Active, Place};
 
-/// Headers that concern one connection and not the request (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 7] = [
-    header::CONNECTION,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("keep-alive"),
-];
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Connections to one preview's code, kept open between requests.
+/// The way to one preview's code.
 #[derive(Clone, Debug)]
 pub struct Forwarder {
     preview: Arc<Active>,
-    /// Keeps connections for requests that can be sent twice.
-    pooled: Client<Dial, Body>,
-    /// A connection for each request.
-    single: Client<Dial, Body>,
+    pool: Arc<Pool>,
+    history: History,
+}
+
+/// An answer that has begun.
+#[derive(Debug)]
+pub struct Answered {
+    /// Its head, and its body as it comes.
+    pub response: Response<Body>,
+    /// How long it took to be connected to the code: nothing, on a connection that was open.
+    pub connect: Duration,
 }
 
 impl Forwarder {
     /// For one preview.
     #[must_use]
-    pub fn new(preview: Arc<Active>) -> Self {
-        let pooled = Client::builder(TokioExecutor::new()).build(Dial(Arc::clone(&preview)));
-        let mut single = Client::builder(TokioExecutor::new());
-        let single = single.pool_max_idle_per_host(0).build(Dial(Arc::clone(&preview)));
-        Self { preview, pooled, single }
+    pub fn new(preview: Arc<Active>, history: History) -> Self {
+        Self { preview, pool: Arc::default(), history }
     }
 
     /// Whose code it talks to.
@@ -56,50 +47,95 @@ impl Forwarder {
         &self.preview
     }
 
-    /// Sends a request and gives the answer as it comes. Both bodies are streams.
+    /// Sends a request, keeps it in the history, and gives the answer as it comes. Both bodies are streams.
+    /// A preview that sleeps is woken.
     ///
     /// # Errors
     /// `preview_unavailable` if the code does not run yet or any more, or ends before it answers.
-    pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>> {
-        if !matches!(self.preview.state(), State::Running(_)) {
-            return Err(unavailable("The preview is not running yet, or not any more: look at its status."));
-        }
-        let upgrade = upgrade_of(request.headers());
-        remove_hop_by_hop(request.headers_mut());
-        if let Some(protocol) = &upgrade {
-            request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-            request.headers_mut().insert(header::UPGRADE, protocol.clone());
-        }
-        *request.uri_mut() = self.target(request.uri())?;
+    pub async fn send(&self, request: Request<Body>, via: Via, request_id: &str) -> Result<Answered> {
+        let (request, recording) = Recording::begin(&self.history, &self.preview, request, via, request_id);
+        let place = self.preview.enter_awake().await?;
+        let answered = self.send_in(&place, request).await?;
+        let response = recording.answered(answered.response);
+        Ok(Answered { response: hold(response, place), ..answered })
+    }
+
+    /// Sends a request of our own, which no history has and no sleep is disturbed by.
+    ///
+    /// # Errors
+    /// As [`Self::send`], and if the preview sleeps.
+    pub async fn ask(&self, request: Request<Body>) -> Result<Response<Body>> {
+        let place = self.preview.enter().ok_or_else(|| unavailable("The preview does not run now."))?;
+        let answered = self.send_in(&place, request).await?;
+        Ok(hold(answered.response, place))
+    }
+
+    async fn send_in(&self, place: &Place, mut request: Request<Body>) -> Result<Answered> {
+        *request.uri_mut() = origin_form(request.uri())?;
         *request.version_mut() = axum::http::Version::HTTP_11;
-        let response = self.exchange(request).await.map_err(|e| {
+        let (response, connect) = self.exchange(place.slot, request).await.map_err(|e| {
             tracing::debug!(preview = %self.preview.id, error = %e, "no answer from a preview");
             unavailable("The preview ended the connection without an answer: its logs may say why.")
         })?;
         let mut response = response.map(Body::new);
-        if response.status() != axum::http::StatusCode::SWITCHING_PROTOCOLS {
-            remove_hop_by_hop(response.headers_mut());
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            hop::strip(response.headers_mut());
         }
-        Ok(response)
+        Ok(Answered { response, connect })
     }
 
     /// The code may close a connection in the moment that a request is sent on it, as uvicorn does after an exception.
     /// So only what can be sent again goes over a connection that has been used before.
-    async fn exchange(&self, request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
-        let Some(again) = copy_if_safe(&request) else { return self.single.request(request).await };
-        match self.pooled.request(request).await {
-            Err(e) if !e.is_connect() => self.single.request(again).await,
-            result => result,
+    async fn exchange(
+        &self,
+        slot: u32,
+        request: Request<Body>,
+    ) -> Result<(Response<Incoming>, Duration), BoxError> {
+        let Some(again) = copy_if_safe(&request) else { return self.exchange_anew(slot, request).await };
+        let Some(mut used) = self.pool.take(slot) else { return self.exchange_anew(slot, request).await };
+        match used.send_request(request).await {
+            Ok(response) => {
+                self.keep(slot, used, &response);
+                Ok((response, Duration::ZERO))
+            }
+            Err(_closed) => self.exchange_anew(slot, again).await,
         }
     }
 
-    /// The pool of connections goes by authority: one for each start of the code, none shared with the start before.
-    fn target(&self, uri: &Uri) -> Result<Uri> {
-        let slot = self.preview.serving_slot().load(Ordering::Acquire);
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let built = Uri::builder().scheme("http").authority(format!("slot-{slot}")).path_and_query(path);
-        built.build().map_err(|e| Error::invalid("path", format!("This is no path of a request: {e}.")))
+    async fn exchange_anew(
+        &self,
+        slot: u32,
+        request: Request<Body>,
+    ) -> Result<(Response<Incoming>, Duration), BoxError> {
+        let began = Instant::now();
+        let mut new = connect(&self.preview, slot).await?;
+        let connected = began.elapsed();
+        let response = new.send_request(request).await?;
+        self.keep(slot, new, &response);
+        Ok((response, connected))
     }
+
+    fn keep(&self, slot: u32, connection: Connection, response: &Response<Incoming>) {
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS && !connection.is_closed() {
+            self.pool.put(slot, connection);
+        }
+    }
+}
+
+/// The start of the code is not ended while it answers; but for event streams, whose readers come back by themselves.
+fn hold(response: Response<Body>, place: Place) -> Response<Body> {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let endless = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
+    if endless || response.status() == StatusCode::SWITCHING_PROTOCOLS || response.body().is_end_stream() {
+        return response;
+    }
+    response.map(|body| Body::new(Counted::new(body, place)))
+}
+
+/// Only path and query: to whom a request goes is not the client's to say.
+fn origin_form(uri: &Uri) -> Result<Uri> {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    path.parse().map_err(|e| Error::invalid("path", format!("This is no path of a request: {e}.")))
 }
 
 /// The same request once more, if it changes nothing and has no body.
@@ -118,76 +154,4 @@ fn copy_if_safe(request: &Request<Body>) -> Option<Request<Body>> {
 
 fn unavailable(message: &str) -> Error {
     Error::PreviewUnavailable { message: message.to_owned() }
-}
-
-/// What the request wants to switch to, if anything.
-pub fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
-    let mut connection = headers.get_all(header::CONNECTION).into_iter().filter_map(|v| v.to_str().ok());
-    let wanted = connection.any(|v| v.split(',').any(|token| token.trim().eq_ignore_ascii_case("upgrade")));
-    headers.get(header::UPGRADE).filter(|_| wanted).cloned()
-}
-
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in HOP_BY_HOP.iter().chain(&named) {
-        headers.remove(name);
-    }
-}
-
-/// Opens streams to the code that serves.
-#[derive(Clone, Debug)]
-struct Dial(Arc<Active>);
-
-impl tower::Service<Uri> for Dial {
-    type Response = TokioIo<Dialled>;
-    type Error = io::Error;
-    type Future = BoxFuture<'static, io::Result<Self::Response>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let preview = Arc::clone(&self.0);
-        Box::pin(async move { Ok(TokioIo::new(Dialled(preview.dial().await?))) })
-    }
-}
-
-/// A stream that the client's pool can keep.
-struct Dialled(Box<dyn Stream>);
-
-impl Connection for Dialled {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl AsyncRead for Dialled {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Dialled {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
 }

@@ -1,14 +1,85 @@
 //! A preview's own origin: checks the token, takes it off, and passes everything else through.
 
 mod forward;
+mod hop;
+mod host;
+mod origin;
+mod page;
+mod pool;
+mod record;
+mod rewrite;
 mod serve;
 mod token;
 mod upgrade;
 
-pub use forward::Forwarder;
-pub use serve::{request_id, serve};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use forward::{Answered, Forwarder};
+pub use hop::strip_request;
+pub use host::Named;
+pub use origin::{Origin, request_id};
+pub use serve::{http_server, serve};
+
+use crate::auth::Auth;
+use crate::config::Config;
+use crate::history::History;
+use crate::id::PreviewId;
+use crate::metrics::Metrics;
+use crate::preview::{Active, Previews, State};
 
 /// Request header that carries the preview's token.
 pub const TOKEN_HEADER: &str = "x-preview-token";
 /// Names a request in the preview's log.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
+
+/// The ways to all previews, by their own addresses and by the API. Clones share them.
+#[derive(Clone)]
+pub struct Gateway {
+    config: Arc<Config>,
+    auth: Arc<Auth>,
+    metrics: Arc<Metrics>,
+    /// What was asked and answered.
+    pub history: History,
+    forwarders: Arc<Mutex<HashMap<PreviewId, Forwarder>>>,
+}
+
+impl Gateway {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(config: Arc<Config>, auth: Arc<Auth>, metrics: Arc<Metrics>, history: History) -> Self {
+        Self { config, auth, metrics, history, forwarders: Arc::default() }
+    }
+
+    /// The way to the code of a preview, with its open connections.
+    #[must_use]
+    pub fn forwarder(&self, preview: &Arc<Active>) -> Forwarder {
+        let mut forwarders = self.forwarders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = forwarders.get(&preview.id) {
+            return known.clone();
+        }
+        forwarders.retain(|_, forwarder| !forwarder.preview().state().is_over());
+        let forwarder = Forwarder::new(Arc::clone(preview), self.history.clone());
+        if !State::is_over(&preview.state()) {
+            forwarders.insert(preview.id.clone(), forwarder.clone());
+        }
+        forwarder
+    }
+
+    /// A preview's own address.
+    #[must_use]
+    pub fn origin(&self, preview: &Arc<Active>) -> Origin {
+        Origin::new(self.forwarder(preview), Arc::clone(&self.auth), Arc::clone(&self.metrics))
+    }
+
+    /// The preview that a request to the server's own address is for, by the name of the host that it calls:
+    /// `None` if it is for the server itself.
+    #[must_use]
+    pub fn named<B>(&self, request: &axum::http::Request<B>, previews: &Previews) -> Option<Named> {
+        let id = host::preview_of(request, &self.config.base_url_template)?;
+        Some(match previews.active_by_id(&id) {
+            Some(preview) => Named::Preview(Box::new(self.origin(&preview))),
+            None => Named::Nobody,
+        })
+    }
+}

@@ -57,7 +57,9 @@ pub fn strip(headers: &mut HeaderMap, auth: &Auth, id: &PreviewId) {
         .filter(|(name, _)| !name.starts_with(COOKIE_PREFIX))
         .map(|(name, value)| if value.is_empty() { name.to_owned() } else { format!("{name}={value}") })
         .collect();
-    if cookies(headers).count() != others.len() {
+    // HTTP/2 clients send them one by one, HTTP/1.1 has one header for all.
+    let apart = headers.get_all(header::COOKIE).iter().count() > 1;
+    if apart || cookies(headers).count() != others.len() {
         headers.remove(header::COOKIE);
         if let Ok(value) = HeaderValue::from_str(&others.join("; "))
             && !others.is_empty()
@@ -86,6 +88,12 @@ pub fn without_token(uri: &Uri) -> Option<Uri> {
 pub fn cookie(id: &PreviewId, token: &str, secure: bool) -> String {
     let secure = if secure { "; Secure" } else { "" };
     format!("{}={token}; Path=/; HttpOnly; SameSite=Lax{secure}", cookie_name(id))
+}
+
+/// Whether a `Set-Cookie` is of a cookie that opens a preview.
+#[must_use]
+pub fn is_door_cookie(set_cookie: &[u8]) -> bool {
+    set_cookie.trim_ascii_start().starts_with(COOKIE_PREFIX.as_bytes())
 }
 
 fn cookie_name(id: &PreviewId) -> String {

@@ -3,57 +3,97 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::preview::Active;
+use crate::preview::{Active, State};
+
+/// Bytes that are moved at once.
+const CHUNK: usize = 16 * 1024;
 
 /// Joins both sides once both have switched. Ends with the first of them, or with the preview.
 pub async fn join(client: OnUpgrade, code: OnUpgrade, preview: Arc<Active>) {
     let (Ok(client), Ok(code)) = tokio::join!(client, code) else { return };
-    let mut client = Noticed { inner: TokioIo::new(client), preview: Arc::clone(&preview) };
-    let mut code = Noticed { inner: TokioIo::new(code), preview: Arc::clone(&preview) };
-    tokio::select! {
+    let (mut client, mut code) = (TokioIo::new(client), TokioIo::new(code));
+    let (mut up, mut down) = (Way::default(), Way::default());
+    let both = std::future::poll_fn(|cx| {
+        let up = up.poll(cx, &mut client, &mut code, &preview);
+        let down = down.poll(cx, &mut code, &mut client, &preview);
         // A side that breaks off is an end like any other.
-        _ = tokio::io::copy_bidirectional(&mut client, &mut code) => {}
-        _ = preview.wait_for(crate::preview::State::is_over) => {}
-    }
-}
-
-/// A stream whose data counts as use of the preview; that it is merely open does not.
-struct Noticed<T> {
-    inner: T,
-    preview: Arc<Active>,
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Noticed<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let result = Pin::new(&mut self.inner).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.preview.touch();
+        match (up, down) {
+            (Poll::Ready(Ok(())), Poll::Ready(Ok(())))
+            | (Poll::Ready(Err(_)), _)
+            | (_, Poll::Ready(Err(_))) => Poll::Ready(()),
+            _ => Poll::Pending,
         }
-        result
+    });
+    tokio::select! {
+        () = both => {}
+        _ = preview.wait_for(State::is_over) => {}
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Noticed<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
+/// One direction. While nothing passes it holds no buffer: most of many open connections are idle.
+#[derive(Default)]
+struct Way {
+    /// What was read and not yet written.
+    rest: Vec<u8>,
+    written: usize,
+    flushed: bool,
+    ended: bool,
+    closed: bool,
+}
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+impl Way {
+    fn poll<R, W>(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut R,
+        to: &mut W,
+        preview: &Active,
+    ) -> Poll<io::Result<()>>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        loop {
+            while self.written < self.rest.len() {
+                let rest = &self.rest[self.written..];
+                let count = ready!(Pin::new(&mut *to).poll_write(cx, rest))?;
+                if count == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                self.written += count;
+                self.flushed = false;
+            }
+            (self.rest, self.written) = (Vec::new(), 0);
+            if self.closed {
+                return Poll::Ready(Ok(()));
+            }
+            if self.ended {
+                ready!(Pin::new(&mut *to).poll_shutdown(cx))?;
+                self.closed = true;
+                continue;
+            }
+            let mut space = [0; CHUNK];
+            let mut buffer = ReadBuf::new(&mut space);
+            match Pin::new(&mut *from).poll_read(cx, &mut buffer)? {
+                Poll::Pending if self.flushed => return Poll::Pending,
+                Poll::Pending => {
+                    ready!(Pin::new(&mut *to).poll_flush(cx))?;
+                    self.flushed = true;
+                    return Poll::Pending;
+                }
+                Poll::Ready(()) if buffer.filled().is_empty() => self.ended = true,
+                Poll::Ready(()) => {
+                    // That a connection is merely open is no use of the preview; that something passes is.
+                    preview.touch();
+                    self.rest = buffer.filled().to_vec();
+                }
+            }
+        }
     }
 }

@@ -21,6 +21,7 @@ pub(super) async fn get(State(app): State<App>, owned: Owned) -> axum::Json<Valu
         "maxInstances": limit,
         "sessionExpiry": config.session_timeout,
         "autoStopInactiveAfter": config.inactive_timeout,
+        "idleAction": config.idle_action,
         "environment": { "NODE_ENV": "development", "LOG_LEVEL": config.log_level },
         "limitations": {
             "tier": owned.caller.tier,

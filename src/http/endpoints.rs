@@ -1,7 +1,6 @@
 //! What a generation offers.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::extract::State;
 use serde::Serialize;
@@ -68,13 +67,12 @@ pub(super) async fn list(State(app): State<App>, owned: Owned) -> Result<axum::J
 pub(super) async fn listing(app: &App, generation: &Generation) -> Result<Arc<Listing>> {
     let active = app.previews.active(&generation.id);
     let running = active.filter(|active| matches!(active.state(), Life::Running(_)));
-    let of = running.as_ref().map_or(Of::Source, |running| {
-        Of::Start(running.id.clone(), running.serving_slot().load(Ordering::Acquire))
-    });
+    let of =
+        running.as_ref().map_or(Of::Source, |running| Of::Start(running.id.clone(), running.serving_slot()));
     let make = async {
         let read = from_source(app, generation).await?;
         let Some(running) = running else { return Ok(read) };
-        Ok(match ask(&app.forwarder(&running), &running.options.probe).await {
+        Ok(match ask(&app.gateway.forwarder(&running), &running.options.probe).await {
             Ok(offer) => Listing::from_application(offer, read),
             Err(why) => read.instead(&why.to_string()),
         })

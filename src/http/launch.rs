@@ -105,7 +105,7 @@ pub(super) async fn launch(
         return Ok((StatusCode::ACCEPTED, axum::Json(describe(&app, &preview, None))));
     }
     match preview.wait_for(|state| *state != Life::Launching).await {
-        Life::Running(running) => {
+        Life::Running(running) | Life::Asleep(running) => {
             Ok((StatusCode::OK, axum::Json(describe(&app, &preview, Some(running.phases)))))
         }
         Life::Failed(failure) => Err(Error::LaunchFailed(Box::new(failure))),

@@ -8,7 +8,9 @@ mod docs;
 mod endpoints;
 mod files;
 mod generations;
+mod har;
 mod health;
+mod history;
 mod launch;
 mod listings;
 mod logs;
@@ -70,6 +72,10 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(endpoints::list))
         .routes(routes!(described::get))
         .routes(routes!(request::send))
+        .routes(routes!(history::list))
+        .routes(routes!(history::get))
+        .routes(routes!(history::replay))
+        .routes(routes!(history::har))
         .routes(routes!(config::get))
         .routes(routes!(logs::page))
         .routes(routes!(logs::stream))

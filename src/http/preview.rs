@@ -51,6 +51,8 @@ pub(super) struct StatusBody {
     generated_endpoints: Vec<Value>,
     /// Revision of the code that serves.
     revision: i64,
+    /// Whether it sleeps: it runs, but has no process until the next request.
+    asleep: bool,
     /// Resident bytes of its processes.
     memory_bytes: Option<u64>,
     /// Why it failed, in one sentence.
@@ -96,10 +98,7 @@ pub(super) async fn status(State(app): State<App>, owned: Owned) -> Result<axum:
 
 async fn of_active(app: &App, active: &Active, generated_endpoints: Vec<Value>) -> StatusBody {
     let state = active.state();
-    let running = match &state {
-        Life::Running(running) => Some(running),
-        _ => None,
-    };
+    let running = state.answering();
     let now = UnixMillis::now();
     let failure = match &state {
         Life::Failed(failure) => Some(failure.clone()),
@@ -119,6 +118,7 @@ async fn of_active(app: &App, active: &Active, generated_endpoints: Vec<Value>) 
         expires_at: active.expires_at,
         generated_endpoints,
         revision: active.revision(),
+        asleep: matches!(state, Life::Asleep(_)),
         memory_bytes: active.memory_bytes().await,
         error_message: failure.as_ref().map(|f| f.message.clone()),
         failure,
@@ -141,6 +141,7 @@ fn of_failed(preview: Preview) -> StatusBody {
         expires_at: preview.expires_at,
         generated_endpoints: Vec::new(),
         revision: preview.revision,
+        asleep: false,
         memory_bytes: None,
         error_message: preview.failure.as_ref().map(|f| f.message.clone()),
         failure: preview.failure,

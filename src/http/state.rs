@@ -1,18 +1,17 @@
 //! What every call needs.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::listings::Listings;
 use super::rate::Rates;
+use super::request::SharedJars;
 use super::ticket::Tickets;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::environment::Environments;
-use crate::gateway::Forwarder;
-use crate::id::PreviewId;
+use crate::gateway::Gateway;
 use crate::metrics::Metrics;
-use crate::preview::{Active, Previews};
+use crate::preview::Previews;
 use crate::store::Store;
 
 /// The server, as its routes see it. Clones share everything.
@@ -33,7 +32,9 @@ pub struct App {
     pub(super) tickets: Arc<Tickets>,
     pub(super) rates: Arc<Rates>,
     pub(super) listings: Arc<Listings>,
-    forwarders: Arc<Mutex<HashMap<PreviewId, Forwarder>>>,
+    /// The ways to previews.
+    pub gateway: Gateway,
+    pub(super) jars: SharedJars,
 }
 
 impl App {
@@ -46,6 +47,7 @@ impl App {
         previews: Previews,
         environments: Environments,
         metrics: Arc<Metrics>,
+        gateway: Gateway,
     ) -> Self {
         let rates = Arc::new(Rates::new(config.launches_per_minute, config.uploads_per_minute));
         Self {
@@ -58,15 +60,8 @@ impl App {
             tickets: Arc::default(),
             rates,
             listings: Arc::default(),
-            forwarders: Arc::default(),
+            gateway,
+            jars: Arc::default(),
         }
-    }
-
-    /// The way to the code of a preview, with its open connections.
-    pub(super) fn forwarder(&self, preview: &Arc<Active>) -> Forwarder {
-        let mut forwarders = self.forwarders.lock().unwrap_or_else(PoisonError::into_inner);
-        forwarders.retain(|_, forwarder| !forwarder.preview().state().is_over());
-        let make = || Forwarder::new(Arc::clone(preview));
-        forwarders.entry(preview.id.clone()).or_insert_with(make).clone()
     }
 }

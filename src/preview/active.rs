@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::lane::{Lane, Place};
 use super::state::{State, StopReason};
-use crate::error::LaunchFailure;
+use crate::error::{Error, LaunchFailure, Result};
 use crate::id::{GenerationId, PreviewId, ProjectId, UserId};
 use crate::logs::Hub;
 use crate::runtime::{Runtime, Stream};
@@ -45,6 +46,9 @@ pub struct Reload {
     pub done: oneshot::Sender<Result<(), Box<LaunchFailure>>>,
 }
 
+/// Told once a sleeping preview serves again, or why it does not.
+pub(super) type Wake = oneshot::Sender<Result<(), Box<LaunchFailure>>>;
+
 /// A preview with an owner.
 #[derive(Debug)]
 pub struct Active {
@@ -71,8 +75,9 @@ pub struct Active {
     pub(super) state: watch::Sender<State>,
     pub(super) stop: watch::Sender<Option<StopReason>>,
     pub(super) reloads: mpsc::Sender<Reload>,
-    /// The start that serves; 0 before there is one.
-    pub(super) slot: AtomicU32,
+    pub(super) wakes: mpsc::Sender<Wake>,
+    /// The start that serves.
+    pub(super) lane: Lane,
     pub(super) revision: AtomicI64,
     activity: Activity,
     address: Address,
@@ -111,13 +116,15 @@ pub(super) struct Identity {
 pub(super) struct Orders {
     pub stop: watch::Receiver<Option<StopReason>>,
     pub reloads: mpsc::Receiver<Reload>,
+    pub wakes: mpsc::Receiver<Wake>,
 }
 
 impl Active {
     pub(super) fn new(identity: Identity, hub: Arc<Hub>, runtime: Arc<dyn Runtime>) -> (Arc<Self>, Orders) {
         let (reloads, reload_orders) = mpsc::channel(8);
+        let (wakes, wake_orders) = mpsc::channel(64);
         let stop = watch::Sender::new(None);
-        let orders = Orders { stop: stop.subscribe(), reloads: reload_orders };
+        let orders = Orders { stop: stop.subscribe(), reloads: reload_orders, wakes: wake_orders };
         let row = identity.row;
         let active = Self {
             id: row.id,
@@ -133,7 +140,8 @@ impl Active {
             state: watch::Sender::new(State::Launching),
             stop,
             reloads,
-            slot: AtomicU32::new(0),
+            wakes,
+            lane: Lane::default(),
             revision: AtomicI64::new(row.revision),
             activity: Activity::new(),
             memory: tokio::sync::Mutex::default(),
@@ -176,16 +184,50 @@ impl Active {
 
     /// The start that serves now; a reload changes it.
     #[must_use]
-    pub fn serving_slot(&self) -> &AtomicU32 {
-        &self.slot
+    pub fn serving_slot(&self) -> u32 {
+        self.lane.slot()
     }
 
-    /// A new stream to the code that serves now.
+    /// A place for one request, if the code serves. A preview that sleeps is not woken.
+    #[must_use]
+    pub fn enter(&self) -> Option<Place> {
+        // The place first: whoever puts the preview to sleep changes the state and then waits for those who have one.
+        let place = self.lane.enter();
+        matches!(&*self.state.borrow(), State::Running(_)).then_some(place)
+    }
+
+    /// A place for one request; a preview that sleeps is woken for it.
+    ///
+    /// # Errors
+    /// `preview_unavailable` if the code does not serve and will not.
+    pub async fn enter_awake(&self) -> Result<Place> {
+        loop {
+            if let Some(place) = self.enter() {
+                return Ok(place);
+            }
+            if !matches!(&*self.state.borrow(), State::Asleep(_)) {
+                return Err(unavailable(
+                    "The preview is not running yet, or not any more: look at its status.",
+                ));
+            }
+            let (done, woken) = oneshot::channel();
+            let asked = self.wakes.send(done).await.is_ok();
+            match woken.await {
+                Ok(Ok(())) if asked => {}
+                Ok(Err(failure)) => {
+                    return Err(unavailable(&format!("The preview could not be woken. {}", failure.message)));
+                }
+                _ => return Err(unavailable("The preview has ended: launch it again.")),
+            }
+        }
+    }
+
+    /// A new stream to one start of the code.
     ///
     /// # Errors
     /// If nothing listens there.
-    pub async fn dial(&self) -> io::Result<Box<dyn Stream>> {
-        self.runtime.0.dial(&self.id, self.slot.load(Ordering::Acquire)).await
+    pub async fn dial(&self, slot: u32) -> io::Result<Box<dyn Stream>> {
+        self.runtime.0.dial(&self.id, slot).await
     }
 
     /// Says that somebody listens on the public address, for as long as the value lives.
@@ -235,6 +277,10 @@ impl Active {
     pub fn last_used(&self) -> UnixMillis {
         self.activity.last_used()
     }
+}
+
+fn unavailable(message: &str) -> Error {
+    Error::PreviewUnavailable { message: message.to_owned() }
 }
 
 /// A request under way.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -161,7 +160,7 @@ impl Owner {
         phases.environment = millis(began);
         let began = Instant::now();
         let slot = self.start_code(files, plan, &environment).await.map_err(Ending::failed)?;
-        self.active.slot.store(slot, Ordering::Release);
+        self.active.lane.move_to(slot);
         self.environment = Some(environment);
         phases.start = millis(began);
         self.await_answer(slot, phases).await

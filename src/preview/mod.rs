@@ -8,6 +8,7 @@ mod active;
 mod describe;
 mod failure;
 mod hint;
+mod lane;
 mod launch;
 mod owner;
 mod project;
@@ -15,6 +16,7 @@ mod pump;
 mod ready;
 mod recover;
 mod reload;
+mod sleep;
 mod state;
 mod stop;
 
@@ -27,13 +29,14 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 pub use active::{Active, InUse, LaunchOptions};
+pub use lane::Place;
 pub use launch::LaunchRequest;
 pub use state::{Phases, Running, State, StopReason};
 
 use crate::config::Config;
 use crate::environment::Environments;
 use crate::error::{Error, LastPreview, Result};
-use crate::id::GenerationId;
+use crate::id::{GenerationId, PreviewId};
 use crate::logs::Hub;
 use crate::metrics::Metrics;
 use crate::runtime::Runtime;
@@ -102,6 +105,12 @@ impl Previews {
     /// Whether what runs previews answers.
     pub async fn runtime_answers(&self) -> bool {
         self.host.runtime.kept().await.is_ok()
+    }
+
+    /// An active preview by its own id.
+    #[must_use]
+    pub fn active_by_id(&self, id: &PreviewId) -> Option<Arc<Active>> {
+        self.registry().values().find(|active| active.id == *id).cloned()
     }
 
     /// All active previews.

@@ -1,7 +1,6 @@
 //! The task that owns a preview: brings it up, watches it, and cleans up after it, once, whatever the end was.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -55,6 +54,8 @@ pub(super) struct Owner {
     pub(super) environment: Option<Environment>,
     /// Number of the next start.
     pub(super) next_slot: u32,
+    /// Ends the code that the last reload took the place of.
+    pub(super) retiring: Option<(u32, tokio::task::JoinHandle<()>)>,
     served: bool,
 }
 
@@ -66,7 +67,8 @@ impl std::fmt::Debug for Previews {
 
 impl Owner {
     pub(super) fn new(previews: Previews, active: Arc<Active>, orders: Orders, pumping: Pumping) -> Self {
-        Self { previews, active, orders, pumping, environment: None, next_slot: 1, served: false }
+        let (environment, retiring) = (None, None);
+        Self { previews, active, orders, pumping, environment, next_slot: 1, retiring, served: false }
     }
 
     /// For a preview that served before this server was started.
@@ -105,9 +107,23 @@ impl Owner {
         }
     }
 
-    /// Returns when it is over, and says why.
+    /// Returns when it is over, and says why. Between, it may sleep.
     pub(super) async fn watch(&mut self) -> Ending {
         self.served = true;
+        loop {
+            if matches!(self.active.state(), State::Asleep(_))
+                && let Some(ending) = self.sleep().await
+            {
+                return ending;
+            }
+            match self.watch_awake().await {
+                Ending::Stop(StopReason::Idle) if self.falls_asleep().await => {}
+                ending => return ending,
+            }
+        }
+    }
+
+    async fn watch_awake(&mut self) -> Ending {
         let mut stop = self.orders.stop.clone();
         let expires_at = self.active.expires_at;
         let warning = UnixMillis(expires_at.0 - i64::try_from(WARNING * 1000).unwrap_or(0));
@@ -115,7 +131,7 @@ impl Owner {
         let inactive_timeout = self.previews.host.config.inactive_timeout;
         let mut check_at = Instant::now() + HEALTH_INTERVAL;
         loop {
-            let slot = self.active.slot.load(Ordering::Acquire);
+            let slot = self.active.lane.slot();
             let (active, runtime) = (Arc::clone(&self.active), Arc::clone(&self.previews.host.runtime));
             tokio::select! {
                 reason = requested(&mut stop) => return Ending::Stop(reason),
@@ -130,6 +146,8 @@ impl Owner {
                     self.check_health(slot).await;
                     check_at = Instant::now() + HEALTH_INTERVAL;
                 }
+                // Whoever asked in the moment that it awoke.
+                Some(woken) = self.orders.wakes.recv() => drop(woken.send(Ok(()))),
                 Some(reload) = self.orders.reloads.recv() => tokio::select! {
                     () = self.reload(reload) => {}
                     reason = requested(&mut stop) => return Ending::Stop(reason),
@@ -181,7 +199,7 @@ impl Owner {
 }
 
 /// Returns when somebody asked for the end.
-async fn requested(stop: &mut tokio::sync::watch::Receiver<Option<StopReason>>) -> StopReason {
+pub(super) async fn requested(stop: &mut tokio::sync::watch::Receiver<Option<StopReason>>) -> StopReason {
     let reason = stop.wait_for(Option::is_some).await.map(|reason| *reason);
     match reason {
         Ok(reason) => reason.unwrap_or(StopReason::Stopped),
@@ -202,7 +220,7 @@ async fn idle(active: &Active, timeout: u64) {
 }
 
 /// Returns at a moment of the wall clock.
-async fn until(moment: UnixMillis) {
+pub(super) async fn until(moment: UnixMillis) {
     loop {
         let Ok(left) = u64::try_from(moment.0 - UnixMillis::now().0) else { return };
         if left == 0 {

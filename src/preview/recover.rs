@@ -1,7 +1,6 @@
 //! Finding everything again after the server was away.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::active::{Active, Identity, LaunchOptions};
@@ -75,7 +74,9 @@ impl Previews {
         let (active, orders) = Active::new(identity, hub, Arc::clone(&self.host.runtime));
         if row.status == Status::Running {
             // Before anybody can ask: requests that waited in the public socket's queue are answered at once.
-            active.state.send_replace(State::Running(running_as_before(&row)));
+            let running = running_as_before(&row);
+            let state = if row.asleep { State::Asleep(running) } else { State::Running(running) };
+            active.state.send_replace(state);
         }
         let mut owner = Owner::new(self.clone(), Arc::clone(&active), orders, pump.spawn());
         let environments = kept.iter().flat_map(|kept| &kept.environments);
@@ -88,7 +89,7 @@ impl Previews {
             self.adopt(&active, lost.end(if expired { expiry } else { Ending::Exited(Exit::Lost) }));
             return Ok(());
         };
-        active.slot.store(serving_start(kept), Ordering::Release);
+        active.lane.move_to(serving_start(&row, kept));
         if let Ok(listener) = self.host.runtime.listener(&row.id).await {
             let _server_ends = self.host.addresses.send(PublicAddress::new(&active, listener));
         }
@@ -103,8 +104,11 @@ fn running_as_before(row: &Preview) -> Running {
     Running { started_at, health: row.health, checked_at, phases: Phases::default() }
 }
 
-/// The start that serves: the oldest that is not on its way out. A younger one is of a reload that was interrupted.
-fn serving_start(kept: &Kept) -> u32 {
+/// The start that serves: the one that a reload or a wake recorded, else the oldest that is not on its way out.
+fn serving_start(row: &Preview, kept: &Kept) -> u32 {
+    if let Some(recorded) = row.slot.filter(|recorded| kept.slots.iter().any(|(slot, _)| slot == recorded)) {
+        return recorded;
+    }
     let alive = kept.slots.iter().find(|(_, exit)| exit.is_none());
     alive.or(kept.slots.last()).map_or(0, |(slot, _)| *slot)
 }
@@ -113,7 +117,7 @@ impl Owner {
     /// Goes on where the last server was interrupted.
     async fn go_on(mut self, row: Preview, kept: Kept) {
         self.end_interrupted(&kept).await;
-        let slot = self.active.slot.load(Ordering::Acquire);
+        let slot = self.active.lane.slot();
         if row.status == Status::Running {
             self.note(Note::info(Source::Server, "The server was restarted; the preview went on")).await;
             self.active.hub.announce(&self.active.state().to_event());
@@ -142,12 +146,13 @@ impl Owner {
         }
     }
 
-    /// Ends the starts of reloads that were interrupted.
+    /// Ends the starts of reloads and wakes that were interrupted.
     async fn end_interrupted(&mut self, kept: &Kept) {
         self.next_slot = kept.slots.iter().map(|(slot, _)| *slot).max().unwrap_or(0) + 1;
-        let serving = self.active.slot.load(Ordering::Acquire);
+        let asleep = matches!(self.active.state(), State::Asleep(_));
+        let serving = self.active.lane.slot();
         for (slot, exit) in &kept.slots {
-            if exit.is_none() && *slot != serving {
+            if exit.is_none() && (asleep || *slot != serving) {
                 self.previews.host.runtime.stop(&self.active.id, *slot, Duration::ZERO).await;
             }
         }

@@ -4,18 +4,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
 
 use super::active::Reload;
 use super::owner::{Ending, Owner};
 use super::project::Project;
 use super::state::{Phases, State};
+use super::stop::GRACE;
 use super::{Previews, failure};
 use crate::error::{LaunchFailure, Result};
 use crate::logs::{Note, Source};
-use crate::store::{Generation, Health};
-
-/// For requests that the old code is still answering.
-const GRACE: Duration = Duration::from_secs(5);
+use crate::store::Generation;
 
 impl Previews {
     /// Moves a running preview to the generation's present files. `Ok(None)`: nothing runs;
@@ -59,52 +58,77 @@ impl Owner {
 
     async fn swap(&mut self, revision: i64) -> Result<(), LaunchFailure> {
         let host = self.previews.host.clone();
-        let old = self.active.slot.load(Ordering::Acquire);
+        let old = self.active.lane.slot();
         let project = self.previews.project_of(&self.active.generation_id).await;
         let Project { files, plan } = project.map_err(|e| failure::of_host(&e.to_string()))?;
         let plan = plan?;
         let environment = self.prepared(&plan).await?;
         let before = self.active.hub.newest_id();
         let new = self.start_code(&files, &plan, &environment).await?;
-        let health = match self.answer_beside(new, before).await {
-            Ok(health) => health,
-            Err(failure) => {
+        let health = match self.await_answer(new, &mut Phases::default()).await {
+            Ok(running) => running.health,
+            Err(ending) => {
+                let failure = self.failure_of(ending, before).await;
                 host.runtime.stop(&self.active.id, new, Duration::ZERO).await;
                 return Err(failure);
             }
         };
         self.environment = Some(environment);
-        self.active.slot.store(new, Ordering::Release);
-        self.active.revision.store(revision, Ordering::Release);
-        if let Err(e) = host.store.set_revision(&self.active.id, revision).await {
-            tracing::error!(preview = %self.active.id, error = %e, "a reload could not be recorded");
-        }
+        self.retired().await;
+        let answering = self.active.lane.move_to(new);
+        self.now_serves(revision, new).await;
         self.active.state.send_modify(|state| {
             if let State::Running(running) = state {
                 running.health = health;
             }
         });
-        host.runtime.stop(&self.active.id, old, GRACE).await;
+        self.retire(old, answering);
         Ok(())
     }
 
-    async fn answer_beside(&mut self, slot: u32, before: u64) -> Result<Health, LaunchFailure> {
-        match self.await_answer(slot, &mut Phases::default()).await {
-            Ok(running) => Ok(running.health),
-            Err(Ending::Exited(exit)) => {
+    /// Records which code serves.
+    pub(super) async fn now_serves(&self, revision: i64, slot: u32) {
+        self.active.revision.store(revision, Ordering::Release);
+        if let Err(e) = self.previews.host.store.set_serving(&self.active.id, revision, slot).await {
+            tracing::error!(preview = %self.active.id, error = %e, "what serves could not be recorded");
+        }
+    }
+
+    /// Waits a while for the code that the reload before has put out of use: at most three starts are there at once.
+    async fn retired(&mut self) {
+        let Some((slot, mut ending)) = self.retiring.take() else { return };
+        if tokio::time::timeout(GRACE, &mut ending).await.is_err() {
+            ending.abort();
+            self.previews.host.runtime.stop(&self.active.id, slot, Duration::ZERO).await;
+        }
+    }
+
+    /// Lets the old code finish what it is answering, then ends it.
+    fn retire(&mut self, slot: u32, answering: TaskTracker) {
+        let (runtime, id) = (self.previews.host.runtime.clone(), self.active.id.clone());
+        let patience = self.patience();
+        let ending = tokio::spawn(async move {
+            let _cut = tokio::time::timeout(patience, answering.wait()).await;
+            runtime.stop(&id, slot, GRACE).await;
+        });
+        self.retiring = Some((slot, ending));
+    }
+
+    /// For requests that are being answered.
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_secs(self.previews.host.config.request_timeout)
+    }
+
+    /// Why new code does not serve. Entries up to `since` are of an earlier start.
+    pub(super) async fn failure_of(&self, ending: Ending, since: u64) -> LaunchFailure {
+        let (config, hub) = (&self.previews.host.config, &self.active.hub);
+        match ending {
+            Ending::Failed(failure) => *failure,
+            Ending::Exited(exit) => {
                 self.pumping.catch_up().await;
-                Err(failure::of_exit(
-                    exit,
-                    false,
-                    self.previews.host.config.limits.memory_mb,
-                    &self.active.hub,
-                    before,
-                ))
+                failure::of_exit(exit, false, config.limits.memory_mb, hub, since)
             }
-            Err(_) => {
-                let seconds = self.previews.host.config.launch_timeout;
-                Err(failure::of_timeout(seconds, &self.active.hub, before))
-            }
+            Ending::NeverAnswered | Ending::Stop(_) => failure::of_timeout(config.launch_timeout, hub, since),
         }
     }
 }

@@ -7,13 +7,16 @@ use crate::error::LaunchFailure;
 use crate::store::Health;
 use crate::time::UnixMillis;
 
-/// The states and what is known in each. `Launching → Running → (Stopped | Failed)`, or `Launching → (Stopped | Failed)`.
+/// The states and what is known in each. `Launching → Running → (Stopped | Failed)`, or `Launching → (Stopped | Failed)`;
+/// `Running ⇄ Asleep`, and from there an end as well.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
     /// Not serving yet.
     Launching,
     /// Serving.
     Running(Running),
+    /// Without a process until somebody asks; what is known from when it served.
+    Asleep(Running),
     /// Ended by itself.
     Failed(LaunchFailure),
     /// Ended by us.
@@ -98,9 +101,19 @@ impl State {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Launching => "launching",
-            Self::Running(_) => "running",
+            // To callers a sleeping preview runs: it answers.
+            Self::Running(_) | Self::Asleep(_) => "running",
             Self::Failed(_) => "failed",
             Self::Stopped { .. } => "stopped",
+        }
+    }
+
+    /// What is known of it, if it answers requests: at once, or when it has been woken.
+    #[must_use]
+    pub fn answering(&self) -> Option<&Running> {
+        match self {
+            Self::Running(running) | Self::Asleep(running) => Some(running),
+            Self::Launching | Self::Failed(_) | Self::Stopped { .. } => None,
         }
     }
 
@@ -116,6 +129,9 @@ impl State {
         match self {
             Self::Launching => json!({ "status": self.name() }),
             Self::Running(running) => json!({ "status": self.name(), "healthStatus": running.health }),
+            Self::Asleep(running) => {
+                json!({ "status": self.name(), "healthStatus": running.health, "asleep": true })
+            }
             Self::Failed(failure) => json!({ "status": self.name(), "failure": failure }),
             Self::Stopped { reason, .. } => json!({ "status": self.name(), "reason": reason.as_str() }),
         }

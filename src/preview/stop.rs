@@ -1,7 +1,6 @@
 //! Ends, and what is left of a preview afterwards: its row, its last lines, nothing else.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::active::Active;
@@ -15,7 +14,7 @@ use crate::store::{LogQuery, LogRow, Preview, Status, Store, StoreError};
 use crate::time::UnixMillis;
 
 /// For the application's own shutdown.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 /// Tries to record an end. A store that is gone for longer is caught up with at the next start.
 const RECORD_TRIES: u32 = 20;
 
@@ -98,7 +97,7 @@ impl Owner {
 
     /// Asks the code to end where it has not; code that never served gets no grace.
     async fn end_code(&self, ending: &Ending) {
-        let slot = self.active.slot.load(Ordering::Acquire);
+        let slot = self.active.lane.slot();
         if slot == 0 || matches!(ending, Ending::Exited(_)) {
             return;
         }
@@ -174,7 +173,7 @@ impl Ended {
         match state {
             State::Failed(failure) => store.mark_failed(id, failure, UnixMillis::now()).await?,
             State::Stopped { reason, at } => store.mark_stopped(id, reason.as_str(), *at).await?,
-            State::Launching | State::Running(_) => false,
+            State::Launching | State::Running(_) | State::Asleep(_) => false,
         };
         Ok(())
     }
@@ -186,7 +185,7 @@ impl Ended {
             _ if !self.served => metrics.cancelled(),
             _ => {}
         }
-        if let State::Running(running) = self.active.state() {
+        if let Some(running) = self.active.state().answering() {
             let lived = UnixMillis::now().0 - running.started_at.0;
             metrics.session(u64::try_from(lived).unwrap_or(0));
         }

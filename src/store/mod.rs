@@ -9,6 +9,7 @@ mod pools;
 mod previews;
 mod projects;
 mod records;
+mod requests;
 
 use sqlx::AnyPool;
 
@@ -18,6 +19,7 @@ pub use self::logs::{LogQuery, LogRow};
 use self::pools::Backend;
 pub use self::previews::NewPreview;
 pub use self::records::{FileEntry, Found, Generation, Health, Preview, Project, Status};
+pub use self::requests::{RequestQuery, RequestRow};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 type Transaction = sqlx::Transaction<'static, sqlx::Any>;

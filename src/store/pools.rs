@@ -21,6 +21,7 @@ const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = W
 
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("migrations/0001_first.sql")),
+    (3, "requests", include_str!("migrations/0003_requests.sql")),
     (4, "found", include_str!("migrations/0004_found.sql")),
 ];
 

@@ -139,14 +139,23 @@ impl Store {
         self.change(sqlx::query(statement).bind(id.as_str()).bind(health.as_str()).bind(at.0)).await
     }
 
-    /// It serves other code now. `false` if it is not active.
+    /// Another start serves now: of other code, or after a sleep. `false` if it is not active.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn set_revision(&self, id: &PreviewId, revision: i64) -> Result<bool> {
-        let statement =
-            "UPDATE previews SET revision = $2 WHERE id = $1 AND status IN ('launching', 'running')";
-        self.change(sqlx::query(statement).bind(id.as_str()).bind(revision)).await
+    pub async fn set_serving(&self, id: &PreviewId, revision: i64, slot: u32) -> Result<bool> {
+        let statement = "UPDATE previews SET revision = $2, slot = $3, asleep = 0 \
+                         WHERE id = $1 AND status IN ('launching', 'running')";
+        self.change(sqlx::query(statement).bind(id.as_str()).bind(revision).bind(i64::from(slot))).await
+    }
+
+    /// It is about to have no process until somebody asks. `false` if it does not run.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn set_asleep(&self, id: &PreviewId) -> Result<bool> {
+        let statement = "UPDATE previews SET asleep = 1 WHERE id = $1 AND status = 'running'";
+        self.change(sqlx::query(statement).bind(id.as_str())).await
     }
 
     /// All that launch or run, oldest first.

@@ -100,6 +100,10 @@ pub struct Preview {
     pub last_health_check: Option<UnixMillis>,
     /// The launch request, as whoever launched wrote it.
     pub launch: String,
+    /// The start that serves, once a reload or a wake has changed it.
+    pub slot: Option<u32>,
+    /// Whether it sleeps.
+    pub asleep: bool,
 }
 
 /// Where a preview is in its life. On the wire: `launching`.
@@ -221,6 +225,8 @@ impl Preview {
             health: read(row, "health", Health::parse)?,
             last_health_check: row.try_get::<Option<i64>, _>("last_health_check")?.map(UnixMillis),
             launch: row.try_get("launch")?,
+            slot: row.try_get::<Option<i64>, _>("slot")?.and_then(|slot| u32::try_from(slot).ok()),
+            asleep: row.try_get::<i64, _>("asleep")? != 0,
         })
     }
 }

@@ -34,8 +34,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "time",
         ],
     ),
+    ("history", &["id", "store", "time"]),
     ("answer", &["error"]),
-    ("gateway", &["answer", "auth", "error", "id", "metrics", "preview", "runtime", "store"]),
+    (
+        "gateway",
+        &["answer", "auth", "config", "error", "history", "id", "metrics", "preview", "store", "time"],
+    ),
     ("endpoints", &["error", "gateway", "generation", "preview"]),
 ];
 /// These stand above all others. Of them only `cli` uses `http`, and nobody uses `cli`.

@@ -1,8 +1,12 @@
 //! Changing files, and what a running preview makes of it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Server, asgi, fastapi};
+use crate::harness::{Answer, Generation, REQUIREMENTS, Server, asgi, fastapi};
 
 fn version(number: u32) -> Value {
     fastapi(&format!("@app.get('/version')\ndef version():\n    return {number}"))["app/main.py"].clone()
@@ -51,6 +55,57 @@ async fn a_running_preview_moves_to_new_code() {
     server.serve_again().await;
     assert_eq!(app.fetch(&preview, "/version").await["data"], 3);
     assert_eq!(app.status().await.expect(200)["revision"], 3);
+}
+
+/// `PREVIEW_RELOADS=200` asks for more of them than there is time for each day.
+#[tokio::test]
+async fn no_request_fails_while_code_is_reloaded_again_and_again() {
+    let reloads: u32 = std::env::var("PREVIEW_RELOADS").map_or(15, |text| text.parse().unwrap());
+    let source = |number: u32| {
+        let echo = "@app.post('/echo')\nasync def echo(body: dict):\n    return body";
+        fastapi(&format!("@app.get('/version')\ndef version():\n    return {number}\n\n{echo}"))["app/main.py"].clone()
+    };
+    let server = Server::start().await;
+    let app = server
+        .user("ana")
+        .upload(&json!({ "app/main.py": source(0), "requirements.txt": REQUIREMENTS }))
+        .await;
+    let preview = app.launch().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..6)
+        .map(|client| {
+            let (preview, stop) = (preview.clone(), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let mut asked = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    let answer = if client % 2 == 0 {
+                        preview.get("/version").await
+                    } else {
+                        let call = preview.call(Method::POST, "/echo").json(&json!({ "n": asked }));
+                        Answer::of(call.send().await.unwrap()).await
+                    };
+                    assert_eq!(answer.status, 200, "{}", answer.text());
+                    asked += 1;
+                }
+                asked
+            })
+        })
+        .collect();
+    for number in 1..=reloads {
+        let patched = patch(&app, json!({ "app/main.py": source(number) })).await;
+        assert_eq!(patched["reloaded"], true, "{patched}");
+        assert_eq!(
+            preview.get("/version").await.json(),
+            number,
+            "the answer to the edit comes when it serves"
+        );
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        assert!(client.await.unwrap() > 0, "no request of it failed");
+    }
+    let one = async || (server.preview_processes().len() == 1).then_some(());
+    crate::harness::eventually("only the new code", one).await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod fixture;
 mod generations;
 mod logs;
 mod previews;
+mod requests;
 mod schema;
 
 use std::collections::BTreeMap;

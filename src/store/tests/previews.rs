@@ -45,7 +45,7 @@ async fn a_preview_lives_and_is_told_as_it_was_written(db: &Fixture) {
     let at = |n: i64| UnixMillis(1_700_000_000_000 + n);
     assert!(db.store.mark_running(&new.id, at(1), Health::Unhealthy, 1).await.unwrap());
     assert!(db.store.set_health(&new.id, Health::Healthy, at(2)).await.unwrap());
-    assert!(db.store.set_revision(&new.id, 7).await.unwrap());
+    assert!(db.store.set_serving(&new.id, 7, 3).await.unwrap());
     assert!(db.store.set_port(&new.id, 4001).await.unwrap());
     let running = db.store.preview(&new.id).await.unwrap().unwrap();
     assert_eq!((running.status, running.health, running.revision), (Status::Running, Health::Healthy, 7));
@@ -97,7 +97,7 @@ async fn the_last_word_is_not_taken_back(db: &Fixture) {
     assert!(!db.store.mark_running(&preview.id, at, Health::Healthy, 1).await.unwrap());
     assert!(!db.store.mark_failed(&preview.id, &failure(), at).await.unwrap());
     assert!(!db.store.set_port(&preview.id, 4005).await.unwrap());
-    assert!(!db.store.set_revision(&preview.id, 9).await.unwrap());
+    assert!(!db.store.set_serving(&preview.id, 9, 2).await.unwrap());
     let stopped = db.store.preview(&preview.id).await.unwrap().unwrap();
     assert_eq!(stopped.stop_reason.as_deref(), Some("stopped"));
 }

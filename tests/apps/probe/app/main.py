@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import hashlib
 import logging
 import os
@@ -192,6 +193,51 @@ def cookies() -> Response:
     response.set_cookie("one", "1")
     response.set_cookie("two", "2")
     return response
+
+
+@app.api_route("/matrix/file", methods=["GET", "HEAD"])
+def file(request: Request) -> Response:
+    content = bytes(number % 251 for number in range(1_000_000))
+    headers = {"accept-ranges": "bytes", "etag": '"1"'}
+    span = request.headers.get("range", "").removeprefix("bytes=").split("-")
+    if len(span) == 2:
+        first, last = int(span[0]), int(span[1] or len(content) - 1)
+        headers["content-range"] = f"bytes {first}-{last}/{len(content)}"
+        return Response(content[first : last + 1], 206, headers)
+    return Response(content, 200, headers)
+
+
+@app.get("/matrix/gzip")
+def compressed(request: Request) -> Response:
+    content = b"pressed " * 10_000
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(content)
+    return Response(gzip.compress(content, mtime=0), headers={"content-encoding": "gzip", "vary": "accept-encoding"})
+
+
+async def own_headers(scope, receive, send) -> None:
+    headers = [(b"x-many", b"1"), (b"x-many", b"2"), (b"x-latin", b"caf\xe9"), (b"x-empty", b""), (b"warning", b"a,  b")]
+    await send({"type": "http.response.start", "status": 299, "headers": headers})
+    await send({"type": "http.response.body", "body": b"part", "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+app.mount("/matrix/headers", own_headers)
+
+
+@app.get("/matrix/nothing")
+def nothing() -> Response:
+    return Response(b"", 200)
+
+
+@app.get("/ticks")
+async def ticks() -> StreamingResponse:
+    async def lines() -> AsyncIterator[str]:
+        for number in range(1000):
+            yield f"tick {number}\n"
+            await asyncio.sleep(0.1)
+
+    return StreamingResponse(lines(), media_type="text/plain")
 
 
 @app.get("/bytes/{size}")

@@ -24,7 +24,7 @@ export default function Palette({
   return (
     <Dialog title="Commands" onClose={onClose} wide>
       <Command className={css.palette} label="Commands" filter={matches}>
-        <Command.Input className={css.input} placeholder="Type a command or an endpoint" autoFocus />
+        <Command.Input className={css.input} placeholder="Type a command or an endpoint" data-autofocus />
         <Command.List className={css.list}>
           <Command.Empty className={css.empty}>Nothing is called that.</Command.Empty>
           {groups.map((group) => (

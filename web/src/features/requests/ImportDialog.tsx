@@ -38,6 +38,7 @@ export default function ImportDialog({
           </span>
           <textarea
             className={css.importText}
+            data-autofocus
             rows={8}
             value={text}
             spellCheck={false}

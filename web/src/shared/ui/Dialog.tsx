@@ -19,6 +19,8 @@ export function Dialog({ title, onClose, children, footer, wide = false }: Dialo
     const dialog = ref.current;
     const opener = document.activeElement;
     dialog?.showModal();
+    // The browser would take the first button, which closes it.
+    dialog?.querySelector<HTMLElement>("[data-autofocus]")?.focus();
     return () => {
       dialog?.close();
       if (opener instanceof HTMLElement && opener.isConnected) opener.focus();

@@ -1,0 +1,136 @@
+//! Bodies that are watched as they pass.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, Response};
+use hyper::body::{Body as _, Bytes, Frame, SizeHint};
+use tokio::time::Instant;
+
+use crate::history::{Capture, Draft, History, Via};
+use crate::preview::Active;
+use crate::time::UnixMillis;
+
+/// A request on its way into the history, where it arrives whatever becomes of it.
+#[derive(Debug)]
+pub struct Recording(Box<Draft>);
+
+impl Recording {
+    /// Takes down the head of a request; its body is taken down as it passes.
+    pub fn begin(
+        history: &History,
+        preview: &Arc<Active>,
+        request: Request<Body>,
+        via: Via,
+        request_id: &str,
+    ) -> (Request<Body>, Self) {
+        let request_body = history.capture();
+        let draft = Draft {
+            generation_id: preview.generation_id.clone(),
+            preview_id: preview.id.clone(),
+            revision: preview.revision(),
+            at: UnixMillis::now(),
+            began: Instant::now(),
+            request_id: request_id.to_owned(),
+            via,
+            method: request.method().to_string(),
+            target: request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+            request_headers: pairs(request.headers()),
+            request_body: request_body.clone(),
+            status: None,
+            response_headers: Vec::new(),
+            response_body: history.capture(),
+            micros: 0,
+            history: history.clone(),
+        };
+        let request = if request.body().is_end_stream() {
+            request
+        } else {
+            request.map(|body| Body::new(Captured { body, capture: request_body, _draft: None }))
+        };
+        (request, Self(Box::new(draft)))
+    }
+
+    /// The head of the answer has come.
+    pub fn answered(mut self, response: Response<Body>) -> Response<Body> {
+        self.0.status = Some(response.status().as_u16());
+        self.0.response_headers = pairs(response.headers());
+        if response.body().is_end_stream() {
+            return response;
+        }
+        let capture = self.0.response_body.clone();
+        response.map(|body| Body::new(Captured { body, capture, _draft: Some(self.0) }))
+    }
+}
+
+fn pairs(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect()
+}
+
+/// A body whose first bytes are taken down. The draft is finished when the body is dropped.
+struct Captured {
+    body: Body,
+    capture: Capture,
+    _draft: Option<Box<Draft>>,
+}
+
+impl hyper::body::Body for Captured {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            self.capture.push(data);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A body that holds something until its end: a place in the code, the preview's being in use.
+pub struct Counted<T> {
+    body: Body,
+    _held: T,
+}
+
+impl<T> Counted<T> {
+    /// Holds `held` as long as there is more of `body`.
+    pub fn new(body: Body, held: T) -> Self {
+        Self { body, _held: held }
+    }
+}
+
+impl<T: Unpin> hyper::body::Body for Counted<T> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,136 @@
+//! Taking secrets out of what is kept.
+
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
+/// Stands where a secret stood.
+pub const REDACTED: &str = "[redacted]";
+
+/// Headers whose value is always a secret.
+const HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+/// Parts of the names of headers and fields that hold secrets, without `-` and `_`.
+const WORDS: [&str; 14] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "credential",
+    "authorization",
+    "sessionid",
+    "jwt",
+    "cvv",
+];
+
+/// Whether what goes by this name is a secret.
+#[must_use]
+pub fn is_secret(name: &str) -> bool {
+    let plain: String =
+        name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    WORDS.iter().any(|word| plain.contains(word)) || plain == "pin" || plain == "otp"
+}
+
+/// Whether this header's value is a secret.
+#[must_use]
+pub fn is_secret_header(name: &str) -> bool {
+    HEADERS.contains(&name.to_ascii_lowercase().as_str()) || is_secret(name)
+}
+
+/// A text without its secrets, whatever the text is: JSON (whole or cut off), a form, a query, a token in passing.
+#[must_use]
+pub fn text(text: &str) -> String {
+    // A name in quotes and what follows the colon: a text (perhaps cut off), or a word.
+    static JSON: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r#""([^"\\]{1,100})"(\s*:\s*)("(?:[^"\\]|\\.)*(?:"|\\?$)|[^\s"\[\]{},]+)"#).ok()
+    });
+    let Some(json) = &*JSON else { return REDACTED.to_owned() };
+    let in_json = json.replace_all(text, |found: &Captures<'_>| {
+        if is_secret(&found[1]) {
+            format!("\"{}\"{}\"{REDACTED}\"", &found[1], &found[2])
+        } else {
+            found[0].to_owned()
+        }
+    });
+    let in_pairs = pairs(&in_json);
+    tokens(&in_pairs)
+}
+
+/// The secrets that a header's value consists of: an application may say them again in its answer.
+#[must_use]
+pub fn secrets_of(value: &str) -> Vec<String> {
+    const SHORTEST: usize = 4;
+    let pairs = value.split(';').map(|pair| pair.trim().split_once('=').map_or(pair, |(_, value)| value));
+    let words = pairs.filter_map(|pair| pair.split_whitespace().last());
+    words.filter(|word| word.len() >= SHORTEST).map(str::to_owned).collect()
+}
+
+/// `name=value&name=value`, in a form or behind the `?` of an address.
+fn pairs(text: &str) -> String {
+    static PAIR: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r#"(^|[?&;])([A-Za-z0-9_.%\[\]-]{1,100})=([^&;\s"'<>]*)"#).ok());
+    let Some(pair) = &*PAIR else { return REDACTED.to_owned() };
+    let replaced = pair.replace_all(text, |found: &Captures<'_>| {
+        let value = if is_secret(&found[2]) && !found[3].is_empty() { REDACTED } else { &found[3] };
+        format!("{}{}={value}", &found[1], &found[2])
+    });
+    replaced.into_owned()
+}
+
+/// What is a token by its looks: a JSON web token, or what follows `Bearer`.
+fn tokens(text: &str) -> String {
+    static TOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(
+            r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*|\b[Bb]earer [A-Za-z0-9._~+/-]{8,}=*",
+        )
+        .ok()
+    });
+    match &*TOKEN {
+        Some(token) => token.replace_all(text, REDACTED).into_owned(),
+        None => REDACTED.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_consists_of_secrets() {
+        assert_eq!(secrets_of("sid=abcd; b=1; theme=dark"), ["abcd", "dark"]);
+        assert_eq!(secrets_of("Bearer abc.def"), ["abc.def"]);
+    }
+
+    #[test]
+    fn secrets_go_and_the_rest_stays_as_it_was() {
+        let cases = [
+            (
+                r#"{"user": "ana", "password": "a\"b", "n": 1}"#,
+                r#"{"user": "ana", "password": "[redacted]", "n": 1}"#,
+            ),
+            (r#"{"access_token":"x.y","pin":1234}"#, r#"{"access_token":"[redacted]","pin":"[redacted]"}"#),
+            (
+                r#"{"a": {"client-Secret" : "s"}, "spin": 1}"#,
+                r#"{"a": {"client-Secret" : "[redacted]"}, "spin": 1}"#,
+            ),
+            (r#"{"password": "cut of"#, r#"{"password": "[redacted]""#),
+            (r#"{"password": "cut off\"#, r#"{"password": "[redacted]""#),
+            ("user=ana&password=p%20w&x=1", "user=ana&password=[redacted]&x=1"),
+            ("/login?next=/&api_key=k", "/login?next=/&api_key=[redacted]"),
+            ("said eyJhbGciOi.eyJzdWIiOi.c2ln to it", "said [redacted] to it"),
+            (r#"{"q": "a=1&token=x", "n": 1}"#, r#"{"q": "a=1&token=[redacted]", "n": 1}"#),
+            ("plain = text; with [brackets]", "plain = text; with [brackets]"),
+        ];
+        for (given, expected) in cases {
+            assert_eq!(text(given), expected);
+        }
+        assert!(
+            is_secret_header("X-Api-Key") && is_secret_header("COOKIE") && is_secret_header("x-auth-token")
+        );
+        assert!(!is_secret_header("content-type") && !is_secret_header("x-request-id"));
+    }
+}
