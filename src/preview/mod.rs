@@ -7,6 +7,7 @@
 mod active;
 mod failure;
 mod hint;
+mod history;
 mod launch;
 mod owner;
 mod project;
@@ -32,7 +33,7 @@ pub use state::{Phases, Running, State, StopReason};
 use crate::config::Config;
 use crate::environment::Environments;
 use crate::error::{Error, LastPreview, Result};
-use crate::id::GenerationId;
+use crate::id::{GenerationId, PreviewId};
 use crate::logs::Hub;
 use crate::metrics::Metrics;
 use crate::runtime::Runtime;
@@ -77,6 +78,7 @@ impl PublicAddress {
 pub struct Previews {
     host: Host,
     active: Arc<Mutex<HashMap<GenerationId, Arc<Active>>>>,
+    unsaved: Arc<Mutex<HashMap<PreviewId, Arc<Hub>>>>,
     owners: TaskTracker,
 }
 
@@ -84,7 +86,7 @@ impl Previews {
     /// None yet; see [`Previews::recover`].
     #[must_use]
     pub fn new(host: Host) -> Self {
-        Self { host, active: Arc::default(), owners: TaskTracker::new() }
+        Self { host, active: Arc::default(), unsaved: Arc::default(), owners: TaskTracker::new() }
     }
 
     /// The active preview of a generation.
@@ -131,18 +133,9 @@ impl Previews {
         }
     }
 
-    /// The log of the active preview, or of the last one that there was.
-    ///
-    /// # Errors
-    /// `no_active_preview` if there never was one, or the store's failure.
-    pub async fn log(&self, generation: &GenerationId) -> Result<Arc<Hub>> {
-        if let Some(active) = self.active(generation) {
-            return Ok(Arc::clone(&active.hub));
-        }
-        let Some(last) = self.host.store.latest_preview(generation).await? else {
-            return Err(no_active(None));
-        };
-        stop::kept_log(&self.host.store, &last).await
+    /// Logs that are not wholly in the store yet.
+    fn unsaved(&self) -> MutexGuard<'_, HashMap<PreviewId, Arc<Hub>>> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn registry(&self) -> MutexGuard<'_, HashMap<GenerationId, Arc<Active>>> {

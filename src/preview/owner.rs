@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::active::{Active, Orders};
+use super::history::Keeping;
 use super::project::Project;
 use super::pump::Pumping;
 use super::state::{Phases, Running, State, StopReason};
@@ -20,6 +21,8 @@ use crate::time::UnixMillis;
 
 /// Between two looks at a preview's health.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
+/// For the store to take a health check.
+const RECORDING: Duration = Duration::from_secs(1);
 /// The longest sleep towards a wall-clock moment, since a suspended machine's timers stand still.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How long before the end of its time a preview says so.
@@ -51,6 +54,7 @@ pub(super) struct Owner {
     pub(super) active: Arc<Active>,
     pub(super) orders: Orders,
     pub(super) pumping: Pumping,
+    pub(super) keeping: Keeping,
     /// The packages that it runs with; holding them keeps them from being removed.
     pub(super) environment: Option<Environment>,
     /// Number of the next start.
@@ -66,7 +70,8 @@ impl std::fmt::Debug for Previews {
 
 impl Owner {
     pub(super) fn new(previews: Previews, active: Arc<Active>, orders: Orders, pumping: Pumping) -> Self {
-        Self { previews, active, orders, pumping, environment: None, next_slot: 1, served: false }
+        let keeping = Keeping::of(&previews, &active);
+        Self { previews, active, orders, pumping, keeping, environment: None, next_slot: 1, served: false }
     }
 
     /// For a preview that served before this server was started.
@@ -154,8 +159,16 @@ impl Owner {
                 (running.health, running.checked_at) = (health, now);
             }
         });
-        if let Err(e) = self.previews.host.store.set_health(&self.active.id, health, now).await {
-            tracing::warn!(preview = %self.active.id, error = %e, "a health check could not be recorded");
+        let recording = self.previews.host.store.set_health(&self.active.id, health, now);
+        // The next one will do: an owner that waits for the store sees no end coming.
+        match tokio::time::timeout(RECORDING, recording).await {
+            Ok(Ok(_runs)) => {}
+            Ok(Err(e)) => {
+                tracing::warn!(preview = %self.active.id, error = %e, "a health check could not be recorded");
+            }
+            Err(_) => {
+                tracing::warn!(preview = %self.active.id, "a health check was not recorded: the store is busy")
+            }
         }
         if changed {
             self.active.hub.announce(&self.active.state().to_event());
