@@ -35,10 +35,16 @@ pub struct Preview {
 impl Server {
     /// Starts it and signs in.
     pub async fn start() -> Outcome<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with further flags.
+    pub async fn start_with(flags: &[&str]) -> Outcome<Self> {
         let data_dir = std::env::temp_dir().join(format!("previewd-bench-{}", random_hex::<6>()?));
         let mut child = Command::new(BINARY)
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(PORTS)
+            .args(flags)
             .env("PREVIEW_DATA_DIR", &data_dir)
             .env("RUST_LOG", "error")
             .stdout(Stdio::piped())

@@ -153,10 +153,10 @@ impl Running {
     }
 }
 
-/// The address of the server that serves this data directory, if there is one.
+/// The address of the last server of this data directory, if there was one. Whether it still serves is to be tried:
+/// looking at its lock would keep the next one from starting in that moment.
 pub(super) fn address_of(data_dir: &std::path::Path) -> Option<SocketAddr> {
-    let path = data_dir.join(LOCK);
-    is_served(data_dir).then(|| std::fs::read_to_string(path).ok()?.trim().parse().ok())?
+    std::fs::read_to_string(data_dir.join(LOCK)).ok()?.trim().parse().ok()
 }
 
 /// Whether a server holds the lock of this data directory.

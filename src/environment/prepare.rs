@@ -18,6 +18,8 @@ use crate::time::UnixMillis;
 
 /// How long making an environment may take.
 const DEADLINE: Duration = Duration::from_secs(300);
+/// Between two words on an installation that takes its time.
+const PROGRESS: Duration = Duration::from_secs(2);
 /// Size of all environments above which the least recently used are removed, in bytes.
 const MAX_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
@@ -208,12 +210,36 @@ impl Environments {
         tokio::fs::create_dir_all(&target).await?;
         progress(format!("Installing {}", counted(pins.len(), "package")));
         if !pins.is_empty() {
-            installer.install(self.bench(), pins, &target).await?;
+            self.install(installer, pins, &target, progress).await?;
         }
         let python = self.inner.interpreter.version_text();
         let manifest = Manifest { packages: pins.to_vec(), python, bytes: size_of(&target)? };
         shelf.publish(key, &manifest)?;
         self.trim(installer, key).await
+    }
+
+    /// Installs what is pinned, and says from time to time how far that is.
+    async fn install(
+        &self,
+        installer: &Installer,
+        pins: &[String],
+        target: &Path,
+        progress: Progress<'_>,
+    ) -> Result<(), EnvironmentError> {
+        let began = Instant::now();
+        let installing = installer.install(self.bench(), pins, target);
+        tokio::pin!(installing);
+        loop {
+            tokio::select! {
+                installed = &mut installing => break installed?,
+                () = tokio::time::sleep(PROGRESS) => {
+                    let (there, seconds) = (installed_in(target), began.elapsed().as_secs());
+                    progress(format!("Installing: {there} of {} in place after {seconds} s", pins.len()));
+                }
+            }
+        }
+        progress(format!("Installed {}", pins.join(", ")));
+        Ok(())
     }
 
     /// Keeps all environments within their size; the one just made counts as used.
@@ -263,6 +289,12 @@ impl Drop for Unfinished {
     fn drop(&mut self) {
         remove(&self.0);
     }
+}
+
+/// How many packages are whole: their metadata comes last.
+fn installed_in(target: &Path) -> usize {
+    let entries = std::fs::read_dir(target).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".dist-info")).count()
 }
 
 fn hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {

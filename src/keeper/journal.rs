@@ -24,6 +24,8 @@ const MAGIC: &[u8; 8] = b"PVJ1\0\0\0\0";
 pub const MAX_LINE: usize = 64 * 1024;
 /// Longest payload that a reader believes in.
 const MAX_PAYLOAD: usize = 4 * MAX_LINE;
+/// Space that every journal has from its beginning, so that it can go on by reusing its own once the disk is full.
+const RESERVE: u64 = 512 * 1024;
 /// The line went on beyond [`MAX_LINE`].
 const FLAG_CUT: u8 = 1;
 
@@ -96,6 +98,8 @@ impl Writer {
         header[8..16].copy_from_slice(&HEADER.to_le_bytes());
         header[16..24].copy_from_slice(&1_u64.to_le_bytes());
         file.write_all_at(&header, 0)?;
+        // A file system that cannot reserve has what a journal needs in other ways, or not.
+        let _not_offered = rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, RESERVE);
         Ok(Self { file, end: HEADER, kept_from: HEADER, batch: Vec::new() })
     }
 

@@ -100,7 +100,7 @@ impl Writer {
                 Ok(Some(_)) => self.tell_going_on(),
                 Ok(None) => return false,
                 Err(e) => {
-                    self.tell_delay(&e);
+                    self.tell_delay(&e.whole());
                     tokio::time::sleep(RETRY).await;
                 }
             }
@@ -124,7 +124,7 @@ impl Writer {
         let there = match tokio::time::timeout(SLOW, &mut writing).await {
             Ok(written) => written?,
             Err(_slow) => {
-                self.tell_delay(&"the store does not answer");
+                self.tell_delay("the store does not answer");
                 writing.await?
             }
         };
@@ -132,9 +132,9 @@ impl Writer {
         Ok(there.then_some(rows.len()))
     }
 
-    fn tell_delay(&mut self, why: &dyn std::fmt::Display) {
+    fn tell_delay(&mut self, why: &str) {
         if self.delayed.is_none() {
-            tracing::warn!(preview = %self.id, error = %why, "log history is delayed; the preview and its live log go on");
+            tracing::warn!(preview = %self.id, error = why, "log history is delayed; the preview and its live log go on");
             self.delayed = Some(self.host.metrics.history_delayed());
         }
     }

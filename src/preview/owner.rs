@@ -112,11 +112,12 @@ impl Owner {
 
     /// Returns when it is over, and says why.
     pub(super) async fn watch(&mut self) -> Ending {
-        self.served = true;
+        let taken_over = std::mem::replace(&mut self.served, true);
         let mut stop = self.orders.stop.clone();
         let expires_at = self.active.expires_at;
         let warning = UnixMillis(expires_at.0 - i64::try_from(WARNING * 1000).unwrap_or(0));
-        let mut warned = UnixMillis::now() >= warning;
+        // The server before this one has said so.
+        let mut warned = taken_over && UnixMillis::now() >= warning;
         let inactive_timeout = self.previews.host.config.inactive_timeout;
         let mut check_at = Instant::now() + HEALTH_INTERVAL;
         loop {
@@ -129,7 +130,7 @@ impl Owner {
                 () = idle(&active, inactive_timeout) => return Ending::Stop(StopReason::Idle),
                 () = until(warning), if !warned => {
                     warned = true;
-                    self.note(Note::info(Source::Server, "This preview expires in 5 minutes")).await;
+                    self.note(Note::info(Source::Server, expires_in(expires_at))).await;
                 }
                 () = tokio::time::sleep_until(check_at) => {
                     self.check_health(slot).await;
@@ -190,6 +191,14 @@ impl Owner {
 
     pub(super) fn has_served(&self) -> bool {
         self.served
+    }
+}
+
+fn expires_in(moment: UnixMillis) -> String {
+    let left = u64::try_from(moment.0 - UnixMillis::now().0).unwrap_or(0);
+    match left.div_ceil(60_000).max(1) {
+        1 => "This preview expires within a minute".to_owned(),
+        minutes => format!("This preview expires in {minutes} minutes"),
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Log {
 impl Log {
     /// Finds the generation, or the one whose preview was launched last.
     pub(super) async fn find(config: &Config, named: Option<&str>) -> Result<Self, Failed> {
-        let server = address_of(&config.data_dir).ok_or_else(|| {
+        let server = serving(config).await.ok_or_else(|| {
             let directory = config.data_dir.display();
             refused(format!("no server runs for {directory}; start `previewd serve`, or name its --data-dir"))
         })?;
@@ -70,9 +70,7 @@ impl Log {
     pub(super) async fn again(&self, config: &Config) -> Result<Self, Failed> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while tokio::time::Instant::now() < deadline {
-            if let Some(server) = address_of(&config.data_dir)
-                && TcpStream::connect(server).await.is_ok()
-            {
+            if let Some(server) = serving(config).await {
                 return Self { server, ..self.clone() }.signed(config);
             }
             tokio::time::sleep(LOOK).await;
@@ -99,6 +97,12 @@ impl Log {
             status => Err(refused(message_of(answer.into_body(), status).await)),
         }
     }
+}
+
+/// Where the server of the data directory accepts connections.
+async fn serving(config: &Config) -> Option<SocketAddr> {
+    let server = address_of(&config.data_dir)?;
+    TcpStream::connect(server).await.is_ok().then_some(server)
 }
 
 /// What an error of the API says.

@@ -36,9 +36,10 @@ impl JournalOutput {
         Ok(Self { preview: id.to_string(), reader, wake, client })
     }
 
-    async fn tell_consumed(&self) {
+    async fn tell_consumed(&self, next_id: Option<u64>) {
         if let Some(client) = &self.client {
-            let request = Request::Consumed { preview: self.preview.clone(), offset: self.reader.offset() };
+            let request =
+                Request::Consumed { preview: self.preview.clone(), offset: self.reader.offset(), next_id };
             // Gone: then `wake` ends, and with it the following.
             let _gone = client.call(request).await;
         }
@@ -50,7 +51,7 @@ impl Output for JournalOutput {
         self.reader.first_id
     }
 
-    fn next_batch(&mut self) -> BoxFuture<'_, io::Result<Vec<Record>>> {
+    fn next_batch(&mut self, next_id: Option<u64>) -> BoxFuture<'_, io::Result<Vec<Record>>> {
         async move {
             loop {
                 self.wake.borrow_and_update();
@@ -58,7 +59,7 @@ impl Output for JournalOutput {
                 if !batch.is_empty() {
                     return Ok(batch);
                 }
-                self.tell_consumed().await;
+                self.tell_consumed(next_id).await;
                 if self.wake.changed().await.is_err() {
                     // Nobody writes any more; what was written between the last look and the end is still there.
                     return self.drain();
