@@ -392,7 +392,21 @@ def main(spec, listener_fd, records_fd):
     os._exit(0 if server.started else 3)
 
 
+def declare(spec):
+    """Imports the application and prints what it offers to the standard output, and nothing else there."""
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    prepare_process(spec)
+    text = offer(load(spec))
+    while text:
+        text = text[os.write(answer, text) :]
+    # Whatever the application started at import ends with the sandbox.
+    os._exit(0)
+
+
 if __name__ == "__main__":
+    if sys.argv[1:] == ["describe"]:
+        declare(json.load(sys.stdin))
     with open(SPEC_FD, encoding="utf-8") as file:
         instructions = json.load(file)
     for fd in (LISTENER_FD, RECORDS_FD):

@@ -2,6 +2,7 @@
 //! Compare the ratios; the milliseconds are the machine's.
 
 mod answers;
+mod environments;
 mod flood;
 mod launches;
 mod logs;
@@ -26,6 +27,7 @@ fn main() -> Outcome<()> {
         launches::measure(&server, &mut table).await?;
         answers::measure(&server, &mut table).await?;
         logs::measure(&server, &mut table).await?;
+        environments::measure(&server, &mut table).await?;
         table.bounded("serve, after all of this: resident MB", server.resident_mb()?, 25.0);
         server.end().await?;
         flood::measure(&mut table).await

@@ -49,6 +49,7 @@ async fn diagnose(config: &Config) -> Diagnosis {
     };
     let mut checks = checks::python(config).await;
     checks.push(checks::data_directory(config));
+    checks.push(checks::environments(config));
     checks.push(checks::store(config).await);
     checks.push(checks::listen(config));
     checks.push(checks::ports(config));

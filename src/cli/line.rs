@@ -24,16 +24,16 @@ pub(super) struct Line {
 impl Line {
     /// Level, source and text; a text of several lines hangs together.
     pub(super) fn render(&self, paint: Paint) -> String {
-        self.hanging(paint, String::new(), 14)
+        self.hanging(paint, "", 14)
     }
 
     /// The same, behind the time of day.
     pub(super) fn render_with_time(&self, paint: Paint) -> String {
         let time = self.timestamp.get(11..23).unwrap_or(&self.timestamp);
-        self.hanging(paint, format!("{} ", paint.paint(Colour::Quiet, time)), 27)
+        self.hanging(paint, &format!("{} ", paint.paint(Colour::Quiet, time)), 27)
     }
 
-    fn hanging(&self, paint: Paint, before: String, indent: usize) -> String {
+    fn hanging(&self, paint: Paint, before: &str, indent: usize) -> String {
         let colour = match self.level {
             LogLevel::Debug => Colour::Quiet,
             LogLevel::Info => Colour::Good,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -18,8 +19,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::fail;
 use crate::auth::Auth;
-use crate::config::Config;
-use crate::environment::Environments;
+use crate::config::{Config, Isolation};
+use crate::confined::Confiner;
+use crate::environment::{Environments, Means};
 use crate::gateway;
 use crate::http::{self, App};
 use crate::metrics::Metrics;
@@ -58,6 +60,7 @@ pub(super) struct Running {
     pub address: SocketAddr,
     shutdown: CancellationToken,
     tasks: TaskTracker,
+    confiner: Option<Confiner>,
     _lock: std::fs::File,
 }
 
@@ -113,13 +116,19 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     told.map_err(doing("the data directory cannot be written"))?;
     let auth = Arc::new(Auth::open(&config).map_err(doing("tokens cannot be checked"))?);
     let store = Store::open(&config.store_url).await.map_err(doing("the store cannot be opened"))?;
-    let environments = Environments::open(config.data_dir.join("environments"), config.python.as_deref());
+    let confiner = confiner(&config);
+    let means =
+        Means { confiner: confiner.clone(), max_bytes: config.environments_limit_mb.saturating_mul(1 << 20) };
+    let directory = config.data_dir.join("environments");
+    let environments = Environments::open(directory, config.python.as_deref(), means);
     let environments = environments.await.map_err(doing("environments cannot be made"))?;
     let settings = Settings {
         python_prefix: environments.interpreter().base_prefix.clone(),
         isolation: config.isolation,
         limits: config.limits,
         egress: config.egress,
+        launch_timeout: Duration::from_secs(config.launch_timeout),
+        confiner: confiner.clone(),
     };
     let runtime = LocalRuntime::connect(&config.data_dir, settings).await;
     let runtime = Arc::new(runtime.map_err(doing("previews cannot be run"))?);
@@ -140,7 +149,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     let router = http::router(app.clone());
     tasks.spawn(accept(listener, router, shutdown.clone(), tasks.clone()));
     tasks.close();
-    Ok(Running { app, address, shutdown, tasks, _lock: lock })
+    Ok(Running { app, address, shutdown, tasks, confiner, _lock: lock })
 }
 
 impl Running {
@@ -149,6 +158,9 @@ impl Running {
         self.shutdown.cancel();
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
             tracing::warn!("requests were still open at the end");
+        }
+        if let Some(confiner) = self.confiner {
+            confiner.close();
         }
     }
 }
@@ -163,6 +175,13 @@ pub(super) fn address_of(data_dir: &std::path::Path) -> Option<SocketAddr> {
 pub(super) fn is_served(data_dir: &std::path::Path) -> bool {
     let Ok(file) = std::fs::File::open(data_dir.join(LOCK)) else { return false };
     rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err()
+}
+
+/// What the server itself runs is confined as well, unless nothing is.
+fn confiner(config: &Config) -> Option<Confiner> {
+    let directory = config.data_dir.as_os_str().as_encoded_bytes();
+    let name = format!("previewd-serve-{}", &hex::encode(Sha256::digest(directory))[..16]);
+    (config.isolation != Isolation::Off).then(|| Confiner::new(name))
 }
 
 /// One server per data directory: two would serve the same previews.

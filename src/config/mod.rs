@@ -72,6 +72,8 @@ pub struct Config {
     pub launches_per_minute: Option<u32>,
     /// Uploads per user and minute; no limit if absent.
     pub uploads_per_minute: Option<u32>,
+    /// Size of all environments in MiB.
+    pub environments_limit_mb: u64,
     /// Interpreter for previews, where it is not the one found on `PATH`.
     pub python: Option<PathBuf>,
     /// Directory of a built UI, where it is not the embedded one.

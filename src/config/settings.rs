@@ -211,6 +211,13 @@ pub const SETTINGS: &[Setting] = &[
         |d, v| put(&mut d.uploads_per_minute, whole(v, 1..=1_000_000).map(Some)),
     ),
     setting(
+        "PREVIEW_ENVIRONMENTS_LIMIT_MB",
+        Some("5120"),
+        MEBIBYTES,
+        "Size of all environments in MiB, above which the least recently used are removed",
+        |d, v| put(&mut d.environments_limit_mb, whole(v, 1..=1 << 24)),
+    ),
+    setting(
         "PREVIEW_PYTHON",
         None,
         "the path of an interpreter",

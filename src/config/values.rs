@@ -90,6 +90,7 @@ fn blank() -> Config {
         egress: false,
         launches_per_minute: None,
         uploads_per_minute: None,
+        environments_limit_mb: 0,
         python: None,
         ui_dir: None,
     }

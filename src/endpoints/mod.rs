@@ -7,5 +7,5 @@ mod source;
 
 pub use document::{UnusableDocument, from_openapi, from_openapi_value};
 pub use merge::merge;
-pub use running::{Running, Unanswered, ask, merge_running};
+pub use running::{Running, Unanswered, ask, merge_running, read_offer};
 pub use source::from_source;

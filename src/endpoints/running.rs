@@ -29,7 +29,7 @@ const MAX_ROUTES: usize = 5000;
 #[derive(Debug, thiserror::Error)]
 pub enum Unanswered {
     /// It gave no answer in time, or one over the limit.
-    #[error("The running application did not say what it offers; this is read from its source.")]
+    #[error("The application did not say what it offers; this is read from its source.")]
     NoAnswer,
     /// It could not make its document.
     #[error("The application's OpenAPI document cannot be made ({0}); this is read from its source.")]
@@ -65,7 +65,15 @@ struct Route {
 /// If it does not answer, or has no document that can be used.
 pub async fn ask(forwarder: &Forwarder, probe: &str) -> Result<Running, Unanswered> {
     let answer = tokio::time::timeout(PATIENCE, fetch(forwarder, probe)).await;
-    let answer = answer.ok().flatten().ok_or(Unanswered::NoAnswer)?;
+    read_offer(&answer.ok().flatten().ok_or(Unanswered::NoAnswer)?)
+}
+
+/// Reads what the runner writes of an application.
+///
+/// # Errors
+/// If it is no such text, or the application has no document that can be used.
+pub fn read_offer(text: &[u8]) -> Result<Running, Unanswered> {
+    let answer: Answer = serde_json::from_slice(text).map_err(|_| Unanswered::NoAnswer)?;
     let documented = match (answer.openapi, answer.error) {
         (Some(document), _) => {
             from_openapi_value(&document).map_err(|e| Unanswered::Broken(e.to_string()))?
@@ -78,11 +86,11 @@ pub async fn ask(forwarder: &Forwarder, probe: &str) -> Result<Running, Unanswer
     Ok(Running { documented, routes })
 }
 
-async fn fetch(forwarder: &Forwarder, probe: &str) -> Option<Answer> {
+async fn fetch(forwarder: &Forwarder, probe: &str) -> Option<bytes::Bytes> {
     let request = Request::get(PATH).header("host", "localhost").header("x-previewd-probe", probe);
     let response = forwarder.send(request.body(Body::empty()).ok()?).await.ok()?;
     let body = Limited::new(response.into_body(), LIMIT).collect().await.ok()?;
-    serde_json::from_slice(&body.to_bytes()).ok()
+    Some(body.to_bytes())
 }
 
 /// The application's own word, with what its document leaves out: from its routes, described by its source where it can be.

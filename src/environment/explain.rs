@@ -105,6 +105,7 @@ mod tests {
             stdlib: "/".into(),
             version: (3, 11, 7),
             platform: String::new(),
+            cache_tag: String::new(),
             modules: ["sqlite3".to_owned()].into(),
         };
         explain("It failed", vec![said.to_owned()], &interpreter).hint

@@ -8,8 +8,9 @@ use tokio::process::Command;
 
 use super::explain::explain;
 use super::lock::FileLock;
-use super::shelf::{Shelf, remove};
+use super::shelf::{Shelf, Unfinished, remove};
 use super::tool::{self, Output};
+use super::yard::Yard;
 use super::{EnvironmentError, Interpreter};
 
 /// Where uv is below the directory of tools.
@@ -29,6 +30,7 @@ pub(super) enum Installer {
 pub(super) struct Bench<'a> {
     pub shelf: &'a Shelf,
     pub interpreter: &'a Interpreter,
+    pub yard: &'a Yard,
 }
 
 impl Installer {
@@ -49,7 +51,7 @@ impl Installer {
             if let Err(error) = install_uv(bench, tools).await {
                 tracing::warn!(%error, "uv could not be installed");
                 progress("uv could not be installed; using pip, which is slower".to_owned());
-                return find_pip(bench, tools).await.map(Self::Pip);
+                return find_pip(bench).await.map(Self::Pip);
             }
         }
         Ok(Self::Uv(installed))
@@ -78,7 +80,7 @@ impl Installer {
             command.arg(if matches!(self, Self::Uv(_)) { "--offline" } else { "--no-index" });
         }
         let did = "The requirements could not be resolved";
-        let answer = finish(&mut command, lines, did, bench).await?;
+        let answer = finish(command, lines, did, bench).await?;
         let pins = if matches!(self, Self::Uv(_)) { Some(pins_of(&answer)) } else { reported_pins(&answer) };
         pins.ok_or_else(|| EnvironmentError::new("The installer's answer could not be read."))
     }
@@ -103,15 +105,15 @@ impl Installer {
             }
         };
         command.arg("--no-deps").arg("--target").arg(target);
-        finish(&mut command, pins, "The packages could not be installed", bench).await.map(drop)
+        finish(command, pins, "The packages could not be installed", bench).await.map(drop)
     }
 
     /// Forgets downloaded packages; environments keep what they have.
     pub(super) async fn clean(&self, bench: Bench<'_>) -> io::Result<()> {
         if let Self::Uv(uv) = self {
             let mut command = tool::command(uv, &bench.shelf.home());
-            tool::run(command.args(["cache", "clean", "-q"]).env("UV_CACHE_DIR", bench.shelf.cache()), "")
-                .await?;
+            command.args(["cache", "clean", "-q"]).env("UV_CACHE_DIR", bench.shelf.cache());
+            bench.yard.run(command, "").await?;
         }
         Ok(())
     }
@@ -141,12 +143,12 @@ fn pip_command(python: &Path, bench: Bench<'_>) -> Command {
 
 /// Runs it with these lines on its stdin; a failure becomes an explained error.
 async fn finish(
-    command: &mut Command,
+    command: Command,
     lines: &[String],
     did: &str,
     bench: Bench<'_>,
 ) -> Result<String, EnvironmentError> {
-    let Output { success, answer, tail } = tool::run(command, &(lines.join("\n") + "\n")).await?;
+    let Output { success, answer, tail } = bench.yard.run(command, &(lines.join("\n") + "\n")).await?;
     if success { Ok(answer) } else { Err(explain(did, tail, bench.interpreter)) }
 }
 
@@ -183,32 +185,33 @@ fn reported_pins(answer: &str) -> Option<Vec<String>> {
 
 /// Installs uv from its wheel, aside and then in place.
 async fn install_uv(bench: Bench<'_>, tools: &Path) -> Result<(), EnvironmentError> {
-    let pip = find_pip(bench, tools).await?;
-    let aside = tools.join("uv.part");
-    remove(&aside);
+    let pip = find_pip(bench).await?;
+    let _lock = FileLock::acquire(bench.shelf.lock("uv")).await?;
+    let Unfinished(aside) = &Unfinished(bench.shelf.building("uv"));
+    bench.yard.make(aside)?;
     let mut command = pip_command(&pip, bench);
-    command.args(["--no-compile", "--target"]).arg(&aside).arg("uv");
-    finish(&mut command, &[], "uv could not be installed", bench).await?;
+    command.args(["--no-compile", "--target"]).arg(aside).arg("uv");
+    finish(command, &[], "uv could not be installed", bench).await?;
     remove(&tools.join("uv"));
     Ok(std::fs::rename(aside, tools.join("uv"))?)
 }
 
 /// A Python with pip: the interpreter itself, or else one of a virtual environment made for that.
-async fn find_pip(bench: Bench<'_>, tools: &Path) -> Result<PathBuf, EnvironmentError> {
+async fn find_pip(bench: Bench<'_>) -> Result<PathBuf, EnvironmentError> {
     let python = &bench.interpreter.executable;
     let home = bench.shelf.home();
     let mut version = tool::command(python, &home);
-    if tool::run(version.args(["-m", "pip", "--version"]), "").await?.success {
+    version.args(["-m", "pip", "--version"]);
+    if bench.yard.run(version, "").await?.success {
         return Ok(python.clone());
     }
-    let venv = tools.join("pip");
+    let venv = home.join("pip");
     let mut making = tool::command(python, &home);
-    finish(making.args(["-m", "venv"]).arg(&venv), &[], "There is neither uv nor pip", bench).await.map_err(
-        |error| EnvironmentError {
-            hint: Some("Install uv, or Python's pip and venv, on the server.".to_owned()),
-            ..error
-        },
-    )?;
+    making.args(["-m", "venv"]).arg(&venv);
+    finish(making, &[], "There is neither uv nor pip", bench).await.map_err(|error| EnvironmentError {
+        hint: Some("Install uv, or Python's pip and venv, on the server.".to_owned()),
+        ..error
+    })?;
     Ok(venv.join("bin/python"))
 }
 

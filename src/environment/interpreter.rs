@@ -23,6 +23,7 @@ print(json.dumps({
     'stdlib': os.path.realpath(sysconfig.get_paths()['stdlib']),
     'version': list(sys.version_info[:3]),
     'platform': sys.implementation.name + '-' + sysconfig.get_platform(),
+    'cache_tag': sys.implementation.cache_tag,
     'modules': sorted(getattr(sys, 'stdlib_module_names', [])),
 }))";
 const HINT: &str = "Install Python 3.9 or newer, or name one with PREVIEW_PYTHON.";
@@ -40,6 +41,8 @@ pub struct Interpreter {
     pub version: (u32, u32, u32),
     /// Implementation, system and machine, as `cpython-linux-x86_64`.
     pub platform: String,
+    /// What names its bytecode files, as `cpython-311`.
+    pub cache_tag: String,
     /// Names of the standard library's modules; empty before Python 3.10.
     pub modules: BTreeSet<String>,
 }

@@ -3,8 +3,9 @@
 //! A set of requirements is resolved to exact versions; their hash names the environment. It is built aside and
 //! renamed when it is complete, so that whoever kills a build leaves nothing that looks finished.
 //!
-//! uv links packages from its cache, so environments share files with each other: previews see them read-only.
-//! Packages come as wheels; nothing of a package is executed to install it.
+//! uv links packages from its cache, so environments share files with each other, bytecode included: previews see
+//! them read-only. Packages come as wheels; nothing of a package is executed to install it, and installers are
+//! confined like previews, but for the network.
 
 mod bytecode;
 mod entry;
@@ -18,14 +19,16 @@ mod pyproject;
 mod requirements;
 mod shelf;
 mod tool;
+mod yard;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use installer::find_uv;
 pub use interpreter::Interpreter;
-pub use prepare::Environments;
+pub use prepare::{Environments, Means};
 pub use requirements::{Requirements, RequirementsError};
+pub use shelf::Census;
 
 use crate::error::{FailureReason, LaunchFailure};
 

@@ -8,20 +8,20 @@ use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::bytecode::compile;
+use super::bytecode::{adopt, compile};
 use super::installer::{Bench, Installer, find_uv};
-use super::lease::{Flights, Lease, Shared};
+use super::lease::{Flights, Lease, Shared, Story};
 use super::lock::FileLock;
-use super::shelf::{Manifest, SITE_PACKAGES, Shelf, remove, size_of};
+use super::shelf::{COMPILED, Manifest, SITE_PACKAGES, Shelf, Unfinished, remove, size_of};
+use super::yard::Yard;
 use super::{Environment, EnvironmentError, Interpreter, Requirements};
+use crate::confined::Confiner;
 use crate::time::UnixMillis;
 
 /// How long making an environment may take.
 const DEADLINE: Duration = Duration::from_secs(300);
 /// Between two words on an installation that takes its time.
 const PROGRESS: Duration = Duration::from_secs(2);
-/// Size of all environments above which the least recently used are removed, in bytes.
-const MAX_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
 /// Is told what is going on, line by line.
 type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);
@@ -32,13 +32,25 @@ pub struct Environments {
     inner: Arc<Inner>,
 }
 
+/// How environments are made and kept.
+#[derive(Clone, Debug)]
+pub struct Means {
+    /// Confines installers; without it they are plain children of the server.
+    pub confiner: Option<Confiner>,
+    /// Size of all environments above which the least recently used are removed, in bytes.
+    pub max_bytes: u64,
+}
+
 struct Inner {
     shelf: Shelf,
+    yard: Arc<Yard>,
+    max_bytes: u64,
     interpreter: Interpreter,
     /// Where uv is installed if the host has none.
     tools: PathBuf,
     installer: OnceCell<Installer>,
     flights: Flights,
+    stories: Shared<Story>,
     leases: Shared<Lease>,
     compiling: Flights,
 }
@@ -49,15 +61,27 @@ impl Environments {
     ///
     /// # Errors
     /// If there is no Python to run previews, or the directory cannot be used.
-    pub async fn open(directory: PathBuf, python: Option<&Path>) -> Result<Self, EnvironmentError> {
+    pub async fn open(
+        directory: PathBuf,
+        python: Option<&Path>,
+        means: Means,
+    ) -> Result<Self, EnvironmentError> {
         let interpreter = Interpreter::find(python).await?;
         let tools = directory.parent().unwrap_or(&directory).join("tools");
+        let shelf = Shelf::open(&directory)?;
+        let (work, own) = (shelf.work(), [shelf.cache(), shelf.home()]);
+        let visible = vec![interpreter.base_prefix.clone()];
+        let yard = move || Yard::new(means.confiner, work, &own, visible, DEADLINE);
+        let yard = tokio::task::spawn_blocking(yard).await.map_err(std::io::Error::other)??;
         let inner = Inner {
-            shelf: Shelf::open(&directory)?,
+            shelf,
+            yard: Arc::new(yard),
+            max_bytes: means.max_bytes,
             interpreter,
             tools,
             installer: OnceCell::new(),
             flights: Flights::default(),
+            stories: Shared::default(),
             leases: Shared::default(),
             compiling: Flights::default(),
         };
@@ -97,20 +121,31 @@ impl Environments {
         if let Some(environment) = self.known(&request) {
             return Ok(environment);
         }
-        let waiting = || progress("Waiting for the same packages, which are being installed".to_owned());
-        let _flight = self.inner.flights.enter(&request, waiting).await;
+        // An upload has begun with it: then the launch tells its story.
+        let story = self.inner.stories.get(&request, Story::default);
+        let _flight = story.told_to(progress, self.inner.flights.enter(&request)).await;
         if let Some(environment) = self.known(&request) {
             return Ok(environment);
         }
-        let made = tokio::time::timeout(DEADLINE, self.make(wish, &request, progress)).await;
+        let told = |line: String| {
+            story.add(line.clone());
+            progress(line);
+        };
+        let made = tokio::time::timeout(DEADLINE, self.make(wish, &request, &told)).await;
         made.unwrap_or_else(|_| {
             let message = format!("The packages were not installed within {} s.", DEADLINE.as_secs());
             Err(EnvironmentError::with_hint(message, "Try again; what was downloaded is kept."))
         })
     }
 
+    /// The environment for these requirements, if there is one already. Asks nobody and makes nothing.
+    #[must_use]
+    pub fn existing(&self, wish: &Requirements) -> Option<Environment> {
+        self.known(&self.request_key(wish))
+    }
+
     fn bench(&self) -> Bench<'_> {
-        Bench { shelf: &self.inner.shelf, interpreter: &self.inner.interpreter }
+        Bench { shelf: &self.inner.shelf, interpreter: &self.inner.interpreter, yard: &self.inner.yard }
     }
 
     fn request_key(&self, wish: &Requirements) -> String {
@@ -207,13 +242,14 @@ impl Environments {
         let unfinished = Unfinished(shelf.building(key));
         remove(&unfinished.0);
         let target = unfinished.0.join(SITE_PACKAGES);
-        tokio::fs::create_dir_all(&target).await?;
+        self.inner.yard.make(&target)?;
         progress(format!("Installing {}", counted(pins.len(), "package")));
         if !pins.is_empty() {
             self.install(installer, pins, &target, progress).await?;
         }
         let python = self.inner.interpreter.version_text();
         let manifest = Manifest { packages: pins.to_vec(), python, bytes: size_of(&target)? };
+        self.share_bytecode(pins, &unfinished.0).await?;
         shelf.publish(key, &manifest)?;
         self.trim(installer, key).await
     }
@@ -242,11 +278,25 @@ impl Environments {
         Ok(())
     }
 
+    /// Gives an environment that is being made the bytecode of those that have the same packages.
+    async fn share_bytecode(&self, pins: &[String], building: &Path) -> Result<(), EnvironmentError> {
+        let (this, pins, building) = (self.clone(), pins.to_vec(), building.to_owned());
+        let sharing = move || {
+            let others = this.inner.shelf.compiled_with(&pins)?;
+            let others: Vec<_> =
+                others.iter().map(|key| this.inner.shelf.ready(key).join(SITE_PACKAGES)).collect();
+            let complete = adopt(&building.join(SITE_PACKAGES), &others, &this.inner.interpreter.cache_tag)?;
+            if complete { std::fs::write(building.join(COMPILED), b"") } else { Ok(()) }
+        };
+        Ok(tokio::task::spawn_blocking(sharing).await.map_err(std::io::Error::other)??)
+    }
+
     /// Keeps all environments within their size; the one just made counts as used.
     async fn trim(&self, installer: &Installer, made: &str) -> Result<(), EnvironmentError> {
         let (this, made) = (self.clone(), made.to_owned());
-        let trimming =
-            move || this.inner.shelf.trim(MAX_BYTES, |key| key == made || this.inner.leases.is_held(key));
+        let trimming = move || {
+            this.inner.shelf.trim(this.inner.max_bytes, |key| key == made || this.inner.leases.is_held(key))
+        };
         if tokio::task::spawn_blocking(trimming).await.map_err(std::io::Error::other)?? {
             installer.clean(self.bench()).await?;
         }
@@ -266,28 +316,29 @@ impl Environments {
     /// Writes bytecode at the lowest priority, once per environment: imports take half to a third of the time
     /// with it, but no launch waits for it.
     fn compile_in_background(&self, environment: &Environment) {
-        let done = self.inner.shelf.ready(&environment.key).join("compiled");
+        let done = self.inner.shelf.ready(&environment.key).join(COMPILED);
         if done.exists() || self.inner.compiling.is_held(&environment.key) {
             return;
         }
         let turn = self.inner.compiling.get(&environment.key, tokio::sync::Mutex::default);
         let (environment, home) = (environment.clone(), self.inner.shelf.home());
+        let key = format!("{}.bytecode", environment.key);
+        let (aside, lock) = (self.inner.shelf.building(&key), self.inner.shelf.lock(&key));
+        let yard = Arc::clone(&self.inner.yard);
         tokio::spawn(async move {
-            match compile(&environment, &home).await {
-                Ok(()) => drop(tokio::fs::write(done, b"").await),
-                Err(error) => tracing::warn!(%error, "bytecode could not be written"),
+            let compiling = async {
+                let _lock = FileLock::acquire(lock).await?;
+                if !done.exists() {
+                    compile(&environment, &yard, &home, &aside).await?;
+                    tokio::fs::write(done, b"").await?;
+                }
+                std::io::Result::Ok(())
+            };
+            if let Err(error) = compiling.await {
+                tracing::warn!(%error, "bytecode could not be written");
             }
             drop((turn, environment));
         });
-    }
-}
-
-/// A build that has not been renamed yet; removed when it is given up.
-struct Unfinished(PathBuf);
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        remove(&self.0);
     }
 }
 

@@ -3,9 +3,10 @@
 //! | path | what |
 //! | --- | --- |
 //! | `ready/KEY/` | a complete environment: `site-packages`, `manifest.json`, and `compiled` once it has bytecode |
-//! | `building/KEY/`, `building/KEY.lock` | one that is being made, by whoever holds the lock |
 //! | `resolutions/REQUEST.json` | which environment a set of requirements was last resolved to |
-//! | `cache/`, `home/` | the installer's |
+//! | `work/` | all that installers see of this |
+//! | `work/building/KEY/`, `work/building/KEY.lock` | one that is being made, by whoever holds the lock |
+//! | `work/cache/`, `work/home/` | the installers' own |
 
 use std::fs::{self, File};
 use std::io;
@@ -21,6 +22,8 @@ use crate::time::UnixMillis;
 const FRESH: i64 = 24 * 60 * 60 * 1000;
 /// Where the packages are in an environment.
 pub(super) const SITE_PACKAGES: &str = "site-packages";
+/// Marks an environment that has all its bytecode.
+pub(super) const COMPILED: &str = "compiled";
 
 pub(super) struct Shelf {
     root: PathBuf,
@@ -52,11 +55,11 @@ impl Resolution {
 impl Shelf {
     /// Makes the directories and removes what killed builds left.
     pub(super) fn open(root: &Path) -> io::Result<Self> {
-        for name in ["ready", "building", "resolutions", "cache", "home"] {
+        for name in ["ready", "resolutions", "work/building", "work/cache", "work/home"] {
             fs::create_dir_all(root.join(name))?;
         }
         let shelf = Self { root: root.canonicalize()? };
-        for key in names_in(&shelf.root.join("building"))? {
+        for key in names_in(&shelf.work().join("building"))? {
             let Some(key) = key.strip_suffix(".lock") else { continue };
             if let Some(_lock) = FileLock::try_acquire(&shelf.lock(key))? {
                 remove(&shelf.building(key));
@@ -65,12 +68,17 @@ impl Shelf {
         Ok(shelf)
     }
 
+    /// What installers may write below, as far as it is theirs. One directory, as files are linked within it.
+    pub(super) fn work(&self) -> PathBuf {
+        self.root.join("work")
+    }
+
     pub(super) fn cache(&self) -> PathBuf {
-        self.root.join("cache")
+        self.work().join("cache")
     }
 
     pub(super) fn home(&self) -> PathBuf {
-        self.root.join("home")
+        self.work().join("home")
     }
 
     pub(super) fn ready(&self, key: &str) -> PathBuf {
@@ -78,16 +86,31 @@ impl Shelf {
     }
 
     pub(super) fn building(&self, key: &str) -> PathBuf {
-        self.root.join("building").join(key)
+        self.work().join("building").join(key)
     }
 
     pub(super) fn lock(&self, key: &str) -> PathBuf {
-        self.root.join("building").join(format!("{key}.lock"))
+        self.work().join("building").join(format!("{key}.lock"))
     }
 
     /// The manifest of a complete environment.
     pub(super) fn manifest(&self, key: &str) -> Option<Manifest> {
         serde_json::from_slice(&fs::read(self.ready(key).join("manifest.json")).ok()?).ok()
+    }
+
+    /// Environments that have their bytecode and some of these packages: those with the most first.
+    pub(super) fn compiled_with(&self, pins: &[String]) -> io::Result<Vec<String>> {
+        let mut found = Vec::new();
+        for key in names_in(&self.root.join("ready"))? {
+            let Some(manifest) = self.manifest(&key).filter(|_| self.ready(&key).join(COMPILED).exists())
+            else {
+                continue;
+            };
+            let shared = manifest.packages.iter().filter(|package| pins.contains(package)).count();
+            found.push((std::cmp::Reverse(shared), key));
+        }
+        found.sort();
+        Ok(found.into_iter().filter(|(shared, _)| shared.0 > 0).map(|(_, key)| key).collect())
     }
 
     /// Makes what is in `building(key)` a complete environment.
@@ -141,6 +164,49 @@ impl Shelf {
             }
         }
         Ok(removed)
+    }
+}
+
+/// A build that has not been renamed yet; removed when it is given up.
+pub(super) struct Unfinished(pub PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        remove(&self.0);
+    }
+}
+
+/// What the environments of a data directory are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// How many are complete.
+    pub environments: usize,
+    /// How many of them have their bytecode.
+    pub compiled: usize,
+    /// Different packages in them.
+    pub packages: usize,
+    /// Bytes of their files. Files that environments share count for each.
+    pub bytes: u64,
+}
+
+impl Census {
+    /// Counts, and changes nothing.
+    ///
+    /// # Errors
+    /// If there are none because there is no such directory, or it cannot be read.
+    pub fn of(directory: &Path) -> io::Result<Self> {
+        let shelf = Shelf { root: directory.to_owned() };
+        let mut census = Self::default();
+        let mut packages = std::collections::BTreeSet::new();
+        for key in names_in(&directory.join("ready"))? {
+            let Some(manifest) = shelf.manifest(&key) else { continue };
+            census.environments += 1;
+            census.compiled += usize::from(shelf.ready(&key).join(COMPILED).exists());
+            census.bytes += manifest.bytes;
+            packages.extend(manifest.packages);
+        }
+        census.packages = packages.len();
+        Ok(census)
     }
 }
 

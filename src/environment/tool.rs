@@ -1,17 +1,17 @@
-//! Runs installers: in an environment of their own, with bounded output, until a deadline.
+//! Installers' commands: an environment of their own, and output that is bounded.
 
 use std::ffi::OsStr;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 /// Most bytes that are kept of an installer's answer.
-const MAX_ANSWER: usize = 16 * 1024 * 1024;
+pub(super) const MAX_ANSWER: usize = 16 * 1024 * 1024;
 /// Most bytes and lines that are kept of what it says besides.
-const MAX_SAID: usize = 64 * 1024;
+pub(super) const MAX_SAID: usize = 64 * 1024;
 const MAX_TAIL: usize = 30;
 
 /// What an operator may set for installers, next to every `PIP_` and `UV_` variable that names an index.
@@ -65,7 +65,16 @@ fn is_passed(name: &OsStr) -> bool {
     PASSED.contains(&name) || (name.starts_with("PIP_") || name.starts_with("UV_")) && names_index
 }
 
-/// Runs it to its end with this on its stdin. Dropping the future kills it.
+/// What the operator's settings for installers name on this host: they must be seen by whoever obeys them.
+pub(super) fn named_paths() -> Vec<PathBuf> {
+    let values = std::env::vars_os().filter(|(name, _)| is_passed(name));
+    let values = values.filter_map(|(_, value)| value.into_string().ok());
+    let words = values.flat_map(|value| value.split([' ', ',']).map(str::to_owned).collect::<Vec<_>>());
+    let paths = words.map(|word| PathBuf::from(word.trim_start_matches("file://")));
+    paths.filter(|path| path.is_absolute() && path.exists()).collect()
+}
+
+/// Runs it to its end with this on its stdin, as the server itself. Dropping the future kills it.
 pub(super) async fn run(command: &mut Command, input: &str) -> io::Result<Output> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
@@ -83,10 +92,16 @@ pub(super) async fn run(command: &mut Command, input: &str) -> io::Result<Output
         child.wait(),
         feed
     )?;
-    let said = String::from_utf8_lossy(&said);
-    let mut tail: Vec<_> = said.lines().rev().take(MAX_TAIL).map(without_credentials).collect();
-    tail.reverse();
-    Ok(Output { success: status.success(), answer: String::from_utf8_lossy(&answer).into_owned(), tail })
+    Ok(Output::of(status.success(), &answer, &said))
+}
+
+impl Output {
+    pub(super) fn of(success: bool, answer: &[u8], said: &[u8]) -> Self {
+        let said = String::from_utf8_lossy(said);
+        let mut tail: Vec<_> = said.lines().rev().take(MAX_TAIL).map(without_credentials).collect();
+        tail.reverse();
+        Self { success, answer: String::from_utf8_lossy(answer).into_owned(), tail }
+    }
 }
 
 /// Reads to the end and keeps the first or the last bytes.

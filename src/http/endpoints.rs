@@ -1,14 +1,21 @@
 //! What a generation offers.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use axum::extract::State;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::caller::Owned;
+use super::listings::{Key, Of};
 use super::openapi::Failure;
 use super::state::App;
-use crate::error::Result;
+use crate::endpoints::{ask, merge_running, read_offer};
+use crate::environment::{Environment, Requirements};
+use crate::error::{Error, Result};
 use crate::preview::State as Life;
+use crate::runtime::Undescribed;
 use crate::store::Generation;
 
 /// The answer of `GET /endpoints`.
@@ -20,47 +27,106 @@ pub(super) struct Listing {
     pub source: &'static str,
     /// What could not be known.
     pub warnings: Vec<Value>,
+    /// The packages that the application is imported with, where it can be launched.
+    #[serde(skip)]
+    requirements: Option<Requirements>,
+}
+
+impl Listing {
+    /// The application's own word; the source describes what that leaves out.
+    fn from_application(offer: crate::endpoints::Running, read: Self) -> Self {
+        let endpoints = merge_running(offer, read.endpoints);
+        Self { endpoints, source: "openapi", warnings: Vec::new(), requirements: read.requirements }
+    }
+
+    /// What was read from the source, as the application did not answer.
+    fn instead(mut self, why: &str) -> Self {
+        self.warnings.insert(0, json!({ "message": why }));
+        self
+    }
 }
 
 /// What the generation offers
 ///
-/// From the running application where there is one, else from the source, which is read and never executed.
+/// From the running application where there is one, else from the source. Where that leaves something open and the
+/// packages are there, the application is imported in a sandbox and asked.
 #[utoipa::path(get, path = "/api/generations/{id}/endpoints", tag = "preview", params(("id" = String, Path)),
     responses((status = 200, body = serde_json::Value), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn list(State(app): State<App>, owned: Owned) -> Result<axum::Json<Listing>> {
-    Ok(axum::Json((*listing(&app, &owned.generation).await?).clone()))
+    let generation = &owned.generation;
+    let listing = listing(&app, generation).await?;
+    let environment = environment_for(&app, &listing);
+    let listing = match environment {
+        Some(environment) => imported(&app, generation, &environment, listing).await?,
+        None => listing,
+    };
+    Ok(axum::Json((*listing).clone()))
 }
 
 /// The listing of the code that serves now, or of the generation's files. Made once for each revision and start.
-pub(super) async fn listing(app: &App, generation: &Generation) -> Result<std::sync::Arc<Listing>> {
+pub(super) async fn listing(app: &App, generation: &Generation) -> Result<Arc<Listing>> {
     let active = app.previews.active(&generation.id);
     let running = active.filter(|active| matches!(active.state(), Life::Running(_)));
-    let slot = running.as_ref().map(|r| r.serving_slot().load(std::sync::atomic::Ordering::Acquire));
-    let key = (generation.id.clone(), generation.revision, running.as_ref().map(|r| r.id.clone()), slot);
+    let of = running.as_ref().map_or(Of::Source, |running| {
+        Of::Start(running.id.clone(), running.serving_slot().load(Ordering::Acquire))
+    });
     let make = async {
-        let from_source = from_source(app, generation).await?;
-        let Some(running) = running else { return Ok(from_source) };
-        Ok(match crate::endpoints::ask(&app.forwarder(&running), &running.options.probe).await {
-            Ok(endpoints) => {
-                let endpoints = crate::endpoints::merge_running(endpoints, from_source.endpoints);
-                Listing { endpoints, source: "openapi", warnings: Vec::new() }
-            }
-            Err(why) => {
-                let mut listing = from_source;
-                listing.warnings.insert(0, serde_json::json!({ "message": why.to_string() }));
-                listing
-            }
+        let read = from_source(app, generation).await?;
+        let Some(running) = running else { return Ok(read) };
+        Ok(match ask(&app.forwarder(&running), &running.options.probe).await {
+            Ok(offer) => Listing::from_application(offer, read),
+            Err(why) => read.instead(&why.to_string()),
         })
     };
-    app.listings.get(key, make).await
+    app.listings.get(Key::new(generation, of), make).await
+}
+
+/// The packages to import the application with, if its source leaves something open and they are there.
+fn environment_for(app: &App, listing: &Listing) -> Option<Environment> {
+    let open = listing.source == "static" && !listing.warnings.is_empty();
+    app.environments.existing(listing.requirements.as_ref().filter(|_| open)?)
+}
+
+/// The listing of the imported application. Made once for each revision and environment, unless it was the server's
+/// own fault that it could not be.
+async fn imported(
+    app: &App,
+    generation: &Generation,
+    environment: &Environment,
+    read: Arc<Listing>,
+) -> Result<Arc<Listing>> {
+    let key = Key::new(generation, Of::Import(environment.key.clone()));
+    let make = async {
+        let read = (*read).clone();
+        let offered = match app.previews.describe(generation, environment).await? {
+            Ok(text) => read_offer(&text).map_err(|error| error.to_string()),
+            Err(Undescribed::Host(error)) => return Err(Error::internal(error)),
+            Err(why) => Err(format!("The application was not asked what it offers: {why}.")),
+        };
+        Ok(match offered {
+            Ok(offer) => Listing::from_application(offer, read),
+            Err(why) => read.instead(&why),
+        })
+    };
+    match app.listings.get(key, make).await {
+        Ok(listing) => Ok(listing),
+        Err(error) => {
+            tracing::warn!(%error, "an application could not be imported");
+            let why = "This server could not import the application to ask it what it offers.";
+            Ok(Arc::new((*read).clone().instead(why)))
+        }
+    }
 }
 
 async fn from_source(app: &App, generation: &Generation) -> Result<Listing> {
     let files = app.store.contents(&generation.id).await?;
     let named = generation.entrypoint.clone();
-    let read = tokio::task::spawn_blocking(move || crate::endpoints::from_source(&files, named.as_deref()));
-    let analysis = read.await.map_err(crate::error::Error::internal)?;
+    let read = tokio::task::spawn_blocking(move || {
+        let plan = crate::generation::plan(&files, named.as_deref());
+        (crate::endpoints::from_source(&files, named.as_deref()), plan.ok().map(|plan| plan.requirements))
+    });
+    let (analysis, requirements) = read.await.map_err(Error::internal)?;
     let warnings = analysis.warnings.iter().filter_map(|w| serde_json::to_value(w).ok()).collect();
-    Ok(Listing { endpoints: analysis.endpoints, source: "static", warnings })
+    Ok(Listing { endpoints: analysis.endpoints, source: "static", warnings, requirements })
 }

@@ -8,12 +8,35 @@ use tokio::sync::OnceCell;
 use super::endpoints::Listing;
 use crate::error::Result;
 use crate::id::{GenerationId, PreviewId};
+use crate::store::Generation;
 
 /// Listings that are kept; beyond it all are forgotten and made again when they are asked for.
 const MANY: usize = 256;
 
-/// The code that a listing is of: a revision's files, or one start of a preview.
-type Key = (GenerationId, i64, Option<PreviewId>, Option<u32>);
+/// The code that a listing is of.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    generation: GenerationId,
+    revision: i64,
+    of: Of,
+}
+
+/// How it was come by.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) enum Of {
+    /// The files were read.
+    Source,
+    /// One start of a preview was asked.
+    Start(PreviewId, u32),
+    /// It was imported with this environment.
+    Import(String),
+}
+
+impl Key {
+    pub fn new(generation: &Generation, of: Of) -> Self {
+        Self { generation: generation.id.clone(), revision: generation.revision, of }
+    }
+}
 
 /// What was made, and what is being made: many who ask at once wait for one.
 #[derive(Debug, Default)]

@@ -55,6 +55,8 @@ pub struct Held {
 #[derive(Debug)]
 struct Slot {
     process: Process,
+    /// Key of the environment that it runs from.
+    environment: String,
     /// It was asked to end.
     ending: Cell<bool>,
     exit: watch::Sender<Option<Exit>>,
@@ -100,8 +102,10 @@ impl Held {
         let slots = self.slots.borrow();
         // One that is on its way out and not there yet is nobody's any more.
         let told = slots.iter().filter(|(_, slot)| slot.exit.borrow().is_some() || !slot.ending.get());
-        let slots = told.map(|(n, slot)| (*n, *slot.exit.borrow())).collect();
-        Kept { preview: self.id.clone(), slots, expired: self.expired.get() }
+        let told = told.map(|(n, slot)| (*n, *slot.exit.borrow())).collect();
+        let alive = slots.values().filter(|slot| slot.exit.borrow().is_none());
+        let environments = alive.map(|slot| slot.environment.clone()).collect();
+        Kept { preview: self.id.clone(), slots: told, expired: self.expired.get(), environments }
     }
 
     /// Process numbers of what runs.
@@ -139,7 +143,9 @@ impl Held {
             rustix::io::ioctl_fionbio(&pipe, true)?;
             captures.push(tokio::task::spawn_local(capture(Rc::clone(self), pipe, kind, number)));
         }
-        let slot = Rc::new(Slot { process, ending: Cell::new(false), exit: watch::Sender::new(None) });
+        let environment = start.warm.zygote.split('.').next().unwrap_or_default().to_owned();
+        let slot =
+            Rc::new(Slot { process, environment, ending: Cell::new(false), exit: watch::Sender::new(None) });
         self.slots.borrow_mut().insert(start.slot, Rc::clone(&slot));
         tokio::task::spawn_local(Rc::clone(self).watch(start.slot, slot, captures));
         Ok(())
@@ -246,7 +252,8 @@ impl Held {
             if !std::mem::replace(&mut told, true) {
                 tracing::error!(preview = self.id, error = %e, "the journal cannot be written; making room");
             }
-            let room = self.had.take().map(|(offset, next_id)| self.trim(offset, next_id));
+            let room =
+                self.had.take().map(|(offset, next_id)| self.journal.borrow_mut().make_room(offset, next_id));
             if !matches!(room, Some(Ok(()))) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }

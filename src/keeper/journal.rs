@@ -135,6 +135,14 @@ impl Writer {
         self.end
     }
 
+    /// On a full disk: gives back what lies before `offset`, and takes as much for what is to come before others can.
+    pub fn make_room(&mut self, offset: u64, first_id: u64) -> io::Result<()> {
+        self.trim(offset, first_id)?;
+        let _as_far_as_there_is =
+            rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.end, RESERVE);
+        Ok(())
+    }
+
     /// Remembers that log entry `first_id` begins at `offset`, and gives what lies before it back to the disk.
     pub fn trim(&mut self, offset: u64, first_id: u64) -> io::Result<()> {
         if offset <= self.kept_from || offset > self.end {

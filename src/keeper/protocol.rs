@@ -143,7 +143,7 @@ impl Start {
 /// What all previews of one environment and user start from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Warm {
-    /// Names the environment and the user.
+    /// Names the environment, up to a dot, and the user.
     pub zygote: String,
     /// The interpreter.
     pub python: PathBuf,
@@ -227,6 +227,9 @@ pub struct Kept {
     pub slots: Vec<(u32, Option<Exit>)>,
     /// Set when its deadline passed while nobody was there.
     pub expired: bool,
+    /// The environments that the starts which have not ended run from, by their keys.
+    #[serde(default)]
+    pub environments: Vec<String>,
 }
 
 /// How a process ended.

@@ -13,6 +13,7 @@ use super::owner::{Ending, Owner};
 use super::pump::Pump;
 use super::state::{Phases, Running, State};
 use super::{Previews, PublicAddress, failure, ready};
+use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::{Error, LaunchFailure, Result};
 use crate::generation::Plan;
@@ -121,6 +122,19 @@ impl Previews {
     }
 }
 
+/// What an application finds in its environment, but for what its launch says.
+pub(super) fn variables(plan: &Plan, config: &Config, port: u16) -> BTreeMap<String, String> {
+    let url = if plan.async_sqlite { "sqlite+aiosqlite:///./preview.db" } else { "sqlite:///./preview.db" };
+    let ours = [
+        ("DATABASE_URL", url.to_owned()),
+        ("PYTHONUNBUFFERED", "1".to_owned()),
+        ("LOG_LEVEL", config.log_level.to_string()),
+        ("PORT", port.to_string()),
+        ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
+    ];
+    ours.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 fn begin_error(error: BeginError, min: u16, max: u16) -> Error {
     match error {
         BeginError::AlreadyRunning(preview_id) => Error::PreviewAlreadyRunning { preview_id },
@@ -190,12 +204,14 @@ impl Owner {
             tracing::error!(error = %e, "a kept database has no place");
             failure::of_host("The kept database could not be made ready; ask who runs this server.")
         })?;
+        let mut variables = variables(plan, &self.previews.host.config, self.active.port);
+        variables.extend(self.active.options.env.clone());
         let start = Start {
             files,
             environment,
             entrypoint: &plan.entrypoint,
             factory: plan.factory,
-            variables: self.variables(plan),
+            variables,
             database: database.as_deref(),
             user: &self.active.user_id,
             probe: &self.active.options.probe,
@@ -207,22 +223,6 @@ impl Owner {
             )
         })?;
         Ok(slot)
-    }
-
-    /// What the application finds in its environment.
-    fn variables(&self, plan: &Plan) -> BTreeMap<String, String> {
-        let url =
-            if plan.async_sqlite { "sqlite+aiosqlite:///./preview.db" } else { "sqlite:///./preview.db" };
-        let ours = [
-            ("DATABASE_URL", url.to_owned()),
-            ("PYTHONUNBUFFERED", "1".to_owned()),
-            ("LOG_LEVEL", self.previews.host.config.log_level.to_string()),
-            ("PORT", self.active.port.to_string()),
-            ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
-        ];
-        let mut variables: BTreeMap<_, _> = ours.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-        variables.extend(self.active.options.env.clone());
-        variables
     }
 
     /// Where the generation's own database is, if that is the one to use.

@@ -168,7 +168,7 @@ impl Owner {
                 tracing::warn!(preview = %self.active.id, error = %e, "a health check could not be recorded");
             }
             Err(_) => {
-                tracing::warn!(preview = %self.active.id, "a health check was not recorded: the store is busy")
+                tracing::warn!(preview = %self.active.id, "a health check was not recorded: the store is busy");
             }
         }
         if changed {

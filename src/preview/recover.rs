@@ -14,9 +14,6 @@ use crate::logs::{Hub, Note, Source};
 use crate::runtime::{Exit, Kept};
 use crate::store::{Preview, Status};
 
-/// For finding an environment that is there.
-const FINDING: Duration = Duration::from_secs(1);
-
 impl Previews {
     /// Takes over what runs, ends what cannot go on, removes what nobody owns.
     ///
@@ -24,6 +21,9 @@ impl Previews {
     /// If the store or the runtime cannot be asked.
     pub async fn recover(&self) -> Result<()> {
         let kept = self.host.runtime.kept().await.map_err(Error::internal)?;
+        // Before anything can be removed to make room.
+        let keys = kept.iter().flat_map(|kept| &kept.environments);
+        let held: Vec<_> = keys.filter_map(|key| self.host.environments.get(key)).collect();
         let rows = self.host.store.active_previews().await?;
         for kept in kept.iter().filter(|kept| !rows.iter().any(|row| row.id == kept.id)) {
             // Recorded as ended, but the server was killed before it could clean up.
@@ -37,6 +37,8 @@ impl Previews {
                 tracing::error!(preview = %id, error = %e, "a preview could not be taken over");
             }
         }
+        // By now each is held by the preview that runs from it.
+        drop(held);
         self.host.runtime.sweep().await.map_err(Error::internal)
     }
 
@@ -45,7 +47,7 @@ impl Previews {
         let never_opened = row.status == Status::Launching && self.host.runtime.output(&row.id).is_err();
         let port = row.port.filter(|_| never_opened && row.expires_at > crate::time::UnixMillis::now())?;
         self.open(&row.id, port, row.expires_at).await.ok()?;
-        Some(Kept { id: row.id.clone(), slots: Vec::new(), expired: false })
+        Some(Kept { id: row.id.clone(), slots: Vec::new(), expired: false, environments: Vec::new() })
     }
 
     async fn take_over(&self, row: Preview, kept: Option<&Kept>) -> Result<()> {
@@ -75,7 +77,10 @@ impl Previews {
             // Before anybody can ask: requests that waited in the public socket's queue are answered at once.
             active.state.send_replace(State::Running(running_as_before(&row)));
         }
-        let owner = Owner::new(self.clone(), Arc::clone(&active), orders, pump.spawn());
+        let mut owner = Owner::new(self.clone(), Arc::clone(&active), orders, pump.spawn());
+        let environments = kept.iter().flat_map(|kept| &kept.environments);
+        // A reload that was interrupted has a second, which is ended with it.
+        owner.environment = environments.filter_map(|key| self.host.environments.get(key)).next();
         let Some(kept) = kept else {
             let lost = if row.status == Status::Running { owner.having_served() } else { owner };
             // The runtime keeps nothing beyond its time, whether or not there is a server to see it.
@@ -112,7 +117,6 @@ impl Owner {
         if row.status == Status::Running {
             self.note(Note::info(Source::Server, "The server was restarted; the preview went on")).await;
             self.active.hub.announce(&self.active.state().to_event());
-            self.hold_environment().await;
             let ending = self.watch().await;
             return self.end(ending).await;
         }
@@ -147,14 +151,5 @@ impl Owner {
                 self.previews.host.runtime.stop(&self.active.id, *slot, Duration::ZERO).await;
             }
         }
-    }
-
-    /// Takes hold of the packages that the code runs with, as the server before did, so that they are not removed.
-    async fn hold_environment(&mut self) {
-        let Ok(project) = self.previews.project_of(&self.active.generation_id).await else { return };
-        let Ok(plan) = project.plan else { return };
-        let prepared = self.previews.host.environments.prepare(&plan.requirements, &|_line| {});
-        // It is known, and found at once; one that must be made again is not what runs.
-        self.environment = tokio::time::timeout(FINDING, prepared).await.ok().and_then(Result::ok);
     }
 }

@@ -78,6 +78,41 @@ pub struct Start<'a> {
     pub probe: &'a str,
 }
 
+/// Code that is imported to be asked what it offers, and not served.
+#[derive(Debug)]
+pub struct Describe<'a> {
+    /// The generation's files.
+    pub files: &'a BTreeMap<String, Vec<u8>>,
+    /// Its packages and interpreter.
+    pub environment: &'a Environment,
+    /// `package.module:attribute`.
+    pub entrypoint: &'a str,
+    /// Whether the attribute is to be called.
+    pub factory: bool,
+    /// The environment variables, complete.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Why code did not say what it offers. The texts may be shown, but for the host's.
+#[derive(Debug, thiserror::Error)]
+pub enum Undescribed {
+    /// It is not imported without every layer of isolation.
+    #[error("importing it takes every layer of isolation, which this server does not have")]
+    NotIsolated,
+    /// It was still at it at the deadline.
+    #[error("importing it takes too long")]
+    TooLate,
+    /// It said more than is read.
+    #[error("its OpenAPI document is too large")]
+    TooLarge,
+    /// It ended without an answer.
+    #[error("importing it fails: {0}")]
+    Failed(String),
+    /// The machine could not do it.
+    #[error("this server could not import it")]
+    Host(#[source] RuntimeError),
+}
+
 /// A preview that the machine kept while nobody was connected.
 #[derive(Clone, Debug)]
 pub struct Kept {
@@ -87,6 +122,8 @@ pub struct Kept {
     pub slots: Vec<(u32, Option<Exit>)>,
     /// Whether its deadline passed meanwhile.
     pub expired: bool,
+    /// Keys of the environments that it runs from.
+    pub environments: Vec<String>,
 }
 
 /// What runs previews. A slot numbers the starts of one preview: a reload runs two side by side.
@@ -104,6 +141,8 @@ pub trait Runtime: Send + Sync {
         slot: u32,
         start: Start<'a>,
     ) -> BoxFuture<'a, Result<(), RuntimeError>>;
+    /// Imports code in a sandbox of its own, and gives what the runner wrote of it. Nothing of it is left then.
+    fn describe<'a>(&'a self, describe: Describe<'a>) -> BoxFuture<'a, Result<Vec<u8>, Undescribed>>;
     /// Asks code to end, and ends it after `grace`.
     fn stop<'a>(&'a self, id: &'a PreviewId, slot: u32, grace: Duration) -> BoxFuture<'a, ()>;
     /// Returns when a start is over and all its output can be read.

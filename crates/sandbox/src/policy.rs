@@ -28,6 +28,8 @@ pub struct Policy {
     pub read_only: Vec<PathBuf>,
     /// Directories that outlive the sandbox, writable inside.
     pub kept: Vec<Kept>,
+    /// Directories of [`Policy::identity`] that outlive the sandbox, writable inside at the same path.
+    pub writable: Vec<PathBuf>,
     /// A directory whose files are copied to [`WORK_DIR`]. Links and devices are left out.
     pub files: Option<PathBuf>,
     /// How much it may use.
@@ -45,6 +47,7 @@ impl Policy {
             network: Network::None,
             read_only: Vec::new(),
             kept: Vec::new(),
+            writable: Vec::new(),
             files: None,
             limits,
         }

@@ -116,6 +116,10 @@ impl Root {
         for kept in &policy.kept {
             root.keep(kept, owner)?;
         }
+        for path in &policy.writable {
+            root.bind(path, path, NO_DEVICES)?;
+            root.writable.push(path.clone());
+        }
         if let Some(files) = &policy.files {
             let target = open_dir(root.home.as_fd(), Path::new("app"))?;
             copy::copy_tree(files, target.as_fd(), owner)?;

@@ -137,6 +137,7 @@ impl Workshop {
         readable.extend(policy.read_only.iter().cloned());
         let mut writable: Vec<PathBuf> = policy.files.iter().cloned().collect();
         writable.extend(policy.kept.iter().map(|kept| kept.source.clone()));
+        writable.extend(policy.writable.iter().cloned());
         let rules = Rules { readable: &readable, writable: &writable, listable: &[], bind_tcp: false };
         let landlock = if self.layers.landlock { ruleset(&rules)? } else { None };
         let made = Made { leaf, confinement, joins: None, work_dir };

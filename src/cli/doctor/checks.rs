@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::name_of;
 use crate::config::{Config, Isolation};
-use crate::environment::{Interpreter, find_uv};
+use crate::environment::{Census, Interpreter, find_uv};
 use crate::store::Store;
 
 /// How long the store may take to answer.
@@ -98,6 +98,24 @@ fn try_to_write(directory: &Path) -> std::io::Result<()> {
     let file = existing(directory).join(format!(".previewd-doctor-{}", std::process::id()));
     std::fs::OpenOptions::new().write(true).create_new(true).open(&file)?;
     std::fs::remove_file(file)
+}
+
+/// The packages that are there already.
+pub(super) fn environments(config: &Config) -> Check {
+    let (name, limit) = ("environments", config.environments_limit_mb);
+    match Census::of(&config.data_dir.join("environments")) {
+        Ok(Census { environments, compiled, packages, bytes }) => Check::good(
+            name,
+            format!(
+                "{environments} ({compiled} with bytecode) of {packages} packages, {} of {limit} MiB",
+                bytes >> 20
+            ),
+        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Check::good(name, format!("none yet, up to {limit} MiB"))
+        }
+        Err(error) => Check::bad(name, error.to_string(), "Let the server's user read its data directory."),
+    }
 }
 
 /// The server's own database.

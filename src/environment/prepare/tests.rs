@@ -11,8 +11,14 @@ fn directory(name: &str) -> PathBuf {
     directory
 }
 
+/// Installers run as plain children here: what confines them is the built binary, which other tests run.
+async fn open(directory: PathBuf) -> Environments {
+    let means = Means { confiner: None, max_bytes: u64::MAX };
+    Environments::open(directory, None, means).await.unwrap()
+}
+
 async fn environments(name: &str) -> Environments {
-    Environments::open(directory(name), None).await.unwrap()
+    open(directory(name)).await
 }
 
 fn wish(text: &str) -> Requirements {
@@ -95,8 +101,7 @@ async fn failures_are_explained() {
         let error = failure(&all, text).await;
         assert!(error.hint.as_deref().is_some_and(|told| told.contains(hint)), "{error:?}");
         assert!(!error.tail.is_empty());
-        let root = all.inner.shelf.home();
-        assert!(!error.tail.join("").contains(root.parent().unwrap().to_str().unwrap()), "{error:?}");
+        assert!(!error.tail.join("").contains(all.inner.shelf.work().to_str().unwrap()), "{error:?}");
     }
 }
 
@@ -127,8 +132,8 @@ async fn what_a_killed_build_left_goes_at_the_next_start() {
         std::fs::write(shelf.lock(key), b"").unwrap();
     }
     let _alive = FileLock::acquire(shelf.lock("alive")).await.unwrap();
-    let root = shelf.home().parent().unwrap().to_owned();
-    Environments::open(root, None).await.unwrap();
+    let root = shelf.work().parent().unwrap().to_owned();
+    open(root).await;
     assert!(!shelf.building("dead").exists());
     assert!(shelf.building("alive").exists(), "somebody is still at it");
 }

@@ -1,5 +1,6 @@
 //! This machine: the keeper's client, and the files that a preview sees.
 
+mod describe;
 mod output;
 mod workspace;
 
@@ -16,8 +17,9 @@ use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 
-use super::{Exit, Kept, Open, Output, Places, Runtime, RuntimeError, Start, Stream};
+use super::{Describe, Exit, Kept, Open, Output, Places, Runtime, RuntimeError, Start, Stream, Undescribed};
 use crate::config::{Isolation, Limits};
+use crate::confined::Confiner;
 use crate::environment::Environment;
 use crate::id::{PreviewId, UserId};
 use crate::keeper::protocol::{self, Answer, Request, Warm};
@@ -48,6 +50,8 @@ pub struct LocalRuntime {
     client: tokio::sync::Mutex<Arc<Client>>,
     watched: WatchedMap,
     settings: Settings,
+    /// Taken by each import.
+    describing: tokio::sync::Semaphore,
 }
 
 /// How previews are run on this machine.
@@ -61,6 +65,10 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether they reach the network.
     pub egress: bool,
+    /// How long code may take to start.
+    pub launch_timeout: Duration,
+    /// Confines imports; without it there are none.
+    pub confiner: Option<Confiner>,
 }
 
 impl LocalRuntime {
@@ -73,7 +81,9 @@ impl LocalRuntime {
         let watched = WatchedMap::default();
         let client = connect(&layout, &watched).await?;
         let workspaces = workspace::Workspaces::new(data_dir)?;
-        Ok(Self { layout, workspaces, client: tokio::sync::Mutex::new(client), watched, settings })
+        let (client, describing) =
+            (tokio::sync::Mutex::new(client), tokio::sync::Semaphore::new(describe::AT_ONCE));
+        Ok(Self { layout, workspaces, client, watched, settings, describing })
     }
 
     /// The connection, made anew after the keeper died.
@@ -218,6 +228,10 @@ impl Runtime for LocalRuntime {
         self.start_code(id, slot, start).boxed()
     }
 
+    fn describe<'a>(&'a self, describe: Describe<'a>) -> BoxFuture<'a, Result<Vec<u8>, Undescribed>> {
+        self.describe_code(describe).boxed()
+    }
+
     fn stop<'a>(&'a self, id: &'a PreviewId, slot: u32, grace: Duration) -> BoxFuture<'a, ()> {
         async move {
             let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
@@ -314,7 +328,8 @@ impl Runtime for LocalRuntime {
             {
                 self.remember_exits(&kept);
                 if let Some(id) = PreviewId::parse(&kept.preview) {
-                    all.push(Kept { id, slots: kept.slots, expired: kept.expired });
+                    let (slots, environments) = (kept.slots, kept.environments);
+                    all.push(Kept { id, slots, expired: kept.expired, environments });
                 }
                 after = Some(kept.preview);
             }

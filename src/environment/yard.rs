@@ -1,0 +1,121 @@
+//! Where installers work: confined as far as this host can, under a user id of their own where the server is root,
+//! with the network, the package cache and the directory that they fill, and nothing else of the server's.
+
+use std::io;
+use std::os::unix::fs::{MetadataExt, lchown};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sandbox::{Limits, Network, Policy};
+use tokio::process::Command;
+
+use super::tool::{self, Output};
+use crate::confined::{Confiner, Job};
+
+/// The user id of the host that installers have: below those of previews, above those of people and services.
+const INSTALLERS_ID: u32 = 1_999_999_999;
+/// What one run may use. Resolving reads many documents and installing starts many threads; files go to the cache.
+const LIMITS: Limits = Limits { memory: 4 << 30, tasks: 1024, open_files: 65_536, disk: 4 << 30, cpu: 64.0 };
+
+/// The place, and who works there.
+pub(super) struct Yard {
+    confiner: Option<Confiner>,
+    /// What is writable, as far as it is the installers' own.
+    work: PathBuf,
+    /// What is readable besides the system.
+    visible: Vec<PathBuf>,
+    patience: Duration,
+}
+
+impl Yard {
+    /// Without a confiner, installers are plain children of the server. `own` are the directories that they keep.
+    pub(super) fn new(
+        confiner: Option<Confiner>,
+        work: PathBuf,
+        own: &[PathBuf],
+        visible: Vec<PathBuf>,
+        patience: Duration,
+    ) -> io::Result<Self> {
+        let yard = Self { confiner, work, visible, patience };
+        for directory in own {
+            yard.give(directory)?;
+        }
+        Ok(yard)
+    }
+
+    /// The user id that installers have, if it is another than the server's.
+    fn identity(&self) -> Option<u32> {
+        let layers = self.confiner.as_ref()?.layers()?;
+        (layers.namespaces && sandbox::is_privileged()).then_some(INSTALLERS_ID)
+    }
+
+    /// Makes an empty directory that installers may fill.
+    pub(super) fn make(&self, directory: &Path) -> io::Result<()> {
+        super::shelf::remove(directory);
+        std::fs::create_dir_all(directory)?;
+        self.give(directory)
+    }
+
+    /// Gives a directory to the installers, with what is in it if it was somebody else's.
+    fn give(&self, directory: &Path) -> io::Result<()> {
+        let owner = self.identity().unwrap_or(rustix::process::geteuid().as_raw());
+        if std::fs::symlink_metadata(directory)?.uid() == owner {
+            return Ok(());
+        }
+        let mut open = vec![directory.to_owned()];
+        while let Some(path) = open.pop() {
+            lchown(&path, Some(owner), Some(owner))?;
+            if std::fs::symlink_metadata(&path)?.is_dir() {
+                for entry in std::fs::read_dir(&path)? {
+                    open.push(entry?.path());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs an installer to its end with this on its stdin. Dropping the future ends it.
+    pub(super) async fn run(&self, mut command: Command, input: &str) -> io::Result<Output> {
+        if self.confiner.is_none() {
+            return tool::run(&mut command, input).await;
+        }
+        let mut policy = self.policy();
+        policy.network = Network::Host;
+        policy.read_only.push(PathBuf::from(command.as_std().get_program()));
+        policy.read_only.extend(tool::named_paths());
+        self.confined(command, input, policy).await
+    }
+
+    /// Runs a program that reads `seen` and reaches no network.
+    pub(super) async fn run_offline(&self, mut command: Command, seen: &Path) -> io::Result<Output> {
+        if self.confiner.is_none() {
+            return tool::run(&mut command, "").await;
+        }
+        let mut policy = self.policy();
+        policy.read_only.push(seen.to_owned());
+        self.confined(command, "", policy).await
+    }
+
+    fn policy(&self) -> Policy {
+        let mut policy = Policy::new(LIMITS);
+        policy.identity = self.identity();
+        policy.read_only.clone_from(&self.visible);
+        policy.writable = vec![self.work.clone()];
+        policy
+    }
+
+    async fn confined(&self, command: Command, input: &str, policy: Policy) -> io::Result<Output> {
+        let confiner = self.confiner.as_ref().ok_or_else(|| io::Error::other("no confiner"))?;
+        let job = Job {
+            command: command.into_std(),
+            input: input.into(),
+            policy,
+            patience: self.patience,
+            max_stdout: tool::MAX_ANSWER,
+            max_stderr: tool::MAX_SAID,
+        };
+        let finished = confiner.run(job).await?;
+        let success = finished.status.is_some_and(|status| status.success());
+        Ok(Output::of(success, &finished.stdout, &finished.stderr))
+    }
+}

@@ -1,0 +1,155 @@
+//! Environments as the built binary makes them: by confined installers, complete or absent whatever is killed.
+
+use std::path::Path;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::harness::{BINARY, Server, asgi, descendants, eventually, is_alive, signal};
+
+/// A server whose environments nobody else has. uv is the shared one.
+async fn with_own_environments(settings: &[(&str, &str)]) -> Server {
+    let server = Server::with(settings).await;
+    server.terminate_serve();
+    std::fs::remove_file(server.data_dir().join("environments")).unwrap();
+    server.serve_again().await;
+    server
+}
+
+fn project(requirements: &str) -> Value {
+    let mut files = asgi("");
+    files["requirements.txt"] = json!(requirements);
+    files
+}
+
+#[tokio::test]
+async fn a_killed_build_leaves_nothing_that_looks_finished() {
+    let server = with_own_environments(&[]).await;
+    let user = server.user("ana");
+    let environments = server.data_dir().join("environments");
+    // Killed while it resolves, while it installs and while it compiles.
+    for (requirements, at) in [
+        ("uvicorn\n", "pip\0compile"),
+        ("uvicorn\nsqlalchemy\n", "pip\0install"),
+        ("uvicorn\nsqlalchemy\nh11\nidna\n", "compileall"),
+    ] {
+        let app = user.upload(&project(requirements)).await;
+        let begun = eventually(at, async || {
+            let all = descendants(server.serve_pid());
+            all.iter().any(|(pid, _)| command_line(*pid).contains(at)).then_some(all)
+        })
+        .await;
+        server.kill_serve();
+        eventually("the end of all of it", async || {
+            (!begun.iter().any(|process| is_alive(*process))).then_some(())
+        })
+        .await;
+        server.serve_again().await;
+        assert_eq!(directories(&environments.join("work/building")), 0, "{at}");
+        app.launch().await;
+        app.stop().await;
+    }
+    // A killed installer is a failed launch at most, and the next one works.
+    let app = user.upload(&project("uvicorn\njinja2\n")).await;
+    let installer = eventually("an installer", async || {
+        let all = descendants(server.serve_pid());
+        all.into_iter().find(|(pid, _)| command_line(*pid).contains("pip\0"))
+    })
+    .await;
+    signal(installer.0, Signal::KILL);
+    eventually("a launch that works", async || {
+        let answer = app.try_launch(&json!({})).await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn installers_are_confined_and_none_of_the_servers_user() {
+    let server = with_own_environments(&[]).await;
+    let app = server.user("ana").upload(&project("uvicorn\nfastapi\n")).await;
+    let seen = eventually("an installer at work", async || {
+        let all = descendants(server.serve_pid());
+        let (pid, _) = all.into_iter().find(|(pid, _)| command_line(*pid).contains("pip\0"))?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let namespace = std::fs::read_link(format!("/proc/{pid}/ns/mnt")).ok()?;
+        // Before it has executed the installer it is a helper of ours.
+        (namespace != std::fs::read_link("/proc/self/ns/mnt").unwrap()).then_some(status)
+    })
+    .await;
+    let field = |name: &str| {
+        let line = seen.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    assert_eq!((field("CapEff:").trim_matches('0'), field("NoNewPrivs:").as_str()), ("", "1"), "{seen}");
+    assert_eq!(field("Seccomp:"), "2");
+    if rustix::process::geteuid().is_root() {
+        assert_eq!(field("Uid:"), "1999999999");
+    }
+    app.launch().await;
+}
+
+#[tokio::test]
+async fn the_same_files_are_compiled_once() {
+    let server = with_own_environments(&[]).await;
+    let user = server.user("ana");
+    let compiled = |count: usize| {
+        let ready = server.data_dir().join("environments/ready");
+        async move {
+            eventually("bytecode", async || {
+                let all = std::fs::read_dir(&ready).ok()?.flatten();
+                (all.filter(|one| one.path().join("compiled").exists()).count() == count).then_some(())
+            })
+            .await;
+        }
+    };
+    user.upload(&project("uvicorn\nfastapi\n")).await;
+    compiled(1).await;
+    let before = std::time::SystemTime::now();
+    let second = user.upload(&project("uvicorn\nfastapi\nidna\n")).await;
+    second.launch().await;
+    let ready = server.data_dir().join("environments/ready");
+    let newest = std::fs::read_dir(&ready).unwrap().flatten();
+    let newest = newest.max_by_key(|one| one.metadata().unwrap().modified().unwrap()).unwrap().path();
+    let own = newest.join("site-packages/fastapi/__pycache__");
+    let one = std::fs::read_dir(own).unwrap().flatten().next().unwrap();
+    assert!(one.metadata().unwrap().modified().unwrap() < before, "compiled again");
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn an_environment_in_use_outlives_the_limit_and_a_restart() {
+    let server =
+        with_own_environments(&[("ENVIRONMENTS_LIMIT_MB", "1"), ("MAX_INSTANCES_PER_USER", "3")]).await;
+    let user = server.user("ana");
+    let running = user.upload(&project("uvicorn\n")).await;
+    let preview = running.launch().await;
+    server.kill_serve();
+    server.serve_again().await;
+    // Each new one is over the limit: all that nobody uses go.
+    for requirements in ["uvicorn\nfastapi\n", "uvicorn\nsqlalchemy\n"] {
+        let other = user.upload(&project(requirements)).await;
+        other.launch().await;
+        other.stop().await;
+    }
+    let ready = server.data_dir().join("environments/ready");
+    assert!(directories(&ready) <= 2, "the limit holds");
+    assert_eq!(preview.get("/after").await.text(), "you asked for /after");
+    let report = doctor(&server);
+    let check =
+        report["checks"].as_array().unwrap().iter().find(|one| one["name"] == "environments").unwrap();
+    assert!(check["detail"].as_str().unwrap().contains("of 1 MiB"), "{check}");
+}
+
+fn doctor(server: &Server) -> Value {
+    let output = server.command(&["doctor", "--json"]).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{BINARY} doctor: {output:?}"))
+}
+
+fn command_line(pid: i32) -> String {
+    String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).into_owned()
+}
+
+fn directories(path: &Path) -> usize {
+    std::fs::read_dir(path).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir()).count()
+}
