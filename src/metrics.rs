@@ -49,7 +49,11 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("previewd");
-        let launches = Family::default();
+        let launches = Family::<ResultLabel, Counter>::default();
+        for result in ["success", "failure", "cancelled"] {
+            // There from the start, so that the first of each is seen as one.
+            drop(launches.get_or_create(&ResultLabel { result }));
+        }
         registry.register("launches", "Launches that ended, by result", launches.clone());
         let launch_seconds = Histogram::new(LAUNCH_BUCKETS);
         let help = "From the request of a launch to the first answer of the application";

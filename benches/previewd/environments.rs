@@ -70,7 +70,7 @@ async fn compiled_with(data_dir: &Path, names: &[&str]) -> Outcome<PathBuf> {
                 let has = |name: &&str| {
                     site_packages.join(name).exists() || site_packages.join(format!("{name}.py")).exists()
                 };
-                if names.iter().all(|name| has(name)) && environment.path().join("compiled").exists() {
+                if names.iter().all(has) && environment.path().join("compiled").exists() {
                     return Outcome::Ok(site_packages);
                 }
             }
@@ -131,6 +131,8 @@ async fn nothing_cached(server: &Server, table: &mut Table) -> Outcome<()> {
         return Err("venv and pip do not work here".into());
     }
     let theirs = began.elapsed();
+    // It writes bytecode in the background, which nobody may remove meanwhile.
+    compiled_with(&root, &["fastapi"]).await?;
     let (ours, theirs) = (ours.as_secs_f64() * 1000.0, theirs.as_secs_f64() * 1000.0);
     table.compared("packages that nobody has yet, beside venv and pip: ms", ours, theirs, Some(0.2));
     Ok(())

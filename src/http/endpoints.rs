@@ -39,10 +39,10 @@ impl Listing {
         Self { endpoints, source: "openapi", warnings: Vec::new(), requirements: read.requirements }
     }
 
-    /// What was read from the source, as the application did not answer.
+    /// What was read from the source, as the application did not answer; nor is it asked again in another way.
     fn instead(mut self, why: &str) -> Self {
         self.warnings.insert(0, json!({ "message": why }));
-        self
+        Self { requirements: None, ..self }
     }
 }
 

@@ -1,7 +1,7 @@
 //! For those who watch the server.
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -28,9 +28,14 @@ pub(super) async fn readyz(State(app): State<App>) -> Response {
 /// Metrics in Prometheus' text format
 #[utoipa::path(get, path = "/metrics", tag = "operation",
     responses((status = 200, body = String, content_type = "text/plain")))]
-pub(super) async fn metrics(State(app): State<App>) -> Response {
+pub(super) async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
     let states = app.previews.all_active().into_iter().map(|preview| preview.state().name());
     app.metrics.set_previews(states);
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // The text is both; older readers take it by its older name only.
+    let kind = match accepted.contains("application/openmetrics-text") {
+        true => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        false => "text/plain; version=0.0.4; charset=utf-8",
+    };
     ([(header::CONTENT_TYPE, kind)], app.metrics.encode()).into_response()
 }

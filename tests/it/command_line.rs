@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{BINARY, Server, asgi, postgres_database};
 
@@ -87,4 +87,64 @@ async fn everything_works_with_postgres_as_the_store() {
     app.line("hello").await;
     assert_eq!(app.stream("").await.rest().await.last().unwrap().json(), json!({ "reason": "stopped" }));
     assert!(!server.data_dir().join("previewd.db").exists());
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[tokio::test]
+async fn what_machines_read_has_the_names_that_are_promised() {
+    const LAYERS: [&str; 10] = [
+        "cgroup_cpu",
+        "cgroup_memory",
+        "cgroup_pids",
+        "disk_limit",
+        "landlock",
+        "mount_namespace",
+        "network_namespace",
+        "pid_namespace",
+        "seccomp",
+        "user_namespace",
+    ];
+    let server = Server::start().await;
+    let output = server.command(&["doctor", "--json"]).output().unwrap();
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.success(), found["ok"] == true);
+    assert_eq!(keys(&found), ["checks", "isolation", "limits", "ok"]);
+    assert_eq!(keys(&found["isolation"]), LAYERS);
+    assert_eq!(keys(&found["limits"]), ["cpu", "diskMb", "memoryMb", "openFiles", "tasks"]);
+    for layer in LAYERS {
+        let layer = &found["isolation"][layer];
+        assert!(layer["available"].is_boolean() && layer["detail"].is_string(), "{layer}");
+    }
+    for check in found["checks"].as_array().unwrap() {
+        assert_eq!(keys(check), ["detail", "fix", "name", "ok"]);
+    }
+    for (sample, exit) in [("examples/bookshop", 0), ("docs", 1)] {
+        let sample = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(sample);
+        let output = server.command(&["check", "--json", sample.to_str().unwrap()]).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let names = ["endpoints", "entrypoint", "ok", "problems", "requirements", "source", "warnings"];
+        assert_eq!((keys(&report), output.status.code()), (names.into(), Some(exit)), "{report}");
+        assert_eq!(report["ok"], exit == 0);
+    }
+    let app = server.user("ana").upload(&asgi("raise SystemExit(3)")).await;
+    app.try_launch(&json!({})).await.error(500, "launch_failed");
+    let answer = app.user.get("/metrics").await;
+    assert!(answer.header("content-type").unwrap().starts_with("text/plain;"));
+    let text = answer.text();
+    for line in [
+        "previewd_launches_total{result=\"failure\"} 1",
+        "previewd_launch_duration_seconds_bucket",
+        "previewd_failures_total{reason=\"exited\"} 1",
+        "previewd_previews{status=\"running\"} 0",
+        "previewd_session_seconds_bucket",
+        "previewd_requests_total",
+        "previewd_log_subscribers 0",
+    ] {
+        assert!(text.lines().any(|one| one.starts_with(line)), "{line} in\n{text}");
+    }
 }

@@ -124,6 +124,8 @@ async fn an_environment_in_use_outlives_the_limit_and_a_restart() {
     let user = server.user("ana");
     let running = user.upload(&project("uvicorn\n")).await;
     let preview = running.launch().await;
+    let ready = server.data_dir().join("environments/ready");
+    let used = std::fs::read_dir(&ready).unwrap().next().unwrap().unwrap().path();
     server.kill_serve();
     server.serve_again().await;
     // Each new one is over the limit: all that nobody uses go.
@@ -132,9 +134,11 @@ async fn an_environment_in_use_outlives_the_limit_and_a_restart() {
         other.launch().await;
         other.stop().await;
     }
-    let ready = server.data_dir().join("environments/ready");
-    assert!(directories(&ready) <= 2, "the limit holds");
+    assert!(used.join("site-packages/uvicorn").is_dir(), "it is in use");
     assert_eq!(preview.get("/after").await.text(), "you asked for /after");
+    running.stop().await;
+    user.upload(&project("uvicorn\njinja2\n")).await.launch().await;
+    assert!(!used.exists(), "nobody uses it");
     let report = doctor(&server);
     let check =
         report["checks"].as_array().unwrap().iter().find(|one| one["name"] == "environments").unwrap();

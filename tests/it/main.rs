@@ -6,6 +6,7 @@ mod attacks;
 mod callers;
 mod command_line;
 mod database;
+mod documents;
 mod ends;
 mod environments;
 mod failed_launches;

@@ -107,6 +107,40 @@ print(database.execute('select count(*) from visits').fetchone()[0])
 }
 
 #[test]
+fn a_writable_directory_is_where_it_is_and_files_can_be_linked_in_it() {
+    let scratch = Scratch::new("writable");
+    let range = Range::new();
+    let mut policy = range.policy();
+    for name in ["from", "to", "closed"] {
+        let directory = scratch.0.join(name);
+        std::fs::create_dir(&directory).unwrap();
+        if let Some(owner) = policy.identity.filter(|_| name != "closed") {
+            std::os::unix::fs::chown(&directory, Some(owner), Some(owner)).unwrap();
+        }
+    }
+    policy.writable = vec![scratch.0.clone()];
+    let script = format!(
+        "
+import os
+os.chdir('{}')
+open('from/file', 'w').write('kept')
+os.link('from/file', 'to/file')
+try:
+    open('closed/file', 'w')
+except PermissionError:
+    print('closed')
+",
+        scratch.0.display()
+    );
+    let mut sandbox = range.workshop.prepare("one", policy, None).unwrap();
+    let outcome = range.start(&mut sandbox, &script, Vec::new()).finish();
+    sandbox.destroy().unwrap();
+    assert_eq!(std::fs::read_to_string(scratch.0.join("to/file")).unwrap(), "kept", "{}", outcome.stderr);
+    // Where the caller is root, what is not the sandbox's own stays closed to it.
+    assert_eq!(outcome.stdout == "closed\n", sandbox::is_privileged(), "{}", outcome.stderr);
+}
+
+#[test]
 fn a_daemonised_grandchild_dies_with_the_sandbox() {
     let marker = format!("# marker-daemon-{}", std::process::id());
     let range = Range::new();
