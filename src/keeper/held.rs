@@ -41,8 +41,6 @@ pub struct Held {
     /// An `Output` was sent that serve has not answered yet.
     announced: Cell<bool>,
     consumed: Cell<u64>,
-    /// A place before which serve has everything, and the id of the log entry there.
-    had: Cell<Option<(u64, u64)>>,
     room: Notify,
     expired: Cell<bool>,
     /// Waits for the deadline.
@@ -79,7 +77,6 @@ impl Held {
             slots: RefCell::default(),
             announced: Cell::new(false),
             consumed: Cell::new(journal::HEADER),
-            had: Cell::default(),
             room: Notify::new(),
             expired: Cell::new(false),
             deadline: RefCell::default(),
@@ -242,20 +239,16 @@ impl Held {
         self.journal.borrow_mut().push(kind, slot, micros, payload, cut);
     }
 
-    /// Writes the batch and tells serve. On a full disk the journal makes room by itself: what serve has had is given
-    /// back. Where even that is not enough it tries again, and the program waits in its pipe.
+    /// Writes the batch and tells serve. While the disk is full it tries again, and the program waits in its pipe.
     pub async fn flush(&self) {
-        let mut told = false;
         loop {
             let result = self.journal.borrow_mut().flush();
-            let Err(e) = result else { break };
-            if !std::mem::replace(&mut told, true) {
-                tracing::error!(preview = self.id, error = %e, "the journal cannot be written; making room");
-            }
-            let room =
-                self.had.take().map(|(offset, next_id)| self.journal.borrow_mut().make_room(offset, next_id));
-            if !matches!(room, Some(Ok(()))) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+            match result {
+                Ok(()) => break,
+                Err(e) => {
+                    tracing::error!(preview = self.id, error = %e, "the journal cannot be written; trying again");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
             }
         }
         self.announce();
@@ -269,11 +262,8 @@ impl Held {
     }
 
     /// Serve has read up to `offset`.
-    pub fn consumed(&self, offset: u64, next_id: Option<u64>) {
+    pub fn consumed(&self, offset: u64) {
         self.consumed.set(offset.max(self.consumed.get()));
-        if let Some(next_id) = next_id {
-            self.had.set(Some((offset, next_id)));
-        }
         self.announced.set(false);
         self.announce();
         self.room.notify_waiters();

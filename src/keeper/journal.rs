@@ -24,8 +24,6 @@ const MAGIC: &[u8; 8] = b"PVJ1\0\0\0\0";
 pub const MAX_LINE: usize = 64 * 1024;
 /// Longest payload that a reader believes in.
 const MAX_PAYLOAD: usize = 4 * MAX_LINE;
-/// Space that every journal has from its beginning, so that it can go on by reusing its own once the disk is full.
-const RESERVE: u64 = 512 * 1024;
 /// The line went on beyond [`MAX_LINE`].
 const FLAG_CUT: u8 = 1;
 
@@ -98,8 +96,6 @@ impl Writer {
         header[8..16].copy_from_slice(&HEADER.to_le_bytes());
         header[16..24].copy_from_slice(&1_u64.to_le_bytes());
         file.write_all_at(&header, 0)?;
-        // A file system that cannot reserve has what a journal needs in other ways, or not.
-        let _not_offered = rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, RESERVE);
         Ok(Self { file, end: HEADER, kept_from: HEADER, batch: Vec::new() })
     }
 
@@ -133,14 +129,6 @@ impl Writer {
     #[must_use]
     pub fn end(&self) -> u64 {
         self.end
-    }
-
-    /// On a full disk: gives back what lies before `offset`, and takes as much for what is to come before others can.
-    pub fn make_room(&mut self, offset: u64, first_id: u64) -> io::Result<()> {
-        self.trim(offset, first_id)?;
-        let _as_far_as_there_is =
-            rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.end, RESERVE);
-        Ok(())
     }
 
     /// Remembers that log entry `first_id` begins at `offset`, and gives what lies before it back to the disk.

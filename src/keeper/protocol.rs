@@ -69,9 +69,6 @@ pub enum Request {
         preview: String,
         /// Bytes.
         offset: u64,
-        /// The id of the log entry that begins there, if one does.
-        #[serde(default)]
-        next_id: Option<u64>,
     },
     /// Nobody needs the journal before this place any more.
     Trim {

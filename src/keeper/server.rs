@@ -148,9 +148,9 @@ impl Keeper {
                 let stop = |held: Rc<Held>| held.stop(slot, Duration::from_millis(grace_ms));
                 (done_if(self.get(&preview).is_some_and(stop)), None)
             }
-            Request::Consumed { preview, offset, next_id } => {
+            Request::Consumed { preview, offset } => {
                 let held = self.get(&preview);
-                (done_if(held.inspect(|held| held.consumed(offset, next_id)).is_some()), None)
+                (done_if(held.inspect(|held| held.consumed(offset)).is_some()), None)
             }
             Request::Trim { preview, offset, first_id } => (self.trim(&preview, offset, first_id), None),
             Request::Usage { preview } => (self.usage(&preview), None),

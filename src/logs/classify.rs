@@ -88,7 +88,11 @@ impl Classifier {
                     let said = Said { line: message.as_bytes(), request_id, ..Said::of(record, stream) };
                     self.text(&said, offset, out)
                 }
-                parsed => Some(structured(record, parsed.ok(), offset)),
+                parsed => {
+                    let parsed = parsed.ok();
+                    self.end_of_request(parsed.as_ref(), out);
+                    Some(structured(record, parsed, offset))
+                }
             },
             Kind::Note => note(record, offset),
         };
@@ -123,6 +127,15 @@ impl Classifier {
             for _ in 0..traceback.blank {
                 out.push(plain(micros, offset, stream, String::new()));
             }
+        }
+    }
+
+    /// What a request printed is complete when its own record comes.
+    fn end_of_request(&mut self, record: Option<&Structured>, out: &mut Vec<Draft>) {
+        let Some(Structured::Request { request_id: Some(id), .. }) = record else { return };
+        let waiting = self.traceback.as_ref().and_then(|t| t.draft.fields.get("requestId"));
+        if waiting.is_some_and(|waiting| waiting == id) {
+            self.flush(out);
         }
     }
 

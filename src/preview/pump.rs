@@ -55,7 +55,6 @@ impl Pump {
     async fn run(mut self, mut orders: mpsc::Receiver<oneshot::Sender<()>>) -> Self {
         loop {
             let waiting = self.classifier.is_waiting();
-            let next_id = (!waiting).then(|| self.hub.newest_id() + 1);
             let batch = tokio::select! {
                 order = orders.recv() => match order.map(|done| (self.drain(), done)) {
                     Some((Ok(()), done)) => {
@@ -65,7 +64,7 @@ impl Pump {
                     Some((Err(e), _)) => Err(e),
                     None => return self,
                 },
-                batch = self.output.next_batch(next_id) => batch,
+                batch = self.output.next_batch() => batch,
                 () = tokio::time::sleep(LOOK), if waiting => {
                     self.look();
                     continue;

@@ -170,8 +170,7 @@ pub trait Output: Send {
     /// The id of the log entry at which the output begins.
     fn first_id(&self) -> u64;
     /// The next records, at most some thousands; waits when there are none yet. Empty when there will be no more.
-    /// `next_id` is the id of the log entry that the next record begins, unless it may be part of one before.
-    fn next_batch(&mut self, next_id: Option<u64>) -> BoxFuture<'_, io::Result<Vec<Record>>>;
+    fn next_batch(&mut self) -> BoxFuture<'_, io::Result<Vec<Record>>>;
     /// The records that are there now, without waiting.
     fn drain(&mut self) -> io::Result<Vec<Record>>;
     /// Nobody needs what lies before `offset` any more, where entry `first_id` begins.

@@ -250,15 +250,9 @@ async fn a_full_disk_delays_it_and_nothing_else() {
     };
     let url = format!("sqlite://{}/previewd.db", disk.0.path().display());
     let server = Server::with(&[("STORE_URL", &url)]).await;
-    // The journals are on the same disk.
-    let run = server.data_dir().join("run");
-    let _nothing_there_yet = std::fs::remove_dir(&run);
-    std::fs::create_dir(disk.0.path().join("run")).unwrap();
-    std::os::unix::fs::symlink(disk.0.path().join("run"), &run).unwrap();
     let (app, preview) = started(&server).await;
     let mut stream = app.stream("").await;
     let ballast = disk.fill();
-    // More than the journal has room for.
     for round in 0..4 {
         let path = format!("/print?text=round+{round}+line+{{n}}+{}&times=900", "x".repeat(200));
         preview.get(&path).await.expect(200);

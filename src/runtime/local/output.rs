@@ -36,10 +36,9 @@ impl JournalOutput {
         Ok(Self { preview: id.to_string(), reader, wake, client })
     }
 
-    async fn tell_consumed(&self, next_id: Option<u64>) {
+    async fn tell_consumed(&self) {
         if let Some(client) = &self.client {
-            let request =
-                Request::Consumed { preview: self.preview.clone(), offset: self.reader.offset(), next_id };
+            let request = Request::Consumed { preview: self.preview.clone(), offset: self.reader.offset() };
             // Gone: then `wake` ends, and with it the following.
             let _gone = client.call(request).await;
         }
@@ -51,7 +50,7 @@ impl Output for JournalOutput {
         self.reader.first_id
     }
 
-    fn next_batch(&mut self, next_id: Option<u64>) -> BoxFuture<'_, io::Result<Vec<Record>>> {
+    fn next_batch(&mut self) -> BoxFuture<'_, io::Result<Vec<Record>>> {
         async move {
             loop {
                 self.wake.borrow_and_update();
@@ -59,7 +58,7 @@ impl Output for JournalOutput {
                 if !batch.is_empty() {
                     return Ok(batch);
                 }
-                self.tell_consumed(next_id).await;
+                self.tell_consumed().await;
                 if self.wake.changed().await.is_err() {
                     // Nobody writes any more; what was written between the last look and the end is still there.
                     return self.drain();
