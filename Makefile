@@ -8,7 +8,7 @@
 
 SHELL := bash
 .NOTPARALLEL:
-.PHONY: run test bench fmt rust web browser supply-chain
+.PHONY: run test bench fmt rust web embed browser supply-chain
 
 UI_PACKAGES := web/node_modules/.package-lock.json
 
@@ -29,18 +29,23 @@ fmt: $(UI_PACKAGES)
 
 web: $(UI_PACKAGES)
 	cd web && npm run lint
+	cd web && npm run types:check
 	cd web && npm run typecheck
 	cd web && npm test
 	cd web && npm run build
-	cd web && npm run build:lib
 
 rust: $(UI_PACKAGES)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --workspace --locked
 
+# The React package as a host application gets it.
+embed: $(UI_PACKAGES)
+	cd web && npm run build:lib
+	cd examples/embed && npm ci --no-audit --no-fund && npm run install:package && npm run build
+
 # A real browser on the real binary.
-browser: $(UI_PACKAGES)
+browser: embed
 	cargo build --locked
 	cd web && npm run test:e2e
 

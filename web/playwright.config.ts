@@ -20,8 +20,10 @@ export default defineConfig({
   expect: { timeout: 15_000 },
   reporter: [["list"]],
   use: {
+    actionTimeout: 20_000,
     viewport: { width: 1360, height: 860 },
     launchOptions: { executablePath: chromium, args: flags },
-    trace: "retain-on-failure",
+    // Filming every test would take as long as the tests.
+    trace: { mode: "retain-on-failure", screenshots: false },
   },
 });

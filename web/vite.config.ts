@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { brotliCompressSync } from "node:zlib";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
@@ -9,7 +9,7 @@ import { defineConfig } from "vitest/config";
 const api = process.env.PREVIEWD_URL ?? "http://127.0.0.1:3000";
 
 export default defineConfig({
-  plugins: [react(), brotli()],
+  plugins: [react(), brotli(), budget()],
   css: { modules: { generateScopedName: "pv-[name]-[local]" } },
   build: { target: "es2022", assetsInlineLimit: 0 },
   server: { proxy: { "/api": api, "/healthz": api } },
@@ -26,6 +26,41 @@ function brotli(): Plugin {
         if (!/\.(js|css|html|svg)$/.test(name)) continue;
         writeFileSync(join(dir, `${name}.br`), brotliCompressSync(readFileSync(join(dir, name))));
       }
+    },
+  };
+}
+
+/** What the tab needs before anything is shown, gzipped: what more is needed is loaded when it is. */
+const INITIAL_BYTES = 150_000;
+
+/** Fails the build where the first load of the tab grows over its budget. */
+function budget(): Plugin {
+  return {
+    name: "previewd-budget",
+    apply: "build",
+    generateBundle(_, bundle) {
+      const first = new Set(["index.html"]);
+      const take = (name: string) => {
+        const file = bundle[name];
+        if (file === undefined || first.has(name)) return;
+        first.add(name);
+        if (file.type !== "chunk") return;
+        file.imports.forEach(take);
+        for (const style of file.viteMetadata?.importedCss ?? []) first.add(style);
+      };
+      for (const file of Object.values(bundle)) {
+        const isFirst =
+          file.type === "chunk" && (file.isEntry || file.facadeModuleId?.endsWith("/GenerationPage.tsx"));
+        if (isFirst) take(file.fileName);
+      }
+      const sizes = [...first].map((name) => {
+        const file = bundle[name];
+        return file === undefined ? 0 : gzipSync(file.type === "chunk" ? file.code : file.source).length;
+      });
+      const total = sizes.reduce((sum, size) => sum + size, 0);
+      this.info(`first load: ${(total / 1000).toFixed(1)} kB gzip in ${first.size} files`);
+      if (total > INITIAL_BYTES)
+        this.error(`The first load is ${total} bytes gzip; ${INITIAL_BYTES} is the limit.`);
     },
   };
 }

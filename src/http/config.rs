@@ -8,12 +8,14 @@ use super::openapi::Failure;
 use super::state::App;
 
 /// What is in force for this user
-#[utoipa::path(get, path = "/api/generations/{id}/preview/config", tag = "preview", params(("id" = String, Path)),
-    responses((status = 200, body = serde_json::Value), (status = 401, body = Failure), (status = 403, body = Failure),
+#[utoipa::path(get, operation_id = "get_preview_config", path = "/api/generations/{id}/preview/config", tag = "preview", params(("id" = String, Path)),
+    responses((status = 200, body = super::shapes::PreviewConfig), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn get(State(app): State<App>, owned: Owned) -> axum::Json<Value> {
     let config = &app.config;
     let limit = config.limit_for(owned.caller.tier);
+    let mut limits = json!(config.limits);
+    limits["egress"] = json!(if config.egress { "on" } else { "off" });
     axum::Json(json!({
         "previewTimeout": config.session_timeout,
         "maxInstances": limit,
@@ -27,6 +29,6 @@ pub(super) async fn get(State(app): State<App>, owned: Owned) -> axum::Json<Valu
             // Logs are streamed as server-sent events; a WebSocket for them is not there.
             "features": { "websocketLogs": false, "advancedMetrics": false },
         },
-        "limits": config.limits,
+        "limits": limits,
     }))
 }

@@ -50,8 +50,8 @@ impl Listing {
 ///
 /// From the running application where there is one, else from the source. Where that leaves something open and the
 /// packages are there, the application is imported in a sandbox and asked.
-#[utoipa::path(get, path = "/api/generations/{id}/endpoints", tag = "preview", params(("id" = String, Path)),
-    responses((status = 200, body = serde_json::Value), (status = 401, body = Failure), (status = 403, body = Failure),
+#[utoipa::path(get, operation_id = "list_endpoints", path = "/api/generations/{id}/endpoints", tag = "preview", params(("id" = String, Path)),
+    responses((status = 200, body = super::shapes::Endpoints), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn list(State(app): State<App>, owned: Owned) -> Result<axum::Json<Listing>> {
     let generation = &owned.generation;

@@ -46,12 +46,12 @@ pub(super) struct Patched {
     reloaded: bool,
     /// Why the new code does not start, where it does not; the old goes on serving.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = super::shapes::LaunchFailure, required = false)]
     details: Option<Value>,
 }
 
 /// The files of a generation
-#[utoipa::path(get, path = "/api/generations/{id}/files", tag = "generations", params(("id" = String, Path)),
+#[utoipa::path(get, operation_id = "list_files", path = "/api/generations/{id}/files", tag = "generations", params(("id" = String, Path)),
     responses((status = 200, body = Files), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn list(State(app): State<App>, owned: Owned) -> Result<axum::Json<Files>> {
@@ -61,7 +61,7 @@ pub(super) async fn list(State(app): State<App>, owned: Owned) -> Result<axum::J
 }
 
 /// One file's bytes
-#[utoipa::path(get, path = "/api/generations/{id}/files/{*path}", tag = "generations",
+#[utoipa::path(get, operation_id = "get_file", path = "/api/generations/{id}/files/{*path}", tag = "generations",
     params(("id" = String, Path), ("path" = String, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 401, body = Failure), (status = 403, body = Failure), (status = 404, body = Failure)))]
@@ -83,8 +83,8 @@ pub(super) async fn get(State(app): State<App>, owned: Owned, request: Request<B
 ///
 /// `{"files": {path: "text" | {"base64": "…"} | null}}`; null deletes. A running preview moves to the new code; if that
 /// does not start, the old goes on serving and `details` says why.
-#[utoipa::path(patch, path = "/api/generations/{id}/files", tag = "generations", params(("id" = String, Path)),
-    request_body = serde_json::Value,
+#[utoipa::path(patch, operation_id = "patch_files", path = "/api/generations/{id}/files", tag = "generations", params(("id" = String, Path)),
+    request_body = super::shapes::Patch,
     responses((status = 200, body = Patched), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 403, body = Failure), (status = 404, body = Failure), (status = 413, body = Failure)))]
 pub(super) async fn patch(

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::generation::{self, Files, Format};
 use crate::id::UserId;
 use crate::preview::StopReason;
-use crate::store::{Generation, NewGeneration};
+use crate::store::{Found, Generation, NewGeneration};
 use crate::time::UnixMillis;
 
 /// Bytes of an upload's body: 50 MiB of files, a third more as base64, and their names.
@@ -47,6 +47,7 @@ pub(super) struct GenerationBody {
     created_at: UnixMillis,
     /// What would keep it from being launched, or should be known before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     warnings: Vec<String>,
 }
 
@@ -64,7 +65,7 @@ impl From<Generation> for GenerationBody {
             project_id: generation.project_id.to_string(),
             name: generation.name,
             revision: generation.revision,
-            entrypoint: generation.entrypoint,
+            entrypoint: generation.found.and_then(|found| found.entrypoint).or(generation.entrypoint),
             file_count: generation.file_count,
             total_bytes: generation.total_bytes,
             created_at: generation.created_at,
@@ -77,9 +78,9 @@ impl From<Generation> for GenerationBody {
 ///
 /// As JSON `{"name"?, "entrypoint"?, "files": {path: "text" | {"base64": "…"}}}`, or as a zip, tar.gz or tar archive
 /// with `name` and `entrypoint` in the query. Its environment is made in the background.
-#[utoipa::path(post, path = "/api/projects/{projectId}/generations", tag = "generations",
+#[utoipa::path(post, operation_id = "upload_generation", path = "/api/projects/{projectId}/generations", tag = "generations",
     params(("projectId" = String, Path), ("name" = Option<String>, Query), ("entrypoint" = Option<String>, Query)),
-    request_body(content((serde_json::Value = "application/json"), (Vec<u8> = "application/zip"),
+    request_body(content((super::shapes::Upload = "application/json"), (Vec<u8> = "application/zip"),
         (Vec<u8> = "application/gzip"), (Vec<u8> = "application/x-tar"))),
     responses((status = 201, body = GenerationBody), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 403, body = Failure), (status = 404, body = Failure), (status = 413, body = Failure),
@@ -111,11 +112,11 @@ pub(super) async fn upload(
         user_id: caller.user,
         name,
         entrypoint: named,
+        found: looked.entrypoint,
         files: upload.files,
     };
     let generation = app.store.create_generation(new).await?;
-    let (entrypoint, warnings) = (looked.entrypoint, looked.warnings);
-    let body = GenerationBody { entrypoint, warnings, ..generation.into() };
+    let body = GenerationBody { warnings: looked.warnings, ..generation.into() };
     Ok((StatusCode::CREATED, axum::Json(body)))
 }
 
@@ -166,7 +167,7 @@ fn warm(app: &App, user: &UserId, requirements: Option<Requirements>) {
 }
 
 /// The caller's generations
-#[utoipa::path(get, path = "/api/generations", tag = "generations", params(("projectId" = Option<String>, Query)),
+#[utoipa::path(get, operation_id = "list_generations", path = "/api/generations", tag = "generations", params(("projectId" = Option<String>, Query)),
     responses((status = 200, body = Generations), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn list(
@@ -178,25 +179,43 @@ pub(super) async fn list(
         Some(id) => Some(project_of(&app, &caller, id).await?.id),
         None => None,
     };
-    let generations = app.store.generations(&caller.user, project.as_ref()).await?;
-    Ok(axum::Json(Generations { generations: generations.into_iter().map(Into::into).collect() }))
+    let mut generations = Vec::new();
+    for generation in app.store.generations(&caller.user, project.as_ref()).await? {
+        let known = generation.found.as_ref().is_some_and(|found| found.revision == generation.revision);
+        generations.push(if known { generation.into() } else { read_again(&app, generation).await? });
+    }
+    Ok(axum::Json(Generations { generations: generations.into_iter().map(without_warnings).collect() }))
 }
 
-/// One generation
-#[utoipa::path(get, path = "/api/generations/{id}", tag = "generations", params(("id" = String, Path)),
-    responses((status = 200, body = GenerationBody), (status = 401, body = Failure), (status = 403, body = Failure),
-        (status = 404, body = Failure)))]
-pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Json<GenerationBody>> {
-    let files = app.store.contents(&owned.generation.id).await?;
-    let named = owned.generation.entrypoint.clone();
+/// Warnings belong to the one generation that somebody looks at.
+fn without_warnings(body: GenerationBody) -> GenerationBody {
+    GenerationBody { warnings: Vec::new(), ..body }
+}
+
+/// Reads the source of the present revision, and keeps what was found.
+async fn read_again(app: &App, generation: Generation) -> Result<GenerationBody> {
+    let files = app.store.contents(&generation.id).await?;
+    let named = generation.entrypoint.clone();
     let read = tokio::task::spawn_blocking(move || look(&files, named.as_deref()));
     let looked = read.await.map_err(Error::internal)??;
     let (entrypoint, warnings) = (looked.entrypoint, looked.warnings);
-    Ok(axum::Json(GenerationBody { entrypoint, warnings, ..owned.generation.into() }))
+    let found = Found { revision: generation.revision, entrypoint: entrypoint.clone() };
+    if generation.found.as_ref() != Some(&found) {
+        app.store.keep_found(&generation.id, &found).await?;
+    }
+    Ok(GenerationBody { entrypoint, warnings, ..generation.into() })
+}
+
+/// One generation
+#[utoipa::path(get, operation_id = "get_generation", path = "/api/generations/{id}", tag = "generations", params(("id" = String, Path)),
+    responses((status = 200, body = GenerationBody), (status = 401, body = Failure), (status = 403, body = Failure),
+        (status = 404, body = Failure)))]
+pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Json<GenerationBody>> {
+    Ok(axum::Json(read_again(&app, owned.generation).await?))
 }
 
 /// Deletes a generation, its preview and its kept database
-#[utoipa::path(delete, path = "/api/generations/{id}", tag = "generations", params(("id" = String, Path)),
+#[utoipa::path(delete, operation_id = "delete_generation", path = "/api/generations/{id}", tag = "generations", params(("id" = String, Path)),
     responses((status = 204), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn delete(State(app): State<App>, owned: Owned) -> Result<StatusCode> {

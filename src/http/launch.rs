@@ -67,14 +67,14 @@ pub(super) struct Launched {
     /// Milliseconds from the request to the first answer of the application.
     launch_ms: Option<u64>,
     /// Where they went.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<super::shapes::LaunchPhases>)]
     phases: Option<Phases>,
 }
 
 /// Launches a preview
 ///
 /// Answers when it really serves, or when it is known that it will not; with `wait=false` at once.
-#[utoipa::path(post, path = "/api/generations/{id}/preview/launch", tag = "preview",
+#[utoipa::path(post, operation_id = "launch_preview", path = "/api/generations/{id}/preview/launch", tag = "preview",
     params(("id" = String, Path), ("wait" = Option<bool>, Query)), request_body = Option<LaunchBody>,
     responses((status = 200, body = Launched), (status = 202, body = Launched), (status = 400, body = Failure),
         (status = 401, body = Failure), (status = 403, body = Failure), (status = 404, body = Failure),

@@ -44,11 +44,11 @@ pub(super) struct Ticket {
 }
 
 /// A page of the log
-#[utoipa::path(get, path = "/api/generations/{id}/preview/logs", tag = "logs",
+#[utoipa::path(get, operation_id = "get_log_page", path = "/api/generations/{id}/preview/logs", tag = "logs",
     params(("id" = String, Path), ("afterId" = Option<u64>, Query), ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000),
         ("level" = Option<String>, Query), ("source" = Option<String>, Query), ("q" = Option<String>, Query),
         ("requestId" = Option<String>, Query)),
-    responses((status = 200, body = serde_json::Value), (status = 400, body = Failure), (status = 401, body = Failure),
+    responses((status = 200, body = super::shapes::LogPage), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 403, body = Failure), (status = 404, body = Failure)))]
 pub(super) async fn page(State(app): State<App>, owned: Owned, query: Query) -> Result<axum::Json<Page>> {
     let after = query.parse("afterId", "the id of an entry", |text| text.parse().ok())?.unwrap_or(0);
@@ -59,7 +59,7 @@ pub(super) async fn page(State(app): State<App>, owned: Owned, query: Query) -> 
 }
 
 /// The log as it is written, as server-sent events
-#[utoipa::path(get, path = "/api/generations/{id}/preview/logs/stream", tag = "logs",
+#[utoipa::path(get, operation_id = "stream_log", path = "/api/generations/{id}/preview/logs/stream", tag = "logs",
     params(("id" = String, Path), ("Last-Event-ID" = Option<u64>, Header), ("lastEventId" = Option<u64>, Query),
         ("level" = Option<String>, Query), ("source" = Option<String>, Query), ("tail" = Option<u64>, Query),
         ("q" = Option<String>, Query), ("requestId" = Option<String>, Query), ("ticket" = Option<String>, Query)),
@@ -99,7 +99,7 @@ pub(super) async fn stream(
 /// A ticket for one log stream
 ///
 /// Good for one connection within 60 s to this preview's logs and nothing else.
-#[utoipa::path(post, path = "/api/generations/{id}/preview/logs/ticket", tag = "logs", params(("id" = String, Path)),
+#[utoipa::path(post, operation_id = "create_log_ticket", path = "/api/generations/{id}/preview/logs/ticket", tag = "logs", params(("id" = String, Path)),
     responses((status = 200, body = Ticket), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn ticket(State(app): State<App>, owned: Owned) -> Result<axum::Json<Ticket>> {
@@ -111,7 +111,7 @@ pub(super) async fn ticket(State(app): State<App>, owned: Owned) -> Result<axum:
 /// The log as a file
 ///
 /// As text without colours, or with `format=ndjson` as the stream's own JSON, a line each.
-#[utoipa::path(get, path = "/api/generations/{id}/preview/logs/download", tag = "logs",
+#[utoipa::path(get, operation_id = "download_log", path = "/api/generations/{id}/preview/logs/download", tag = "logs",
     params(("id" = String, Path), ("format" = Option<String>, Query), ("level" = Option<String>, Query),
         ("source" = Option<String>, Query), ("q" = Option<String>, Query), ("requestId" = Option<String>, Query)),
     responses((status = 200, body = String, content_type = "text/plain"), (status = 400, body = Failure),

@@ -16,6 +16,7 @@ mod preview;
 mod projects;
 mod rate;
 mod request;
+mod shapes;
 mod state;
 mod ticket;
 pub mod ui;

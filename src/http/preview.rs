@@ -22,7 +22,8 @@ pub(super) struct StatusBody {
     preview_instance_id: String,
     /// What was launched.
     generation_id: String,
-    /// `launching`, `running` or `failed`.
+    /// `launching`, `running` or `failed`; in a list of previews `stopped` as well.
+    #[schema(value_type = super::shapes::PreviewState)]
     status: &'static str,
     /// The preview's own address.
     base_url: Option<String>,
@@ -34,7 +35,7 @@ pub(super) struct StatusBody {
     #[schema(value_type = Option<String>, format = DateTime)]
     last_health_check: Option<UnixMillis>,
     /// `unknown` (it has no health route), `healthy` or `unhealthy`.
-    #[schema(value_type = String)]
+    #[schema(value_type = super::shapes::HealthState)]
     health_status: Health,
     /// When the launch was asked for.
     #[schema(value_type = String, format = DateTime)]
@@ -46,7 +47,7 @@ pub(super) struct StatusBody {
     #[schema(value_type = String, format = DateTime)]
     expires_at: UnixMillis,
     /// What it offers, as `GET /endpoints` lists it, in short.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<super::shapes::EndpointBrief>)]
     generated_endpoints: Vec<Value>,
     /// Revision of the code that serves.
     revision: i64,
@@ -55,7 +56,7 @@ pub(super) struct StatusBody {
     /// Why it failed, in one sentence.
     error_message: Option<String>,
     /// Why it failed.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<super::shapes::LaunchFailure>)]
     failure: Option<LaunchFailure>,
 }
 
@@ -76,12 +77,12 @@ pub(super) struct Stopped {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Mine {
     /// Newest first: those that launch or run, and what became of the last one of each other generation.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<StatusBody>)]
     previews: Vec<Value>,
 }
 
 /// What the preview is doing
-#[utoipa::path(get, path = "/api/generations/{id}/preview/status", tag = "preview", params(("id" = String, Path)),
+#[utoipa::path(get, operation_id = "get_preview_status", path = "/api/generations/{id}/preview/status", tag = "preview", params(("id" = String, Path)),
     responses((status = 200, body = StatusBody), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn status(State(app): State<App>, owned: Owned) -> Result<axum::Json<StatusBody>> {
@@ -133,7 +134,8 @@ fn of_failed(preview: Preview) -> StatusBody {
         preview_token: None,
         uptime: 0,
         last_health_check: preview.last_health_check,
-        health_status: preview.health,
+        // What it last said while it served is not what it is now.
+        health_status: if preview.started_at.is_some() { Health::Unhealthy } else { preview.health },
         created_at: preview.created_at,
         started_at: preview.started_at,
         expires_at: preview.expires_at,
@@ -155,7 +157,7 @@ async fn short_endpoints(app: &App, generation: &Generation) -> Vec<Value> {
 /// Ends the preview
 ///
 /// Once this has answered, no process of the preview is left, its port is free and its files are gone.
-#[utoipa::path(delete, path = "/api/generations/{id}/preview", tag = "preview", params(("id" = String, Path)),
+#[utoipa::path(delete, operation_id = "stop_preview", path = "/api/generations/{id}/preview", tag = "preview", params(("id" = String, Path)),
     responses((status = 200, body = Stopped), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn stop(State(app): State<App>, owned: Owned) -> Result<axum::Json<Stopped>> {
@@ -165,7 +167,7 @@ pub(super) async fn stop(State(app): State<App>, owned: Owned) -> Result<axum::J
 }
 
 /// The caller's previews
-#[utoipa::path(get, path = "/api/previews", tag = "preview",
+#[utoipa::path(get, operation_id = "list_previews", path = "/api/previews", tag = "preview",
     responses((status = 200, body = Mine), (status = 401, body = Failure)))]
 pub(super) async fn mine(State(app): State<App>, caller: Caller) -> Result<axum::Json<Mine>> {
     let mut seen = std::collections::HashSet::new();

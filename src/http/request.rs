@@ -90,7 +90,7 @@ pub(super) struct Answer {
 /// Sends a request to the preview
 ///
 /// The preview's token is sent as `X-Preview-Token`, among the inner `headers` or on this request itself.
-#[utoipa::path(post, path = "/api/generations/{id}/preview/request", tag = "preview",
+#[utoipa::path(post, operation_id = "send_request", path = "/api/generations/{id}/preview/request", tag = "preview",
     params(("id" = String, Path), ("X-Preview-Token" = Option<String>, Header)), request_body = Envelope,
     responses((status = 200, body = Answer), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 403, body = Failure), (status = 404, body = Failure), (status = 413, body = Failure),

@@ -97,11 +97,21 @@ impl Classifier {
             Kind::Note => note(record, offset),
         };
         if let Some(mut draft) = draft {
-            if let Cow::Owned(hidden) = self.places.hide(&draft.message) {
-                draft.message = hidden;
-            }
+            self.hide_places(&mut draft);
             draft.clean = self.traceback.is_none();
             out.push(draft);
+        }
+    }
+
+    /// In the message, and in the fields that repeat it.
+    fn hide_places(&self, draft: &mut Draft) {
+        if let Cow::Owned(hidden) = self.places.hide(&draft.message) {
+            draft.message = hidden;
+        }
+        for value in draft.fields.values_mut() {
+            if let Some(Cow::Owned(hidden)) = value.as_str().map(|text| self.places.hide(text)) {
+                *value = hidden.into();
+            }
         }
     }
 

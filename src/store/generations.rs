@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::{drop_unused, insert_files, remove_file};
 use super::projects::ensure_user;
-use super::{Generation, Result, Store, StoreError, Transaction, next_number};
+use super::{Found, Generation, Result, Store, StoreError, Transaction, next_number};
 use crate::id::{GenerationId, ProjectId, UserId};
 use crate::time::UnixMillis;
 
@@ -16,6 +16,8 @@ pub struct NewGeneration {
     pub name: String,
     /// The entry point that the upload named.
     pub entrypoint: Option<String>,
+    /// The entry point that its source has, if it was looked for.
+    pub found: Option<String>,
     /// Contents by path.
     pub files: BTreeMap<String, Vec<u8>>,
 }
@@ -33,7 +35,8 @@ impl Store {
         ensure_user(&mut tx, &new.user_id, now).await?;
         sqlx::query(
             "INSERT INTO generations (id, number, project_id, user_id, name, revision, entrypoint, \
-             file_count, total_bytes, created_at) VALUES ($1, $2, $3, $4, $5, 1, $6, 0, 0, $7)",
+             found_entrypoint, found_revision, file_count, total_bytes, created_at) \
+             VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, 0, 0, $9)",
         )
         .bind(id.as_str())
         .bind(number)
@@ -41,6 +44,8 @@ impl Store {
         .bind(&new.user_id.0)
         .bind(&new.name)
         .bind(&new.entrypoint)
+        .bind(&new.found)
+        .bind(new.found.as_ref().map(|_| 1_i64))
         .bind(now.0)
         .execute(&mut *tx)
         .await?;
@@ -80,6 +85,20 @@ impl Store {
             .fetch_optional(&self.readers)
             .await?;
         row.as_ref().map(Generation::from_row).transpose()
+    }
+
+    /// Keeps what was found by reading a revision, so that listings need not read it again.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn keep_found(&self, id: &GenerationId, found: &Found) -> Result<()> {
+        sqlx::query("UPDATE generations SET found_entrypoint = $2, found_revision = $3 WHERE id = $1")
+            .bind(id.as_str())
+            .bind(&found.entrypoint)
+            .bind(found.revision)
+            .execute(&self.writers)
+            .await?;
+        Ok(())
     }
 
     /// Removes a generation with its files, previews and logs. `false` if there was none.

@@ -17,7 +17,7 @@ pub use self::generations::NewGeneration;
 pub use self::logs::{LogQuery, LogRow};
 use self::pools::Backend;
 pub use self::previews::NewPreview;
-pub use self::records::{FileEntry, Generation, Health, Preview, Project, Status};
+pub use self::records::{FileEntry, Found, Generation, Health, Preview, Project, Status};
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 type Transaction = sqlx::Transaction<'static, sqlx::Any>;

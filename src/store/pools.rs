@@ -31,6 +31,7 @@ const MIGRATIONS: &[Step] = &[
         include_str!("migrations/0003_log_search.sqlite.sql"),
         include_str!("migrations/0003_log_search.postgres.sql"),
     ),
+    both(4, "found", include_str!("migrations/0004_found.sql")),
 ];
 
 const fn both(number: i64, name: &'static str, text: &'static str) -> Step {

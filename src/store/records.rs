@@ -35,12 +35,23 @@ pub struct Generation {
     pub revision: i64,
     /// The entry point named at the upload.
     pub entrypoint: Option<String>,
+    /// What serves it, as its source was last read: the revision that was read, and what was found.
+    pub found: Option<Found>,
     /// How many files it has.
     pub file_count: i64,
     /// Their sizes together.
     pub total_bytes: i64,
     /// When it was uploaded.
     pub created_at: UnixMillis,
+}
+
+/// The entry point that was found in the source of one revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What was read.
+    pub revision: i64,
+    /// `package.module:attribute`, where there is one.
+    pub entrypoint: Option<String>,
 }
 
 /// One file of a generation, without its content.
@@ -176,6 +187,9 @@ impl Generation {
             name: row.try_get("name")?,
             revision: row.try_get("revision")?,
             entrypoint: row.try_get("entrypoint")?,
+            found: row.try_get::<Option<i64>, _>("found_revision")?.map_or(Ok(None), |revision| {
+                row.try_get("found_entrypoint").map(|entrypoint| Some(Found { revision, entrypoint }))
+            })?,
             file_count: row.try_get("file_count")?,
             total_bytes: row.try_get("total_bytes")?,
             created_at: UnixMillis(row.try_get("created_at")?),

@@ -62,3 +62,16 @@ async fn every_call_of_the_contract_is_described() {
     assert_eq!(page.status, 200);
     assert!(page.text().contains("/preview/launch"));
 }
+
+/// Generated clients name their calls after these.
+#[test]
+fn every_call_has_a_name_of_its_own() {
+    let document = serde_json::to_value(previewd::http::document()).unwrap();
+    let paths = document["paths"].as_object().unwrap().values();
+    let ids: Vec<&str> = paths
+        .flat_map(|item| item.as_object().unwrap().values())
+        .filter_map(|operation| operation["operationId"].as_str())
+        .collect();
+    let different: std::collections::HashSet<_> = ids.iter().collect();
+    assert!(ids.len() > 20 && different.len() == ids.len(), "{ids:?}");
+}

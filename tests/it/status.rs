@@ -96,7 +96,7 @@ async fn the_configuration_tells_what_is_in_force() {
         assert_eq!(limitations["maxSessionDuration"], 1234);
         assert!(limitations["features"]["websocketLogs"].is_boolean());
         assert!(limitations["features"]["advancedMetrics"].is_boolean());
-        let limits = json!({ "memoryMb": 300, "tasks": 128, "openFiles": 1024, "diskMb": 256, "cpu": 1.0 });
+        let limits = json!({ "memoryMb": 300, "tasks": 128, "openFiles": 1024, "diskMb": 256, "cpu": 1.0, "egress": "off" });
         assert_eq!(config["limits"], limits);
     }
 }

@@ -70,6 +70,8 @@ async fn projects_and_generations_are_kept_and_listed() {
         );
         let again = user.get(&format!("/api/generations/{id}")).await.expect(200);
         assert_eq!(again, generation);
+        let list = user.get(&format!("/api/generations?projectId={project}")).await.expect(200);
+        assert_eq!(list["generations"][0], generation);
         ids.insert(0, id);
     }
     let listed = async |query: &str| {

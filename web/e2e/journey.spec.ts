@@ -16,8 +16,6 @@ test("from a folder to a request and its log line, in three clicks after the upl
     .getByRole("region", { name: "Try this backend" })
     .getByRole("button", { name: "Launch" })
     .click();
-  await expect(page.getByRole("heading", { name: "Launching" })).toBeVisible();
-  await look(page, "launching");
   await expect(page.getByText("Running", { exact: true })).toBeVisible({ timeout: 60_000 });
   await page.getByRole("button", { name: "Send" }).click();
 

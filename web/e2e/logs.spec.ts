@@ -1,11 +1,14 @@
-import { expect, look, project, test } from "./fixtures";
+import { expect, forget, launched, look, project, test } from "./fixtures";
+import type { Server } from "./server";
 
 const PRINTER = `
+import logging
 import sys
 
 from fastapi import FastAPI
 
 app = FastAPI()
+log = logging.getLogger("printer")
 
 
 @app.get("/health")
@@ -19,6 +22,17 @@ def print_lines(count: int, label: str = "line") -> int:
         sys.stdout.write(f"{label} {number}\\n")
     sys.stdout.flush()
     return count
+
+
+@app.get("/complain")
+def complain() -> str:
+    log.debug("counting the books")
+    log.warning("the shelf is full")
+    try:
+        raise ValueError("no such shelf")
+    except ValueError:
+        log.exception("could not complain")
+    return "complained"
 `;
 
 test.describe("a long log", () => {
@@ -26,21 +40,24 @@ test.describe("a long log", () => {
 
   test.beforeAll(async ({ server, token }) => {
     id = await server.upload(token, "printer", project(PRINTER));
-    await server.call(token, "POST", `/api/generations/${id}/preview/launch`, {});
+    await launched(server, token, id);
   });
-  test.afterAll(async ({ server, token }) => {
-    await server.call(token, "DELETE", `/api/generations/${id}`);
-  });
+  test.afterAll(async ({ server, token }) => forget(server, token, id));
 
-  const print = async (server: import("./server").Server, token: string, count: number, label: string) => {
+  const request = async (
+    server: Server,
+    token: string,
+    path: string,
+    query: Record<string, unknown> = {},
+  ) => {
     const { previewToken } = await server.call(token, "GET", `/api/generations/${id}/preview/status`);
+    const headers = { "X-Preview-Token": previewToken };
     return server.call(token, "POST", `/api/generations/${id}/preview/request`, {
-      method: "GET",
-      path: "/print",
-      query: { count, label },
-      headers: { "X-Preview-Token": previewToken },
+      ...{ method: "GET", path, query, headers },
     });
   };
+  const print = (server: Server, token: string, count: number, label: string) =>
+    request(server, token, "/print", { count, label });
 
   test("follows its tail, stays put while read, and follows again", async ({ page, open, server, token }) => {
     await open(`/g/${id}`);
@@ -58,7 +75,7 @@ test.describe("a long log", () => {
     await expect(more).toBeVisible();
     expect(await log.evaluate((element) => element.scrollTop)).toBe(top);
     expect(await shown()).toBe(before);
-    await look(page, "log-paused");
+    await look(page, "log-paused", "Logs");
     await more.click();
     await expect(log.getByText("late 299")).toBeInViewport();
     await expect(more).toBeHidden();
@@ -87,9 +104,114 @@ test.describe("a long log", () => {
     await expect(page.getByText("1/3")).toBeVisible();
     await page.keyboard.press("Shift+Enter");
     await expect(page.getByText("3/3")).toBeVisible();
-    await look(page, "log-search");
+    await look(page, "log-search", "Logs");
     await page.getByRole("button", { name: "Match case" }).click();
     await expect(page.getByText("No match")).toBeVisible();
+    await look(page, "log-no-match", "Logs");
+    await page.keyboard.press("Escape");
+  });
+
+  test("is searched by regular expressions, and a bad one harms nobody", async ({
+    page,
+    open,
+    server,
+    token,
+  }) => {
+    await print(server, token, 1, `${"a".repeat(40)}! pattern`);
+    await print(server, token, 12, "pattern");
+    await open(`/g/${id}`);
+    const search = page.getByLabel("Search the log");
+    await search.fill("pattern (1|2)$");
+    await page.getByRole("button", { name: "Regular expression" }).click();
+    await expect(page.getByText("0/2")).toBeVisible();
+    await search.fill("(");
+    await expect(page.getByText("Not a regular expression")).toBeVisible();
+    await search.fill("^(a+)+b");
+    await expect(page.getByText("Takes too long")).toBeVisible();
+    await look(page, "log-bad-pattern", "Logs");
+    await search.fill("pattern");
+    await expect(page.getByText("0/15")).toBeVisible();
+  });
+
+  test("is narrowed by level, and a line shown among all again", async ({ page, open, server, token }) => {
+    await request(server, token, "/complain");
+    await open(`/g/${id}`);
+    const log = page.getByRole("log");
+    await expect(log.getByText("the shelf is full").last()).toBeVisible();
+    await page.getByRole("button", { name: /^Info/ }).click();
+    await expect(log.getByText("Application startup complete")).toHaveCount(0);
+    const traceback = log.getByRole("button", { name: /ValueError: no such shelf/ }).last();
+    await expect(traceback).toHaveAttribute("aria-expanded", "false");
+    await traceback.click();
+    await expect(log.getByText("in complain").last()).toBeVisible();
+    await look(page, "log-levels", "Logs");
+    await log.getByText("the shelf is full").last().hover();
+    await page
+      .getByRole("button", { name: /among all lines$/ })
+      .last()
+      .click();
+    await expect(log.locator("[data-marked]")).toContainText("the shelf is full");
+    await expect(log.locator("[data-marked]")).toBeInViewport();
+    await expect(page.getByRole("button", { name: /^Info/ })).toHaveAttribute("aria-pressed", "true");
+  });
+
+  test("can be linked to, copied and saved", async ({ page, open, server, token }) => {
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    const copied = () => page.evaluate(() => navigator.clipboard.readText());
+    await print(server, token, 300, "linked");
+    await open(`/g/${id}`);
+    const log = page.getByRole("log");
+    await page.getByLabel("Search the log").fill("linked 42");
+    await page.keyboard.press("Enter");
+    const row = log.locator("[data-index]", { has: page.getByText("linked 42", { exact: true }) });
+    await expect(row).toBeInViewport();
+    await row.hover();
+    await row.getByRole("button", { name: /^Copy a link/ }).click();
+    await expect(row.getByRole("button", { name: "Copied" })).toBeVisible();
+    const link = await copied();
+    expect(link).toMatch(/\/g\/gen_\w+#L\d+$/);
+    await row.getByRole("button", { name: /^Copy line/ }).click();
+    await expect.poll(copied).toMatch(/^\S+ INFO \[app\] linked 42$/);
+
+    await page.goto("about:blank");
+    await page.goto(link);
+    await expect(log.locator("[data-marked]")).toHaveText(/linked 42/);
+    await expect(log.locator("[data-marked]")).toBeInViewport();
+    await expect(page.getByRole("button", { name: /^(Follow|\d+ new)/ })).toBeVisible();
+    await look(page, "log-linked", "Logs");
+
+    await page.getByRole("button", { name: "More log actions" }).click();
+    await page.getByRole("menuitem", { name: "Copy all lines" }).click();
+    await expect
+      .poll(async () => (await copied()).split("\n").filter((one) => / linked \d+$/.test(one)).length)
+      .toBe(300);
+    await page.getByRole("button", { name: "More log actions" }).click();
+    const download = page.waitForEvent("download");
+    await page.getByRole("menuitem", { name: "Download" }).click();
+    expect((await download).suggestedFilename()).toMatch(/\.log$/);
+    await page.getByRole("button", { name: "More log actions" }).click();
+    await page.getByRole("menuitem", { name: "Clear view" }).click();
+    await expect(log.locator("[data-index]")).toHaveCount(0);
+    await print(server, token, 1, "after clearing");
+    await expect(log.getByText("after clearing 0")).toBeVisible();
+  });
+
+  test("wraps or not, with times or not, and remembers it", async ({ page, open, server, token }) => {
+    await print(server, token, 1, "long ".repeat(100));
+    await open(`/g/${id}`);
+    const log = page.getByRole("log");
+    const wide = () => log.evaluate((element) => element.scrollWidth > element.clientWidth + 200);
+    await expect(log.getByText("long long").last()).toBeVisible();
+    expect(await wide()).toBe(false);
+    await page.getByRole("button", { name: "Wrap lines" }).click();
+    await expect.poll(wide).toBe(true);
+    await page.getByRole("button", { name: "Show times" }).click();
+    await expect(log.locator("time")).toHaveCount(0);
+    await look(page, "log-unwrapped", "Logs");
+    await page.reload();
+    await expect(log.getByText("long long").last()).toBeVisible();
+    await expect(log.locator("time")).toHaveCount(0);
+    await expect.poll(wide).toBe(true);
   });
 
   test("holds 100,000 lines in few elements and little memory", async ({ page, open, server, token }) => {

@@ -38,7 +38,7 @@ test("sign in once, use the token, see refused fields, replay", async ({ page, o
     .click();
   await page.getByRole("button", { name: "Send" }).click();
   await expect(answer.getByText("200 OK")).toBeVisible();
-  await page.getByRole("button", { name: "Logs", exact: true }).click();
+  await page.getByRole("button", { name: "Show logs" }).click();
   await expect(page.getByRole("log").getByText("GET /auth/me 200 OK").last()).toBeInViewport();
 
   const id = page.url().split("/").pop();

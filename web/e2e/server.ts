@@ -18,7 +18,7 @@ export class Server {
   private constructor(
     private readonly dataDir: string,
     private readonly port: number,
-    private readonly options: readonly string[],
+    private options: readonly string[],
   ) {}
 
   /** Starts one on a free port. `options` are flags of `serve`. */
@@ -54,14 +54,23 @@ export class Server {
     });
   }
 
-  /** Ends it as a crash would: previews go on. */
-  async kill(): Promise<void> {
+  /** Ends it, as a crash would if nothing else is said: previews go on. */
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     const child = this.child;
     this.child = null;
     if (child === null || child.exitCode !== null) return;
     const gone = new Promise((done) => child.once("exit", done));
-    child.kill("SIGKILL");
+    child.kill(signal);
     await gone;
+  }
+
+  /** Ends it as a crash would, and starts it with other options. Answers those that it had. */
+  async restart(options: readonly string[]): Promise<readonly string[]> {
+    const before = this.options;
+    await this.kill();
+    this.options = options;
+    await this.up();
+    return before;
   }
 
   /** Ends it, the previews of these generations first, and removes what it kept. */
@@ -70,8 +79,9 @@ export class Server {
     for (const { generationId } of (await this.call(token, "GET", "/api/generations")).generations) {
       await this.call(token, "DELETE", `/api/generations/${generationId}`);
     }
-    await this.kill();
-    rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 5 });
+    await this.kill("SIGTERM");
+    // What compiles its packages in the background may write on for a moment.
+    rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 40 });
   }
 
   /** Uploads files as a generation of a new project; answers its id. */

@@ -22,6 +22,12 @@ pub struct Endpoint {
     /// Fields of the body; `{"$": type}` for a body that is not an object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_body: Option<Fields>,
+    /// What it takes besides the body, with all that a form must know of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<Parameter>,
+    /// The body that it takes, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Body>,
     /// Fields of the first successful response; `{"$": type}` for what is not an object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_schema: Option<Fields>,
@@ -36,6 +42,32 @@ pub struct Endpoint {
     /// `Some(false)` for what the application's own OpenAPI document leaves out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_schema: Option<bool>,
+}
+
+/// One parameter. `schema` is JSON Schema without references, cut where it gets long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Parameter {
+    /// As the request has it.
+    pub name: String,
+    /// `path`, `query`, `header` or `cookie`.
+    #[serde(rename = "in")]
+    pub place: String,
+    /// Whether it may not be left out.
+    pub required: bool,
+    /// What it may be.
+    pub schema: serde_json::Value,
+}
+
+/// A request body. `schema` is JSON Schema without references, cut where it gets long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Body {
+    /// `application/json`, `multipart/form-data`, …
+    pub content_type: String,
+    /// Whether it may not be left out.
+    pub required: bool,
+    /// What it may be.
+    pub schema: serde_json::Value,
 }
 
 /// Parameters of an operation by place; empty places are left out.

@@ -2,12 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use crate::endpoint::{Endpoint, Fields, RequestSchema};
+use crate::endpoint::{Endpoint, Fields, Parameter, RequestSchema};
+use crate::shape::REPEATED;
 
 /// How many values may be looked at for one document: references can make a small one endless.
 const WORK: usize = 2_000_000;
 /// How many references and alternatives may follow one another.
 const DEPTH: usize = 32;
+/// How many parameters of one operation are described.
+const PARAMETERS: usize = 200;
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
 /// Why a document was refused.
@@ -29,7 +32,7 @@ pub enum DocumentError {
 /// [`DocumentError`] for what is no OpenAPI document, or takes too long to read.
 pub fn entries(document: &Value) -> Result<Vec<Endpoint>, DocumentError> {
     let paths = document.get("paths").and_then(Value::as_object).ok_or(DocumentError::NoPaths)?;
-    let mut reader = Reader { document, work: WORK };
+    let mut reader = Reader::new(document);
     let mut found = Vec::new();
     for (path, item) in paths {
         let Some(item) = reader.resolve(item).as_object() else { continue };
@@ -49,15 +52,21 @@ pub(crate) fn entry(
     path: &str,
     operation: &Map<String, Value>,
 ) -> Result<Endpoint, DocumentError> {
-    Reader { document, work: WORK }.endpoint(method, path, operation, None)
+    Reader::new(document).endpoint(method, path, operation, None)
 }
 
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     document: &'a Value,
     work: usize,
+    /// Bytes that entries may still repeat of it.
+    pub(crate) room: usize,
 }
 
 impl<'a> Reader<'a> {
+    fn new(document: &'a Value) -> Self {
+        Self { document, work: WORK, room: REPEATED }
+    }
+
     fn endpoint(
         &mut self,
         method: &str,
@@ -66,11 +75,13 @@ impl<'a> Reader<'a> {
         shared: Option<&'a Value>,
     ) -> Result<Endpoint, DocumentError> {
         let method = method.to_uppercase();
-        let parameters = self.parameters(shared, operation.get("parameters"))?;
+        let (request_schema, parameters) = self.parameters(shared, operation.get("parameters"))?;
         let endpoint = Endpoint {
             description: text(operation, "description").or(text(operation, "summary")).unwrap_or_default(),
-            request_schema: (!parameters.is_empty()).then_some(parameters),
+            request_schema: (!request_schema.is_empty()).then_some(request_schema),
             request_body: self.body(operation.get("requestBody"))?,
+            parameters,
+            body: self.body_shape(operation.get("requestBody"))?,
             response_schema: self.response(operation.get("responses"))?,
             tags: strings(operation.get("tags")),
             operation_id: text(operation, "operationId").unwrap_or_else(|| format!("{method} {path}")),
@@ -88,15 +99,17 @@ impl<'a> Reader<'a> {
         &mut self,
         shared: Option<&'a Value>,
         own: Option<&'a Value>,
-    ) -> Result<RequestSchema, DocumentError> {
+    ) -> Result<(RequestSchema, Vec<Parameter>), DocumentError> {
         let mut places = RequestSchema::default();
+        let mut all: Vec<Parameter> = Vec::new();
         for list in [shared, own].into_iter().flatten().filter_map(Value::as_array) {
             for parameter in list {
                 let parameter = self.resolve(parameter);
                 let (Some(name), Some(place)) = (parameter["name"].as_str(), parameter["in"].as_str()) else {
                     continue;
                 };
-                let schema = parameter.get("schema").or_else(|| first_content(parameter));
+                let schema =
+                    parameter.get("schema").or_else(|| first_content(parameter).map(|(_, schema)| schema));
                 let kind = schema.map_or(Ok("string"), |schema| self.type_name(schema, 0))?;
                 let fields = match place {
                     "query" => &mut places.query,
@@ -106,13 +119,17 @@ impl<'a> Reader<'a> {
                     _ => continue,
                 };
                 fields.insert(name.to_owned(), kind.to_owned());
+                all.retain(|known| (known.name.as_str(), known.place.as_str()) != (name, place));
+                if all.len() < PARAMETERS {
+                    all.push(self.parameter(parameter, name, place)?);
+                }
             }
         }
-        Ok(places)
+        Ok((places, all))
     }
 
     fn body(&mut self, body: Option<&'a Value>) -> Result<Option<Fields>, DocumentError> {
-        let Some(schema) = body.and_then(|body| first_content(self.resolve(body))) else {
+        let Some((_, schema)) = body.and_then(|body| first_content(self.resolve(body))) else {
             return Ok(None);
         };
         self.fields(schema).map(Some)
@@ -124,8 +141,8 @@ impl<'a> Reader<'a> {
         let successful = responses.iter().filter(|(status, _)| status.starts_with('2'));
         for (_, response) in successful {
             match first_content(self.resolve(response)) {
-                Some(Value::Object(schema)) if schema.keys().all(|key| key == "title") => {}
-                Some(schema) => return self.fields(schema).map(Some),
+                Some((_, Value::Object(schema))) if schema.keys().all(|key| key == "title") => {}
+                Some((_, schema)) => return self.fields(schema).map(Some),
                 None => {}
             }
         }
@@ -160,7 +177,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn type_name(&mut self, schema: &'a Value, depth: usize) -> Result<&'static str, DocumentError> {
+    pub(crate) fn type_name(
+        &mut self,
+        schema: &'a Value,
+        depth: usize,
+    ) -> Result<&'static str, DocumentError> {
         self.spend()?;
         if depth > DEPTH {
             return Ok("object");
@@ -182,7 +203,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What a chain of references inside the document ends at; what leads nowhere stays as it is.
-    fn resolve(&self, value: &'a Value) -> &'a Value {
+    pub(crate) fn resolve(&self, value: &'a Value) -> &'a Value {
         let mut value = value;
         for _ in 0..DEPTH {
             let Some(reference) = value.get("$ref").and_then(Value::as_str) else { break };
@@ -194,16 +215,18 @@ impl<'a> Reader<'a> {
         value
     }
 
-    fn spend(&mut self) -> Result<(), DocumentError> {
+    pub(crate) fn spend(&mut self) -> Result<(), DocumentError> {
         self.work = self.work.checked_sub(1).ok_or(DocumentError::TooLarge)?;
         Ok(())
     }
 }
 
-/// The schema of the first media type, JSON before others.
-fn first_content(value: &Value) -> Option<&Value> {
+/// The first media type and its schema, JSON before others.
+pub(crate) fn first_content(value: &Value) -> Option<(&str, &Value)> {
     let content = value.get("content")?.as_object()?;
-    content.get("application/json").or_else(|| content.values().next())?.get("schema")
+    let json = content.get_key_value("application/json");
+    let (name, media) = json.or_else(|| content.iter().next())?;
+    Some((name, media.get("schema")?))
 }
 
 /// The one alternative besides null, where there is just one.
@@ -287,7 +310,10 @@ mod tests {
                 "Colour": {"enum": ["red"]},
                 "User": {"properties": {"name": {"type": "string"}, "friends": {"type": "array"},
                     "best": {"$ref": "#/components/schemas/User"}}}}}});
-        let found = serde_json::to_value(entries(&document).unwrap()).unwrap();
+        let mut found = serde_json::to_value(entries(&document).unwrap()).unwrap();
+        // What they say in detail is tested beside it.
+        let entry = found[0].as_object_mut().unwrap();
+        assert!(entry.remove("parameters").is_some() && entry.remove("body").is_some());
         assert_eq!(
             found,
             json!([{"method": "POST", "path": "/users/{id}", "description": "Make",

@@ -19,9 +19,10 @@ mod problems;
 mod read;
 mod routes;
 mod schema;
+mod shape;
 
 pub use async_engine::uses_async_engine;
-pub use endpoint::{Analysis, Endpoint, Entrypoint, Fields, RequestSchema, Warning};
+pub use endpoint::{Analysis, Body, Endpoint, Entrypoint, Fields, Parameter, RequestSchema, Warning};
 pub use entrypoint::find_entrypoint;
 pub use flatten::{DocumentError, entries};
 pub use modules::Files;

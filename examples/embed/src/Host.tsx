@@ -1,5 +1,6 @@
-import { PreviewdProvider, PreviewTab, PreviewTerminal, usePreview, usePreviewLogs } from "@previewd/react";
+import { PreviewdProvider, PreviewTab, usePreview, usePreviewLogs } from "@previewd/react";
 import { useState } from "react";
+import { Terminal } from "./Terminal";
 
 /** A real host asks its own backend for a token of the signed-in user; this one reads it from the address. */
 const address = new URLSearchParams(window.location.search);
@@ -11,7 +12,7 @@ export function Host() {
   return (
     <PreviewdProvider getToken={getToken}>
       <header>
-        <strong>A host application</strong>
+        <h1>A host application</h1>
         <button type="button" onClick={() => setPage("tab")}>
           Preview
         </button>
@@ -24,7 +25,7 @@ export function Host() {
         {page === "tab" ? (
           <PreviewTab generationId={generationId} className="fill" title="Your backend" />
         ) : (
-          <PreviewTerminal generationId={generationId} className="fill" theme="dark" />
+          <Terminal generationId={generationId} />
         )}
       </main>
     </PreviewdProvider>

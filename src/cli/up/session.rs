@@ -69,6 +69,7 @@ impl Session {
             user_id: project.user_id,
             name: project.name,
             entrypoint: None,
+            found: None,
             files: files.clone(),
         });
         let generation = generation.await?;

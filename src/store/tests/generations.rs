@@ -11,6 +11,7 @@ on_both!(
     racing_patches_each_have_their_revision,
     racing_uploads_and_deletions_keep_contents_in_use,
     five_thousand_files_are_kept,
+    what_was_found_is_kept_with_its_revision,
 );
 
 async fn projects_are_their_users(db: &Fixture) {
@@ -33,6 +34,7 @@ async fn an_upload_is_kept_as_it_was(db: &Fixture) {
         user_id: user("ana"),
         name: "first".to_owned(),
         entrypoint: None,
+        found: None,
         files: content.clone(),
     };
     let first = db.store.create_generation(new).await.unwrap();
@@ -163,9 +165,20 @@ async fn five_thousand_files_are_kept(db: &Fixture) {
         user_id: user("ana"),
         name: "large".to_owned(),
         entrypoint: None,
+        found: None,
         files: content.clone(),
     };
     let generation = db.store.create_generation(new).await.unwrap();
     assert_eq!(generation.file_count, 5000);
     assert_eq!(db.store.contents(&generation.id).await.unwrap(), content);
+}
+
+async fn what_was_found_is_kept_with_its_revision(db: &Fixture) {
+    let generation = generation_of(&db.store, "ana").await;
+    assert_eq!(generation.found, None);
+    let found = Found { revision: 1, entrypoint: Some("main:app".to_owned()) };
+    db.store.keep_found(&generation.id, &found).await.unwrap();
+    let nothing = BTreeMap::from([("main.py".to_owned(), None)]);
+    let patched = db.store.patch_files(&generation.id, nothing).await.unwrap().unwrap();
+    assert_eq!((patched.revision, patched.found), (2, Some(found)));
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use fixture::Fixture;
 
-use super::{Generation, NewGeneration, NewPreview, Project, Store};
+use super::{Found, Generation, NewGeneration, NewPreview, Project, Store};
 use crate::id::{PreviewId, UserId};
 use crate::time::UnixMillis;
 
@@ -45,6 +45,7 @@ async fn upload(store: &Store, project: &Project, pairs: &[(&str, &str)]) -> Gen
         user_id: project.user_id.clone(),
         name: "shop".to_owned(),
         entrypoint: Some("app.main:app".to_owned()),
+        found: None,
         files: files(pairs),
     };
     store.create_generation(new).await.unwrap()

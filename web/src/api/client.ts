@@ -1,7 +1,16 @@
 import createClient, { type Client } from "openapi-fetch";
 import { ApiError, errorFrom, isCode } from "./errors";
 import type { paths } from "./schema";
-import type { FileContent, LastPreview, LaunchRequest, PreviewState, ProxyRequest, Upload } from "./types";
+import type {
+  Endpoint,
+  FileContent,
+  LastPreview,
+  LaunchRequest,
+  PreviewState,
+  ProxyRequest,
+  ProxyResponse,
+  Upload,
+} from "./types";
 
 /** How to reach a previewd server. */
 export interface Connection {
@@ -16,19 +25,20 @@ export type Api = ReturnType<typeof createApi>;
 /** The calls of the contract, typed, each throwing [`ApiError`] for an answer that is not a success. */
 export function createApi(connection: Connection) {
   const send = authorizedFetch(connection);
-  const client: Client<paths> = createClient<paths>({ baseUrl: connection.baseUrl, fetch: (r) => send(r) });
-  const at = (generationId: string) => ({ params: { path: { generationId } } });
+  const root = absolute(connection.baseUrl);
+  const client: Client<paths> = createClient<paths>({ baseUrl: root, fetch: (r) => send(r) });
+  const at = (id: string) => ({ params: { path: { id } } });
 
   return {
     /** The raw fetch with the token, for streams and bytes. `path` starts with `/`. */
-    fetch: (path: string, init?: RequestInit) => send(new Request(absolute(connection.baseUrl + path), init)),
+    fetch: (path: string, init?: RequestInit) => send(new Request(root + path, init)),
 
     projects: async () => (await taken(client.GET("/api/projects"))).projects,
     createProject: (name: string) => taken(client.POST("/api/projects", { body: { name } })),
 
     generations: async () => (await taken(client.GET("/api/generations"))).generations,
-    generation: (id: string) => taken(client.GET("/api/generations/{generationId}", at(id))),
-    deleteGeneration: (id: string) => taken(client.DELETE("/api/generations/{generationId}", at(id))),
+    generation: (id: string) => taken(client.GET("/api/generations/{id}", at(id))),
+    deleteGeneration: (id: string) => taken(client.DELETE("/api/generations/{id}", at(id))),
     uploadFiles: (projectId: string, body: Upload) =>
       taken(client.POST("/api/projects/{projectId}/generations", { params: { path: { projectId } }, body })),
     uploadZip: (projectId: string, name: string, archive: Blob) =>
@@ -36,52 +46,56 @@ export function createApi(connection: Connection) {
         client.POST("/api/projects/{projectId}/generations", {
           params: { path: { projectId }, query: { name } },
           headers: { "Content-Type": "application/zip" },
-          body: archive as unknown as string,
-          bodySerializer: (body) => body as unknown as Blob,
+          // The description has bytes as numbers; what is sent is the file itself.
+          body: [],
+          bodySerializer: () => archive,
         }),
       ),
 
-    files: async (id: string) =>
-      (await taken(client.GET("/api/generations/{generationId}/files", at(id)))).files,
+    files: async (id: string) => (await taken(client.GET("/api/generations/{id}/files", at(id)))).files,
     file: async (id: string, path: string) => {
       const encoded = path.split("/").map(encodeURIComponent).join("/");
-      const url = `${connection.baseUrl}/api/generations/${encodeURIComponent(id)}/files/${encoded}`;
-      const response = await send(new Request(absolute(url)));
+      const url = `${root}/api/generations/${encodeURIComponent(id)}/files/${encoded}`;
+      const response = await send(new Request(url));
       if (!response.ok) throw errorFrom(response.status, await json(response));
       return new Uint8Array(await response.arrayBuffer());
     },
     patchFiles: (id: string, files: Record<string, FileContent | null>) =>
-      taken(client.PATCH("/api/generations/{generationId}/files", { ...at(id), body: { files } })),
+      taken(client.PATCH("/api/generations/{id}/files", { ...at(id), body: { files } })),
 
     previews: async () => (await taken(client.GET("/api/previews"))).previews,
     launch: (id: string, body: LaunchRequest) =>
       taken(
-        client.POST("/api/generations/{generationId}/preview/launch", {
-          params: { path: { generationId: id }, query: { wait: false } },
+        client.POST("/api/generations/{id}/preview/launch", {
+          params: { path: { id }, query: { wait: false } },
           body,
         }),
       ),
     status: (id: string) => status(client, id),
-    stop: (id: string) => taken(client.DELETE("/api/generations/{generationId}/preview", at(id))),
-    endpoints: (id: string) => taken(client.GET("/api/generations/{generationId}/endpoints", at(id))),
-    config: (id: string) => taken(client.GET("/api/generations/{generationId}/preview/config", at(id))),
-    request: (id: string, previewToken: string, body: ProxyRequest, signal?: AbortSignal) =>
-      taken(
-        client.POST("/api/generations/{generationId}/preview/request", {
-          params: { path: { generationId: id }, header: { "X-Preview-Token": previewToken } },
+    stop: (id: string) => taken(client.DELETE("/api/generations/{id}/preview", at(id))),
+    endpoints: async (id: string) => {
+      const { endpoints, warnings } = await taken(client.GET("/api/generations/{id}/endpoints", at(id)));
+      return { endpoints: endpoints as Endpoint[], warnings };
+    },
+    config: (id: string) => taken(client.GET("/api/generations/{id}/preview/config", at(id))),
+    request: async (id: string, previewToken: string, body: ProxyRequest, signal?: AbortSignal) =>
+      (await taken(
+        client.POST("/api/generations/{id}/preview/request", {
+          params: { path: { id }, header: { "X-Preview-Token": previewToken } },
           body,
           signal,
         }),
-      ),
+      )) as ProxyResponse,
   };
 }
 
-async function status(client: Client<paths>, generationId: string): Promise<PreviewState> {
+async function status(client: Client<paths>, id: string): Promise<PreviewState> {
   try {
     const preview = await taken(
-      client.GET("/api/generations/{generationId}/preview/status", { params: { path: { generationId } } }),
+      client.GET("/api/generations/{id}/preview/status", { params: { path: { id } } }),
     );
-    return { phase: preview.status, preview };
+    // `stopped` occurs in lists only: the status of what is over is a 404.
+    return { phase: preview.status === "stopped" ? "failed" : preview.status, preview };
   } catch (error) {
     if (!isCode(error, "no_active_preview")) throw error;
     const last = error.details.lastPreview as LastPreview | undefined;
@@ -126,6 +140,9 @@ async function json(response: Response): Promise<unknown> {
   return response.json().catch(() => null);
 }
 
-function absolute(url: string): string {
-  return new URL(url, globalThis.location?.href).toString();
+/** The origin and prefix of a server; a host that renders without a page has no origin to add. */
+function absolute(baseUrl: string): string {
+  const page = globalThis.location?.href;
+  const url = page === undefined ? baseUrl : new URL(baseUrl || "/", page).toString();
+  return url.replace(/\/$/, "");
 }

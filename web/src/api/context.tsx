@@ -6,6 +6,7 @@ import { ApiError } from "./errors";
 
 interface Server {
   api: Api;
+  queries: QueryClient;
   sessions: Map<string, LogSession>;
 }
 
@@ -27,9 +28,10 @@ export function PreviewdProvider({ baseUrl = "", getToken = noToken, children }:
   const server = useMemo<Server>(
     () => ({
       api: createApi({ baseUrl, getToken: (options) => newest.current(options) }),
+      queries,
       sessions: new Map(),
     }),
-    [baseUrl],
+    [baseUrl, queries],
   );
   return (
     <ServerContext.Provider value={server}>
@@ -40,6 +42,11 @@ export function PreviewdProvider({ baseUrl = "", getToken = noToken, children }:
 
 export function useApi(): Api {
   return useServer().api;
+}
+
+/** What remembers answers, for hooks that a host uses without a provider as well. */
+export function useQueries(): QueryClient {
+  return useServer().queries;
 }
 
 /** The log session of a generation: one for all who look at it. */
@@ -64,9 +71,19 @@ export function MaybeProvider({ baseUrl, getToken, children }: PreviewdProviderP
 }
 
 function useServer(): Server {
-  const server = useContext(ServerContext);
-  if (server === null) throw new Error("previewd: wrap this in <PreviewdProvider baseUrl getToken>.");
-  return server;
+  return useContext(ServerContext) ?? pageServer();
+}
+
+let ofThePage: Server | null = null;
+
+/** The page's own origin, whoever its cookies say one is: what is spoken to where no provider says otherwise. */
+function pageServer(): Server {
+  ofThePage ??= {
+    api: createApi({ baseUrl: "", getToken: noToken }),
+    queries: createQueries(),
+    sessions: new Map(),
+  };
+  return ofThePage;
 }
 
 function createQueries(): QueryClient {

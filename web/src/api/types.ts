@@ -2,24 +2,54 @@ import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 
-export type Project = Schemas["Project"];
-export type Generation = Schemas["Generation"];
+export type Project = Schemas["ProjectBody"];
+export type Generation = Schemas["GenerationBody"];
 export type FileContent = Schemas["FileContent"];
-export type FileEntry = Schemas["FileEntry"];
+export type FileEntry = Schemas["FileBody"];
 export type Upload = Schemas["Upload"];
-export type PatchResult = Schemas["PatchResult"];
-export type PreviewSummary = Schemas["PreviewSummary"];
-export type LaunchRequest = Schemas["LaunchRequest"];
+export type PatchResult = Schemas["Patched"];
+export type LaunchRequest = Schemas["LaunchBody"];
 export type Launched = Schemas["Launched"];
-export type Failure = Schemas["Failure"];
-export type PreviewStatus = Schemas["PreviewStatus"];
-export type Endpoint = Schemas["Endpoint"];
-export type Endpoints = Schemas["Endpoints"];
-export type ProxyRequest = Schemas["ProxyRequest"];
-export type ProxyResponse = Schemas["ProxyResponse"];
+export type Failure = Schemas["LaunchFailure"];
+export type PreviewStatus = Schemas["StatusBody"];
 export type PreviewConfig = Schemas["PreviewConfig"];
+/** One line of a preview's log. `id` counts up from 1 within a preview. */
+export type LogLine = Schemas["LogLine"];
+export type LogLevel = Schemas["LogLevel"];
 
-/** The preview that was here last, told by the 404 of the status call. */
+/** A request through the server, with names and values as the description leaves them open. */
+export type ProxyRequest = Omit<Schemas["Envelope"], "query" | "headers"> & {
+  query?: Record<string, string | string[]>;
+  headers?: Record<string, string>;
+};
+export type ProxyResponse = Omit<Schemas["Answer"], "headers"> & {
+  headers: Record<string, string | string[]>;
+};
+
+/** What a value may be: JSON Schema without references, as the server writes it into a list of endpoints. */
+export interface ValueSchema {
+  type?: string;
+  format?: string;
+  description?: string;
+  enum?: unknown[];
+  const?: unknown;
+  default?: unknown;
+  example?: unknown;
+  examples?: unknown;
+  required?: string[];
+  properties?: Record<string, ValueSchema>;
+  items?: ValueSchema;
+}
+
+export type Parameter = Omit<Schemas["Parameter"], "schema"> & { schema: ValueSchema };
+export type RequestBody = Omit<Schemas["RequestBody"], "schema"> & { schema: ValueSchema };
+export type Endpoint = Omit<Schemas["Endpoint"], "parameters" | "body"> & {
+  parameters?: Parameter[];
+  body?: RequestBody;
+};
+export type EndpointWarning = Schemas["EndpointWarning"];
+
+/** The preview that was here last, told in the details of the 404 of the status call. */
 export interface LastPreview {
   previewInstanceId: string;
   status: string;
@@ -35,17 +65,3 @@ export type PreviewState =
   | { phase: "idle" }
   | { phase: "launching" | "running" | "failed"; preview: PreviewStatus }
   | { phase: "over"; last: LastPreview };
-
-/** One line of a preview's log. `id` counts up from 1 within a preview. */
-export interface LogLine {
-  id: number;
-  timestamp: string;
-  level: LogLevel;
-  message: string;
-  source: string;
-  stream: string;
-  /** Of a request's own line: what `POST /preview/request` answered as `requestId`. */
-  requestId?: string;
-}
-
-export type LogLevel = "DEBUG" | "INFO" | "WARN" | "ERROR";

@@ -1,14 +1,15 @@
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { PreviewdProvider } from "../api/context";
-import { HomePage } from "../features/projects/HomePage";
 import { Root } from "../shared/ui/Root";
 import { ThemeProvider } from "../shared/ui/theme";
 import css from "./app.module.css";
-import { GenerationPage } from "./GenerationPage";
 import { Link } from "./Link";
 import { navigate, useRoute } from "./router";
-import { SignIn } from "./SignIn";
 import { session } from "./session";
+
+const HomePage = lazy(() => import("../features/projects/HomePage"));
+const GenerationPage = lazy(() => import("./GenerationPage"));
+const SignIn = lazy(() => import("./SignIn"));
 
 const SIGNED_OUT = "previewd:signedout";
 
@@ -23,22 +24,25 @@ function getToken({ refresh = false }: { refresh?: boolean } = {}): string | nul
 }
 
 export function App() {
-  const [signedIn, setSignedIn] = useSignedIn();
+  const [signIn, setSignIn] = useSignIn();
   return (
     <ThemeProvider>
       <Root className={css.app}>
-        {signedIn ? (
-          <PreviewdProvider getToken={getToken}>
-            <Page />
-          </PreviewdProvider>
-        ) : (
-          <SignIn
-            onSignIn={(token) => {
-              session.signIn(token);
-              setSignedIn(true);
-            }}
-          />
-        )}
+        <Suspense>
+          {signIn === "in" ? (
+            <PreviewdProvider getToken={getToken}>
+              <Page />
+            </PreviewdProvider>
+          ) : (
+            <SignIn
+              refused={signIn === "refused"}
+              onSignIn={(token) => {
+                session.signIn(token);
+                setSignIn("in");
+              }}
+            />
+          )}
+        </Suspense>
       </Root>
     </ThemeProvider>
   );
@@ -62,11 +66,14 @@ function Page() {
   }
 }
 
-function useSignedIn() {
-  const state = useState(() => session.token() !== null);
-  const [, setSignedIn] = state;
+/** Whether there is a token, there is none yet, or the one that there was is no longer good. */
+type SignInState = "in" | "out" | "refused";
+
+function useSignIn() {
+  const state = useState<SignInState>(() => (session.token() === null ? "out" : "in"));
+  const [, setSignIn] = state;
   useEffect(() => {
-    const onSignedOut = () => setSignedIn(false);
+    const onSignedOut = () => setSignIn("refused");
     window.addEventListener(SIGNED_OUT, onSignedOut);
     return () => window.removeEventListener(SIGNED_OUT, onSignedOut);
   }, []);

@@ -6,7 +6,7 @@ import { Mark } from "../shared/ui/Mark";
 import css from "./app.module.css";
 import { Link } from "./Link";
 
-export function GenerationPage({ id }: { id: string }) {
+export default function GenerationPage({ id }: { id: string }) {
   const api = useApi();
   const generation = useQuery({ queryKey: ["generation", id], queryFn: () => api.generation(id) });
   const name = generation.data?.name ?? "Preview";

@@ -1,19 +1,17 @@
 import { Lock, Search } from "lucide-react";
 import { type RefObject, useMemo, useState } from "react";
-import type { Endpoint, Endpoints } from "../../api/types";
+import type { Endpoint, EndpointWarning } from "../../api/types";
 import { plural } from "../../shared/lib/format";
 import { classes } from "../../shared/ui/Button";
 import { MethodTag } from "../../shared/ui/MethodTag";
 import css from "./endpoints.module.css";
 import { groupEndpoints } from "./grouping";
 
-type Warning = Endpoints["warnings"][number];
-
 export interface EndpointListProps {
   /** `null` while they are being read. */
   endpoints: readonly Endpoint[] | null;
   /** What of the source could not be understood: routes may be missing. */
-  warnings: readonly Warning[];
+  warnings: readonly EndpointWarning[];
   /** Why they could not be read. */
   error: string | null;
   /** `METHOD /path` of the one that is shown. */
@@ -66,17 +64,14 @@ export function EndpointList(props: EndpointListProps) {
   );
 }
 
-function Warnings({ warnings }: { warnings: readonly Warning[] }) {
+function Warnings({ warnings }: { warnings: readonly EndpointWarning[] }) {
   return (
     <details className={css.warnings}>
-      <summary>{plural(warnings.length, "place")} in the source could not be read</summary>
+      <summary>Routes may be missing ({plural(warnings.length, "reason")})</summary>
       <ul>
         {warnings.map(({ file, line, message }) => (
           <li key={`${file}:${line} ${message}`}>
-            <code>
-              {file}:{line}
-            </code>{" "}
-            {message}
+            {file && <code>{`${file}:${line ?? 1}`}</code>} {message}
           </li>
         ))}
       </ul>

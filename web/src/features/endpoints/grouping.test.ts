@@ -6,6 +6,7 @@ const endpoint = (method: string, path: string, more: Partial<Endpoint> = {}): E
   method,
   path,
   description: "",
+  operationId: `${method} ${path}`,
   tags: [],
   deprecated: false,
   secured: false,

@@ -1,10 +1,12 @@
 import { Save, Undo2 } from "lucide-react";
 import { useState } from "react";
 import { messageOf } from "../../api/errors";
-import type { PatchResult } from "../../api/types";
+import type { Failure, PatchResult } from "../../api/types";
 import { Button } from "../../shared/ui/Button";
 import { Callout } from "../../shared/ui/Callout";
 import { Code } from "../../shared/ui/Code";
+import { TextBox } from "../../shared/ui/TextBox";
+import { plain } from "../logs/ansi";
 import css from "./files.module.css";
 import { languageOf } from "./tree";
 import { useFileText, useSaveFile } from "./useFiles";
@@ -16,7 +18,7 @@ export interface FileEditorProps {
   running: boolean;
 }
 
-export function FileEditor({ generationId, path, running }: FileEditorProps) {
+export default function FileEditor({ generationId, path, running }: FileEditorProps) {
   const { data, error } = useFileText(generationId, path);
   if (error) return <p className={css.note}>{messageOf(error)}</p>;
   if (data === undefined) return <p className={css.note}>Reading {path}…</p>;
@@ -87,6 +89,7 @@ function Outcome({ result, running }: { result: PatchResult; running: boolean })
     return (
       <Callout tone="warn" role="alert">
         Saved, but the new code does not start, so the old goes on serving. {result.details.message}
+        <Why failure={result.details} />
       </Callout>
     );
   }
@@ -94,5 +97,16 @@ function Outcome({ result, running }: { result: PatchResult; running: boolean })
     <Callout tone="ok" role="status">
       {running ? "Saved." : "Saved. The next launch runs it."}
     </Callout>
+  );
+}
+
+/** The hint and the last lines of code that does not start. */
+function Why({ failure: { hint, logTail } }: { failure: Failure }) {
+  const tail = (logTail ?? []).map(plain).join("\n");
+  return (
+    <>
+      {hint && <p className={css.hint}>{hint}</p>}
+      {tail !== "" && <TextBox atEnd className={css.tail} label="Last lines of the new code" text={tail} />}
+    </>
   );
 }

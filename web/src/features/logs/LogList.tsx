@@ -12,11 +12,12 @@ import {
 import { plural } from "../../shared/lib/format";
 import { Button, classes } from "../../shared/ui/Button";
 import { FOLLOWING, follow } from "./follow";
-import { LogRow } from "./LogRow";
+import { LogRow, type RequestOf } from "./LogRow";
 import { keyOf, type LogItem } from "./logStore";
 import css from "./logs.module.css";
 import { indexAfter } from "./logView";
 import type { SearchQuery } from "./search";
+import { isMarked, type LogTarget } from "./useTarget";
 
 const LINE_PX = 20;
 const END_PX = 24;
@@ -24,8 +25,6 @@ const END_PX = 24;
 export interface LogListHandle {
   /** Scrolls to a row of the list and stops following. */
   reveal(row: number): void;
-  /** Scrolls to a line by its id, marks it and stops following. */
-  goTo(id: number): void;
 }
 
 export interface LogListProps {
@@ -36,15 +35,19 @@ export interface LogListProps {
   /** Row of the current match. */
   current: number | null;
   empty: string;
-  onRequest?: (requestId: string) => void;
+  /** What was linked to: its rows are marked. */
+  target: LogTarget | null;
+  /** Goes to a line among all lines; there is none where all lines are shown. */
+  onContext?: (id: number) => void;
+  requestOf?: RequestOf;
   handle: Ref<LogListHandle>;
 }
 
-export function LogList({ rows, wrap, time, query, current, empty, onRequest, handle }: LogListProps) {
+export function LogList(props: LogListProps) {
+  const { rows, wrap, time, query, current, empty, target, onContext, requestOf, handle } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const [state, dispatch] = useReducer(follow, FOLLOWING);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
-  const [marked, setMarked] = useState<number | null>(null);
   const height = useHeight(scroller);
   const virtual = useVirtualizer({
     // A list without a height has no end to follow, and would look for it for ever.
@@ -64,17 +67,20 @@ export function LogList({ rows, wrap, time, query, current, empty, onRequest, ha
     dispatch({ type: "resume" });
     virtual.scrollToIndex(rows.length - 1, { align: "end" });
   };
+  // What is hidden cannot scroll: it does once it is shown, as on a phone that goes from a request to its lines.
+  const pending = useRef<number | null>(null);
   const reveal = (row: number) => {
     dispatch({ type: "towardsHead" });
-    virtual.scrollToIndex(row, { align: "center" });
+    if (scroller.current?.clientHeight) virtual.scrollToIndex(row, { align: "center" });
+    else pending.current = row;
   };
-  useImperativeHandle(handle, () => ({
-    reveal,
-    goTo: (id) => {
-      setMarked(id);
-      reveal(indexAfter(rows, id - 0.25));
-    },
-  }));
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only a change of height shows it.
+  useEffect(() => {
+    if (height === 0 || pending.current === null) return;
+    virtual.scrollToIndex(pending.current, { align: "center" });
+    pending.current = null;
+  }, [height]);
+  useImperativeHandle(handle, () => ({ reveal }));
   // biome-ignore lint/correctness/useExhaustiveDependencies: stays at the end when the layout changes.
   useEffect(() => {
     if (state.following && rows.length > 0) virtual.scrollToIndex(rows.length - 1, { align: "end" });
@@ -127,9 +133,10 @@ export function LogList({ rows, wrap, time, query, current, empty, onRequest, ha
                     time={time}
                     query={query}
                     current={item.index === current}
-                    marked={key === marked}
+                    marked={isMarked(row, target)}
                     open={open.has(key)}
-                    onRequest={onRequest}
+                    onContext={onContext}
+                    requestOf={requestOf}
                     onToggle={() => setOpen((before) => toggled(before, key))}
                   />
                 );

@@ -1,8 +1,17 @@
-import { type ReactNode, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import {
+  type ReactNode,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
 import type { LogLevel } from "../../api/types";
 import { isBoolean, useRemembered } from "../../shared/lib/hooks";
 import { classes } from "../../shared/ui/Button";
 import { LogList, type LogListHandle } from "./LogList";
+import type { RequestOf } from "./LogRow";
 import { LogToolbar } from "./LogToolbar";
 import type { LogSession } from "./logSession";
 import css from "./logs.module.css";
@@ -10,6 +19,7 @@ import { advanceRows, type LogFilter, type LogRows } from "./logView";
 import { NewErrors } from "./NewErrors";
 import { type SearchQuery, step } from "./search";
 import { useMatches } from "./useMatches";
+import { type LogTarget, useTarget } from "./useTarget";
 
 export const LEVELS: readonly LogLevel[] = ["ERROR", "WARN", "INFO", "DEBUG"];
 
@@ -18,16 +28,16 @@ export interface LogPanelProps {
   /** Shown while there is no line. */
   empty: string;
   /** A line to go to, by its id. A new object goes there again. */
-  target?: { id: number } | null;
+  target?: LogTarget | null;
   className?: string;
-  /** Shows the request that a line belongs to, where it is known. */
-  onRequest?: (requestId: string) => void;
+  /** Opens the request that a line belongs to, where it is known. */
+  requestOf?: RequestOf;
   /** More buttons for the toolbar. */
   tools?: ReactNode;
 }
 
 /** The terminal: toolbar, search and the list of a preview's log. */
-export function LogPanel({ session, empty, target, className, onRequest, tools }: LogPanelProps) {
+export function LogPanel({ session, empty, target = null, className, requestOf, tools }: LogPanelProps) {
   const snapshot = useSyncExternalStore(session.store.subscribe, session.store.getSnapshot);
   const [levels, setLevels] = useState<ReadonlySet<LogLevel>>(new Set(LEVELS));
   const [wrap, setWrap] = useRemembered("logs.wrap", true, isBoolean);
@@ -42,11 +52,16 @@ export function LogPanel({ session, empty, target, className, onRequest, tools }
   const { found, problem } = useMatches(rows, query);
   const current = found[at] ?? null;
 
+  const [context, setContext] = useState<LogTarget | null>(null);
+  const marked = useTarget(context ?? target, rows, list);
   useEffect(() => {
-    if (!target) return;
-    setLevels(new Set(LEVELS));
-    list.current?.goTo(target.id);
+    setContext(null);
+    if (target) setLevels(new Set(LEVELS));
   }, [target]);
+  const showInContext = useCallback((id: number) => {
+    setLevels(new Set(LEVELS));
+    setContext({ id });
+  }, []);
 
   const goToMatch = (direction: 1 | -1) => {
     const next = step(at, found.length, direction);
@@ -91,7 +106,9 @@ export function LogPanel({ session, empty, target, className, onRequest, tools }
         time={time}
         query={query}
         current={current}
-        onRequest={onRequest}
+        target={marked}
+        onContext={levels.size < LEVELS.length ? showInContext : undefined}
+        requestOf={requestOf}
         empty={snapshot.lines === 0 ? empty : "No line has these levels."}
       />
       <NewErrors count={snapshot.counts.ERROR} />

@@ -1,5 +1,6 @@
-import { ChevronRight, Link2, Send } from "lucide-react";
+import { ChevronRight, Link2, ListTree, Send } from "lucide-react";
 import { memo, type ReactNode, type Ref } from "react";
+import type { LogLine } from "../../api/types";
 import { plural } from "../../shared/lib/format";
 import { classes, IconButton } from "../../shared/ui/Button";
 import { CopyButton } from "../../shared/ui/CopyButton";
@@ -25,8 +26,12 @@ export interface LogRowProps {
   /** Shows all lines of a message of several. */
   open: boolean;
   onToggle: () => void;
-  onRequest?: (requestId: string) => void;
+  onContext?: (id: number) => void;
+  requestOf?: RequestOf;
 }
+
+/** Answers what opens a request, where the page knows it. */
+export type RequestOf = (requestId: string) => (() => void) | null;
 
 export const LogRow = memo(
   function LogRow({ rowRef, index, item, ...props }: LogRowProps) {
@@ -41,6 +46,7 @@ export const LogRow = memo(
       <div
         ref={rowRef}
         data-index={index}
+        data-marked={props.marked || undefined}
         className={classes(
           css.row,
           css[`level-${item.level}`],
@@ -52,23 +58,7 @@ export const LogRow = memo(
         <span className={css.level}>{item.level}</span>
         <span className={css.source}>{item.source}</span>
         <Message {...props} text={shownText(item)} />
-        <span className={css.rowActions}>
-          {item.requestId !== undefined && props.onRequest && (
-            <IconButton
-              size="small"
-              label={`Show the request of line ${item.id}`}
-              icon={<Send size={13} />}
-              onClick={() => item.requestId && props.onRequest?.(item.requestId)}
-            />
-          )}
-          <IconButton
-            size="small"
-            label={`Link to line ${item.id}`}
-            icon={<Link2 size={13} />}
-            onClick={() => history.replaceState(history.state, "", `#L${item.id}`)}
-          />
-          <CopyButton label={`Copy line ${item.id}`} text={() => lineText(item)} />
-        </span>
+        <RowActions item={item} onContext={props.onContext} requestOf={props.requestOf} />
       </div>
     );
   },
@@ -77,10 +67,43 @@ export const LogRow = memo(
     a.index === b.index &&
     a.time === b.time &&
     a.query === b.query &&
+    a.onContext === b.onContext &&
     a.current === b.current &&
     a.marked === b.marked &&
     a.open === b.open,
 );
+
+type RowActionsProps = { item: LogLine } & Pick<LogRowProps, "onContext" | "requestOf">;
+
+function RowActions({ item, onContext, requestOf }: RowActionsProps) {
+  const { id, requestId } = item;
+  const link = () => {
+    history.replaceState(history.state, "", `#L${id}`);
+    return window.location.href;
+  };
+  return (
+    <span className={css.rowActions}>
+      {requestId !== undefined && requestOf?.(requestId) && (
+        <IconButton
+          size="small"
+          label={`Show the request of line ${id}`}
+          icon={<Send size={13} />}
+          onClick={() => requestOf(requestId)?.()}
+        />
+      )}
+      {onContext && (
+        <IconButton
+          size="small"
+          label={`Show line ${id} among all lines`}
+          icon={<ListTree size={13} />}
+          onClick={() => onContext(id)}
+        />
+      )}
+      <CopyButton label={`Copy a link to line ${id}`} icon={<Link2 size={13} />} text={link} />
+      <CopyButton label={`Copy line ${id}`} text={() => lineText(item)} />
+    </span>
+  );
+}
 
 interface MessageProps {
   text: string;

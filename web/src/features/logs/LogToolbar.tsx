@@ -66,6 +66,7 @@ export function LogToolbar(props: LogToolbarProps) {
       <div className={css.tools}>
         <Toggle
           size="small"
+          className={css.wideTool}
           label="Wrap lines"
           on={wrap}
           icon={<WrapText size={15} />}
@@ -73,6 +74,7 @@ export function LogToolbar(props: LogToolbarProps) {
         />
         <Toggle
           size="small"
+          className={css.wideTool}
           label="Show times"
           on={time}
           icon={<Clock size={15} />}
@@ -81,6 +83,18 @@ export function LogToolbar(props: LogToolbarProps) {
         <Menu
           trigger={<IconButton size="small" label="More log actions" icon={<Ellipsis size={15} />} />}
           items={[
+            {
+              label: "Wrap lines",
+              icon: <WrapText size={14} />,
+              note: wrap ? "✓" : "",
+              onSelect: () => onWrap(!wrap),
+            },
+            {
+              label: "Show times",
+              icon: <Clock size={14} />,
+              note: time ? "✓" : "",
+              onSelect: () => onTime(!time),
+            },
             {
               label: "Copy shown lines",
               icon: <Copy size={14} />,
@@ -97,7 +111,7 @@ export function LogToolbar(props: LogToolbarProps) {
               onSelect: () =>
                 saveAs("preview.log", new Blob([asText(snapshot.items)], { type: "text/plain" })),
             },
-            { label: "Clear view", icon: <Eraser size={14} />, onSelect: () => session.store.clear() },
+            { label: "Clear view", icon: <Eraser size={14} />, onSelect: () => session.store.clearView() },
           ]}
         />
         {props.tools}

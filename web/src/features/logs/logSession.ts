@@ -2,17 +2,33 @@ import type { Api } from "../../api/client";
 import { LogStore } from "./logStore";
 import { LogStream } from "./logStream";
 
+/** How long a log nobody looks at stays connected: a page that is left for another is often come back to. */
+const LINGER_MS = 2_000;
+
 /** The log of a generation's newest preview: one store and one stream, shared by all who look. */
 export class LogSession {
   readonly store = new LogStore();
   private stream: LogStream | null = null;
   private previewId: string | null = null;
   private readonly statusListeners = new Set<() => void>();
+  private viewers = 0;
+  private lingering: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly api: Api,
     private readonly generationId: string,
   ) {}
+
+  /** Keeps the stream open until the function that this answers is called, by all who called this. */
+  attach(): () => void {
+    clearTimeout(this.lingering);
+    this.viewers += 1;
+    if (this.stream === null && this.previewId !== null) this.connect();
+    return () => {
+      this.viewers -= 1;
+      if (this.viewers === 0) this.lingering = setTimeout(() => this.disconnect(), LINGER_MS);
+    };
+  }
 
   /** Follows this preview; another id than before starts a new log, the same id changes nothing. */
   follow(previewId: string | null): void {
@@ -35,10 +51,9 @@ export class LogSession {
     return () => this.statusListeners.delete(listener);
   }
 
-  close(): void {
+  private disconnect(): void {
     this.stream?.stop();
     this.stream = null;
-    this.previewId = null;
   }
 
   private connect(): void {
@@ -61,6 +76,7 @@ export class LogSession {
           for (const listener of this.statusListeners) listener();
         },
       },
+      this.store.newestId(),
     );
     this.stream = stream;
     void stream.run();

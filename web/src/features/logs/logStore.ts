@@ -35,6 +35,7 @@ export class LogStore {
   private counts: LevelCounts = { ...NO_LINES };
   private lines = 0;
   private dropped = 0;
+  private newest = 0;
   private stream: StreamState = { name: "idle" };
   private snapshot: LogSnapshot;
   private scheduled = false;
@@ -56,6 +57,7 @@ export class LogStore {
 
   push(item: LogItem): void {
     this.items.push(item);
+    this.newest = isGap(item) ? item.to : item.id;
     if (!isGap(item)) {
       this.lines += 1;
       if (item.level in this.counts) this.counts[item.level] += 1;
@@ -69,8 +71,19 @@ export class LogStore {
     this.notify();
   }
 
-  /** Forgets every line: another preview's log begins, or the person cleared the view. */
+  /** Id of the newest line, even of one that was cleared from the view; 0 before the first. */
+  newestId(): number {
+    return this.newest;
+  }
+
+  /** Forgets every line: another preview's log begins. */
   clear(): void {
+    this.newest = 0;
+    this.clearView();
+  }
+
+  /** Takes the lines out of the view; the log goes on after them. */
+  clearView(): void {
     this.items = [];
     this.counts = { ...NO_LINES };
     this.lines = 0;

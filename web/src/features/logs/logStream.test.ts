@@ -51,6 +51,7 @@ function setup(...answers: (Connection | number)[]) {
       status,
       state: (state) => states.push(state),
     },
+    0,
     () => 1,
   );
   const over = vi.fn();

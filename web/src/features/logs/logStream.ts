@@ -39,11 +39,12 @@ export class LogStream {
   private readonly stopping = new AbortController();
   private readonly backoff: Backoff;
   private wake: (() => void) | null = null;
-  private lastId = 0;
 
+  /** Begins after the line `lastId`; 0 for the start. */
   constructor(
     private readonly open: OpenStream,
     private readonly sink: StreamSink,
+    private lastId = 0,
     random: () => number = Math.random,
   ) {
     this.backoff = new Backoff(random);

@@ -1,10 +1,13 @@
+import { lazy, Suspense, useEffect } from "react";
 import type { PreviewState } from "../../api/types";
-import { FileEditor } from "../files/FileEditor";
-import { RequestPanel } from "../requests/RequestPanel";
 import css from "./preview.module.css";
 import { StateCard } from "./StateCard";
 import type { PreviewControls } from "./usePreview";
 import type { Workspace } from "./useWorkspace";
+
+const FileEditor = lazy(() => import("../files/FileEditor"));
+const loadRequestPanel = () => import("../requests/RequestPanel");
+const RequestPanel = lazy(loadRequestPanel);
 
 export interface MainPaneProps {
   generationId: string;
@@ -17,7 +20,13 @@ export interface MainPaneProps {
 
 export function MainPane({ generationId, space, state, controls, onLaunch, onImport }: MainPaneProps) {
   const { view, workbench } = space;
-  return <div className={css.main}>{content()}</div>;
+  // It is what comes next: there before it is asked for, but not before the page.
+  useEffect(() => void loadRequestPanel(), []);
+  return (
+    <div className={css.main}>
+      <Suspense>{content()}</Suspense>
+    </div>
+  );
 
   function content() {
     switch (view.kind) {

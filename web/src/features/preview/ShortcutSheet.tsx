@@ -2,7 +2,7 @@ import { Dialog } from "../../shared/ui/Dialog";
 import css from "./palette.module.css";
 import { SHORTCUTS } from "./shortcuts";
 
-export function ShortcutSheet({ onClose }: { onClose: () => void }) {
+export default function ShortcutSheet({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Keyboard shortcuts" onClose={onClose}>
       <dl className={css.sheet}>

@@ -133,7 +133,7 @@ function Failed({
       {ending && <p className={css.ending}>{ending}</p>}
       {failure?.hint && <Callout tone="info">{failure.hint}</Callout>}
       {tail.length > 0 && (
-        <TextBox className={css.tail} label="Last lines of the program" text={tail.join("\n")} />
+        <TextBox atEnd className={css.tail} label="Last lines of the program" text={tail.join("\n")} />
       )}
       <div className={css.cardActions}>
         <LaunchButton label="Retry" controls={controls} onLaunch={onLaunch} />

@@ -48,28 +48,46 @@ function Vitals({ preview }: { preview: PreviewStatus }) {
   const now = useNow(1_000);
   const left = (Date.parse(preview.expiresAt) - now) / 1000;
   const up = preview.startedAt ? (now - Date.parse(preview.startedAt)) / 1000 : preview.uptime;
+  const health = HEALTH[preview.healthStatus];
   return (
     <dl className={css.vitals}>
-      <Vital name="Up" value={clock(up)} />
+      {health && (
+        <Vital
+          name="Health"
+          value={health}
+          warn={preview.healthStatus === "unhealthy"}
+          className={css.optional}
+        />
+      )}
+      <Vital name="Up" value={clock(up)} className={css.secondary} />
       <Vital name="Expires in" value={clock(left)} warn={left < EXPIRY_WARNING_S} />
-      {preview.memoryBytes ? <Vital name="Memory" value={bytes(preview.memoryBytes)} optional /> : null}
+      {preview.memoryBytes ? (
+        <Vital name="Memory" value={bytes(preview.memoryBytes)} className={css.optional} />
+      ) : null}
     </dl>
   );
 }
+
+/** What its health route says; an application without one has no health to tell. */
+const HEALTH: Record<PreviewStatus["healthStatus"], string | null> = {
+  unknown: null,
+  healthy: "ok",
+  unhealthy: "failing",
+};
 
 function Vital({
   name,
   value,
   warn,
-  optional,
+  className,
 }: {
   name: string;
   value: string;
   warn?: boolean;
-  optional?: boolean;
+  className?: string;
 }) {
   return (
-    <div className={classes(warn && css.expiring, optional && css.optional)}>
+    <div className={classes(warn && css.expiring, className)}>
       <dt>{name}</dt>
       <dd>{value}</dd>
     </div>
@@ -80,14 +98,26 @@ function Actions({ state, controls, onLaunch }: Pick<StatusBarProps, "state" | "
   const { launch, stop, restart } = controls;
   if (state.phase === "launching") {
     return (
-      <Button key="cancel" icon={<X size={14} />} busy={stop.isPending} onClick={() => stop.mutate()}>
+      <Button
+        key="cancel"
+        className={css.elsewhere}
+        icon={<X size={14} />}
+        busy={stop.isPending}
+        onClick={() => stop.mutate()}
+      >
         Cancel
       </Button>
     );
   }
   if (state.phase !== "running") {
     return (
-      <Button key="launch" icon={<Play size={14} />} busy={launch.isPending} onClick={onLaunch}>
+      <Button
+        key="launch"
+        className={css.elsewhere}
+        icon={<Play size={14} />}
+        busy={launch.isPending}
+        onClick={onLaunch}
+      >
         {state.phase === "idle" ? "Launch" : state.phase === "failed" ? "Retry" : "Relaunch"}
       </Button>
     );
@@ -95,6 +125,7 @@ function Actions({ state, controls, onLaunch }: Pick<StatusBarProps, "state" | "
   return (
     <>
       <Button
+        className={css.worded}
         icon={<ExternalLink size={14} />}
         onClick={() => window.open(openUrl(state.preview), "_blank", "noopener")}
         title="Open the preview at its own address"
@@ -102,6 +133,7 @@ function Actions({ state, controls, onLaunch }: Pick<StatusBarProps, "state" | "
         Open
       </Button>
       <Button
+        className={css.worded}
         icon={<RotateCcw size={14} />}
         busy={restart.isPending}
         onClick={() => restart.mutate()}
@@ -109,7 +141,12 @@ function Actions({ state, controls, onLaunch }: Pick<StatusBarProps, "state" | "
       >
         Restart
       </Button>
-      <Button icon={<Square size={14} />} busy={stop.isPending} onClick={() => stop.mutate()}>
+      <Button
+        className={css.worded}
+        icon={<Square size={14} />}
+        busy={stop.isPending}
+        onClick={() => stop.mutate()}
+      >
         Stop
       </Button>
     </>

@@ -1,29 +1,27 @@
 import { useIsMutating } from "@tanstack/react-query";
 import { Maximize2, PanelBottomClose } from "lucide-react";
-import { type CSSProperties, lazy, type ReactNode, Suspense, useRef, useState } from "react";
-import { messageOf } from "../../api/errors";
+import { type CSSProperties, lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import type { PreviewState } from "../../api/types";
 import { isNumber, useRemembered } from "../../shared/lib/hooks";
-import { Button, classes, Toggle } from "../../shared/ui/Button";
-import { Callout } from "../../shared/ui/Callout";
+import { classes, Toggle } from "../../shared/ui/Button";
 import { Splitter } from "../../shared/ui/Splitter";
 import { patchKey } from "../files/useFiles";
 import { LogPanel } from "../logs/LogPanel";
-import { ImportDialog } from "../requests/ImportDialog";
 import { BarTools } from "./BarTools";
-import { LaunchProblem } from "./LaunchProblem";
 import { MainPane } from "./MainPane";
+import { Problems } from "./Problems";
 import { paletteActions } from "./paletteActions";
 import css from "./preview.module.css";
-import { ShortcutSheet } from "./ShortcutSheet";
 import { SidePane } from "./SidePane";
 import { StatusBar } from "./StatusBar";
 import { useShortcuts } from "./shortcuts";
-import { useMakeRoom } from "./useMakeRoom";
 import type { PreviewControls } from "./usePreview";
 import { type Pane, useWorkspace } from "./useWorkspace";
 
-const Palette = lazy(() => import("./Palette"));
+const loadPalette = () => import("./Palette");
+const Palette = lazy(loadPalette);
+const ShortcutSheet = lazy(() => import("./ShortcutSheet"));
+const ImportDialog = lazy(() => import("../requests/ImportDialog"));
 
 const PANES: readonly [Pane, string][] = [
   ["endpoints", "Endpoints"],
@@ -47,7 +45,7 @@ export interface WorkspaceProps {
 
 /** The parts of the tab and where they are. */
 export function WorkspaceLayout({ generationId, title, state, controls, offline }: WorkspaceProps) {
-  const space = useWorkspace(generationId, state, controls);
+  const space = useWorkspace(generationId, state);
   const [listPx, setListPx] = useRemembered("layout.list", 280, isNumber);
   const [logsPx, setLogsPx] = useRemembered("layout.logs", 280, isNumber);
   const [logs, setLogs] = useState<LogsSize>("split");
@@ -55,6 +53,8 @@ export function WorkspaceLayout({ generationId, title, state, controls, offline 
   const screen = useRef<HTMLDivElement>(null);
   const filter = useRef<HTMLInputElement>(null);
   const close = () => setOverlay(null);
+  // Whoever presses its key types on at once: it must not be on its way then.
+  useEffect(() => void loadPalette(), []);
   const launch = () => controls.launch.mutate({});
   useShortcuts(screen, {
     palette: () => setOverlay("palette"),
@@ -66,7 +66,14 @@ export function WorkspaceLayout({ generationId, title, state, controls, offline 
   const style = { "--pv-list": `${listPx}px`, "--pv-logs": `${logsPx}px` } as CSSProperties;
   const onImport = () => setOverlay("import");
   return (
-    <div ref={screen} className={css.screen} style={style} data-pane={space.pane} data-logs={logs}>
+    <div
+      ref={screen}
+      className={css.screen}
+      style={style}
+      data-pane={space.pane}
+      data-view={space.view.kind}
+      data-logs={logs}
+    >
       <StatusBar
         title={title}
         state={state}
@@ -77,7 +84,7 @@ export function WorkspaceLayout({ generationId, title, state, controls, offline 
         <BarTools onPalette={() => setOverlay("palette")} onHelp={() => setOverlay("help")} />
       </StatusBar>
       <PaneTabs pane={space.pane} onPane={space.setPane} />
-      <Problems generationId={generationId} controls={controls} offline={offline} />
+      <Problems generationId={generationId} state={state} controls={controls} offline={offline} />
       <div className={css.upper}>
         <SidePane generationId={generationId} space={space} filterRef={filter} />
         <Splitter label="Width of the list" axis="x" size={listPx} min={200} max={520} onResize={setListPx} />
@@ -95,22 +102,22 @@ export function WorkspaceLayout({ generationId, title, state, controls, offline 
         session={controls.session}
         target={space.target}
         className={css.logs}
-        onRequest={space.showRequest}
+        requestOf={space.requestOf}
         tools={<LogsSizeButtons size={logs} onSize={setLogs} />}
         empty={state.phase === "idle" ? "The log appears here once the preview is launched." : "No line yet."}
       />
-      {overlay === "help" && <ShortcutSheet onClose={close} />}
-      {overlay === "import" && (
-        <ImportDialog
-          onClose={close}
-          onImport={(draft) => {
-            space.openDraft(draft);
-            close();
-          }}
-        />
-      )}
-      {overlay === "palette" && (
-        <Suspense>
+      <Suspense>
+        {overlay === "help" && <ShortcutSheet onClose={close} />}
+        {overlay === "import" && (
+          <ImportDialog
+            onClose={close}
+            onImport={(draft) => {
+              space.openDraft(draft);
+              close();
+            }}
+          />
+        )}
+        {overlay === "palette" && (
           <Palette
             onClose={close}
             actions={paletteActions({
@@ -121,45 +128,8 @@ export function WorkspaceLayout({ generationId, title, state, controls, offline 
               onHelp: () => setOverlay("help"),
             })}
           />
-        </Suspense>
-      )}
-    </div>
-  );
-}
-
-type ProblemsProps = Pick<WorkspaceProps, "generationId" | "controls" | "offline">;
-
-/** What went wrong with what was asked for, and whether the server is out of reach. */
-function Problems({ generationId, controls, offline }: ProblemsProps) {
-  const { other, makeRoom } = useMakeRoom(generationId, controls);
-  const { launch, stop, restart } = controls;
-  const failed = stop.error ? stop : restart.error ? restart : null;
-  if (!offline && !launch.error && !failed) return null;
-  return (
-    <div className={css.problems}>
-      {offline && <Callout tone="warn">{offline} Trying again.</Callout>}
-      {launch.error && (
-        <LaunchProblem
-          error={launch.error}
-          other={other?.name ?? null}
-          onMakeRoom={() => makeRoom.mutate()}
-          busy={makeRoom.isPending}
-          onDismiss={launch.reset}
-        />
-      )}
-      {failed && (
-        <Callout
-          tone="error"
-          role="alert"
-          actions={
-            <Button size="small" look="quiet" onClick={failed.reset}>
-              Dismiss
-            </Button>
-          }
-        >
-          {messageOf(failed.error)}
-        </Callout>
-      )}
+        )}
+      </Suspense>
     </div>
   );
 }

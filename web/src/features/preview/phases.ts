@@ -25,8 +25,9 @@ export function launchSteps(items: readonly LogItem[]): LaunchStep[] {
   let now = 0;
   for (const item of items) {
     if (isGap(item)) continue;
-    const index = STEPS.findIndex(({ begunBy }) => begunBy(item));
-    if (index < 0) continue;
+    const begun = STEPS.findIndex(({ begunBy }) => begunBy(item));
+    // What the application itself prints belongs to the step that it is in.
+    const index = begun < 0 ? now : begun;
     details[index] = shownText(item).split("\n", 1)[0] ?? null;
     now = Math.max(now, index);
   }

@@ -1,6 +1,8 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
-import { useApi, useLogSession } from "../../api/context";
+import type { Api } from "../../api/client";
+import { useApi, useLogSession, useQueries } from "../../api/context";
+import { isCode } from "../../api/errors";
 import type { LaunchRequest, PreviewState } from "../../api/types";
 
 export const statusKey = (generationId: string) => ["status", generationId] as const;
@@ -12,33 +14,42 @@ const STEADY_MS = 5_000;
 /** A generation's preview: its state, kept up to date, and what can be done with it. */
 export function usePreview(generationId: string) {
   const api = useApi();
-  const queries = useQueryClient();
+  const queries = useQueries();
   const session = useLogSession(generationId);
   const key = statusKey(generationId);
   const refresh = () => queries.invalidateQueries({ queryKey: key });
 
-  const status = useQuery({
-    queryKey: key,
-    queryFn: () => api.status(generationId),
-    refetchInterval: ({ state }) => (state.data?.phase === "launching" ? CHANGING_MS : STEADY_MS),
-  });
+  const status = useQuery(
+    {
+      queryKey: key,
+      queryFn: () => api.status(generationId),
+      refetchInterval: ({ state }) => (state.data?.phase === "launching" ? CHANGING_MS : STEADY_MS),
+    },
+    queries,
+  );
   const previewId = previewIdOf(status.data);
+  useEffect(() => session.attach(), [session]);
   useEffect(() => session.follow(previewId), [session, previewId]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: refresh is the same for the same generation.
   useEffect(() => session.onStatus(() => void refresh()), [session]);
 
-  const launch = useMutation({
-    mutationFn: (request: LaunchRequest) => api.launch(generationId, request),
-    onSettled: refresh,
-  });
-  const stop = useMutation({ mutationFn: () => api.stop(generationId), onSettled: refresh });
-  const restart = useMutation({
-    mutationFn: async () => {
-      await api.stop(generationId);
-      return api.launch(generationId, {});
+  // What was done is done once the state shows it; what was refused is told at once.
+  const afterwards = { onSuccess: refresh, onError: () => void refresh() };
+  const launch = useMutation(
+    { mutationFn: (request: LaunchRequest) => api.launch(generationId, request), ...afterwards },
+    queries,
+  );
+  const stop = useMutation({ mutationFn: () => api.stop(generationId), ...afterwards }, queries);
+  const restart = useMutation(
+    {
+      mutationFn: async () => {
+        await stopIfThere(api, generationId);
+        return api.launch(generationId, {});
+      },
+      ...afterwards,
     },
-    onSettled: refresh,
-  });
+    queries,
+  );
   return { state: status.data ?? null, error: status.error, session, launch, stop, restart, refresh };
 }
 
@@ -47,4 +58,13 @@ export type PreviewControls = ReturnType<typeof usePreview>;
 export function previewIdOf(state: PreviewState | undefined): string | null {
   if (state === undefined || state.phase === "idle") return null;
   return state.phase === "over" ? state.last.previewInstanceId : state.preview.previewInstanceId;
+}
+
+/** A preview that has ended in the meantime needs no stopping. */
+async function stopIfThere(api: Api, generationId: string): Promise<void> {
+  try {
+    await api.stop(generationId);
+  } catch (error) {
+    if (!isCode(error, "no_active_preview")) throw error;
+  }
 }

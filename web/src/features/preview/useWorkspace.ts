@@ -3,10 +3,9 @@ import { useEffect, useRef, useState } from "react";
 import { useApi } from "../../api/context";
 import type { Endpoint, PreviewState, ProxyResponse } from "../../api/types";
 import { firstEndpoint } from "../endpoints/grouping";
-import { isGap } from "../logs/logStore";
+import type { LogTarget } from "../logs/useTarget";
 import type { Draft } from "../requests/draft";
 import { endpointKey, useWorkbench } from "../requests/useWorkbench";
-import type { PreviewControls } from "./usePreview";
 
 /** What the middle shows: the preview's state, a request, or a file. */
 export type View = { kind: "state" } | { kind: "request" } | { kind: "file"; path: string };
@@ -15,12 +14,12 @@ export type View = { kind: "state" } | { kind: "request" } | { kind: "file"; pat
 export type Pane = "endpoints" | "main" | "logs";
 
 /** What is looked at in a generation's tab, and how one thing leads to another. */
-export function useWorkspace(generationId: string, state: PreviewState, { session }: PreviewControls) {
+export function useWorkspace(generationId: string, state: PreviewState) {
   const workbench = useWorkbench(generationId);
   const { endpoints, warnings, fresh, error } = useEndpoints(generationId, state);
   const [view, setView] = useState<View>({ kind: "state" });
-  const [pane, setPane] = useState<Pane>("main");
-  const [target, setTarget] = useState<{ id: number } | null>(lineOfAddress);
+  const [target, setTarget] = useState<LogTarget | null>(lineOfAddress);
+  const [pane, setPane] = useState<Pane>(target === null ? "main" : "logs");
 
   const openEndpoint = (endpoint: Endpoint) => {
     workbench.select(endpoint);
@@ -36,15 +35,19 @@ export function useWorkspace(generationId: string, state: PreviewState, { sessio
     setView({ kind: "request" });
     setPane("main");
   };
-  const showLogs = (response: ProxyResponse) => {
-    const { items } = session.store.getSnapshot();
-    const line = items.find((item) => !isGap(item) && item.requestId === response.requestId);
-    if (line && !isGap(line)) setTarget({ id: line.id });
+  const showLogs = ({ requestId }: Pick<ProxyResponse, "requestId">) => {
+    setTarget({ requestId });
     setPane("logs");
   };
-  const showRequest = (requestId: string) => {
+  /** Opens the request that a log line belongs to; `null` for one that was not sent from here. */
+  const requestOf = (requestId: string) => {
     const entry = workbench.history.find((one) => one.requestId === requestId);
-    if (entry) openDraft(entry.draft);
+    if (entry === undefined) return null;
+    return () => {
+      workbench.replay(entry);
+      setView({ kind: "request" });
+      setPane("main");
+    };
   };
   useEntering(state, fresh, () => {
     if (view.kind === "file") return;
@@ -58,7 +61,7 @@ export function useWorkspace(generationId: string, state: PreviewState, { sessio
   return {
     ...{ workbench, endpoints, warnings, endpointsError: error, endpoint },
     ...{ view, pane, setPane, target },
-    ...{ openEndpoint, openFile, openDraft, showLogs, showRequest },
+    ...{ openEndpoint, openFile, openDraft, showLogs, requestOf },
   };
 }
 
@@ -95,7 +98,7 @@ function useEndpoints(generationId: string, state: PreviewState) {
 }
 
 /** The line that the address names: `#L1201`. */
-function lineOfAddress(): { id: number } | null {
+function lineOfAddress(): LogTarget | null {
   const id = /^#L(\d+)$/.exec(window.location.hash)?.[1];
   return id === undefined ? null : { id: Number(id) };
 }

@@ -1,7 +1,7 @@
 import { Trash2 } from "lucide-react";
 import { useEffect, useState } from "react";
 import { messageOf } from "../../api/errors";
-import type { Generation, PreviewSummary } from "../../api/types";
+import type { Generation, PreviewStatus } from "../../api/types";
 import { ago, bytes, plural } from "../../shared/lib/format";
 import { useNow } from "../../shared/lib/hooks";
 import { Button, IconButton } from "../../shared/ui/Button";
@@ -14,7 +14,7 @@ import css from "./projects.module.css";
 import { type ProjectGroup, useDeleteGeneration, useProjects, useUpload } from "./useProjects";
 
 /** All projects of the caller, and the place to upload another. */
-export function HomePage({ onOpen }: { onOpen: (generationId: string) => void }) {
+export default function HomePage({ onOpen }: { onOpen: (generationId: string) => void }) {
   const projects = useProjects();
   const upload = useUpload((generation) => onOpen(generation.generationId));
   useEffect(() => {
@@ -66,7 +66,7 @@ export function HomePage({ onOpen }: { onOpen: (generationId: string) => void })
 
 interface ProjectSectionProps {
   group: ProjectGroup;
-  previews: ReadonlyMap<string, PreviewSummary>;
+  previews: ReadonlyMap<string, PreviewStatus>;
   onOpen: (generationId: string) => void;
 }
 
@@ -106,7 +106,7 @@ function ProjectSection({ group, previews, onOpen }: ProjectSectionProps) {
 
 interface GenerationRowProps {
   generation: Generation;
-  preview: PreviewSummary | undefined;
+  preview: PreviewStatus | undefined;
   onOpen: (generationId: string) => void;
   onDelete: () => void;
 }

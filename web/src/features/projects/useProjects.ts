@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { Api } from "../../api/client";
 import { useApi } from "../../api/context";
-import type { Generation, PreviewSummary, Project } from "../../api/types";
+import type { Generation, PreviewStatus, Project } from "../../api/types";
 import { contents, type Picked } from "./collect";
 
 export interface ProjectGroup {
@@ -67,7 +67,7 @@ function grouped(projects: readonly Project[], generations: readonly Generation[
 
 const newest = ({ project, generations }: ProjectGroup) => generations[0]?.createdAt ?? project.createdAt;
 
-function byGeneration(previews: readonly PreviewSummary[]): Map<string, PreviewSummary> {
+function byGeneration(previews: readonly PreviewStatus[]): Map<string, PreviewStatus> {
   const active = previews.filter(({ status }) => status === "running" || status === "launching");
   return new Map(active.map((preview) => [preview.generationId, preview]));
 }

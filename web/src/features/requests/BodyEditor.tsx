@@ -1,8 +1,7 @@
-import { toBase64 } from "../../shared/lib/bytes";
-import { bytes } from "../../shared/lib/format";
 import { classes } from "../../shared/ui/Button";
 import { Code } from "../../shared/ui/Code";
 import type { BodyDraft, BodyMode } from "./draft";
+import { FileInput } from "./FileInput";
 import { RowsEditor } from "./RowsEditor";
 import css from "./requests.module.css";
 import type { FieldError } from "./validation";
@@ -11,6 +10,7 @@ const MODES: readonly [BodyMode, string][] = [
   ["none", "None"],
   ["json", "JSON"],
   ["form", "Form"],
+  ["multipart", "Multipart"],
   ["text", "Text"],
   ["file", "File"],
 ];
@@ -25,6 +25,9 @@ export interface BodyEditorProps {
 }
 
 export function BodyEditor({ body, onChange, onSubmit, fields, errors }: BodyEditorProps) {
+  const inRows = body.mode === "form" || body.mode === "multipart";
+  const named = new Set(inRows ? body.form.map(({ name }) => name) : []);
+  const elsewhere = errors.filter(({ field }) => !named.has(field));
   return (
     <div className={css.body}>
       <fieldset className={css.modes}>
@@ -42,21 +45,21 @@ export function BodyEditor({ body, onChange, onSubmit, fields, errors }: BodyEdi
           </label>
         ))}
       </fieldset>
-      {errors.length > 0 && (
+      {elsewhere.length > 0 && (
         <ul className={css.bodyErrors} aria-label="Fields that were refused">
-          {errors.map((error) => (
+          {elsewhere.map((error) => (
             <li key={`${error.where}.${error.field}`} className={css.fieldError}>
               <code>{error.field || error.where}</code> {error.message}
             </li>
           ))}
         </ul>
       )}
-      <Editor body={body} onChange={onChange} onSubmit={onSubmit} fields={fields} />
+      <Editor body={body} onChange={onChange} onSubmit={onSubmit} fields={fields} errors={errors} />
     </div>
   );
 }
 
-function Editor({ body, onChange, onSubmit, fields }: Omit<BodyEditorProps, "errors">) {
+function Editor({ body, onChange, onSubmit, fields, errors }: BodyEditorProps) {
   switch (body.mode) {
     case "none":
       return <p className={css.hint}>This request has no body.</p>;
@@ -74,29 +77,22 @@ function Editor({ body, onChange, onSubmit, fields }: Omit<BodyEditorProps, "err
         />
       );
     case "form":
-      return <RowsEditor noun="field" rows={body.form} onChange={(form) => onChange({ ...body, form })} />;
+    case "multipart":
+      return (
+        <RowsEditor
+          noun="field"
+          rows={body.form}
+          onChange={(form) => onChange({ ...body, form })}
+          errors={errors}
+          files={body.mode === "multipart"}
+        />
+      );
     case "file":
-      return <FilePicker body={body} onChange={onChange} />;
+      return (
+        <div className={css.file}>
+          <p className={css.hint}>The file's bytes are the body of the request.</p>
+          <FileInput label="File to send" file={body.file} onPick={(file) => onChange({ ...body, file })} />
+        </div>
+      );
   }
-}
-
-function FilePicker({ body, onChange }: Pick<BodyEditorProps, "body" | "onChange">) {
-  const take = async (file: File | undefined) => {
-    if (!file) return;
-    const base64 = toBase64(new Uint8Array(await file.arrayBuffer()));
-    onChange({ ...body, file: { name: file.name, type: file.type, size: file.size, base64 } });
-  };
-  return (
-    <div className={css.file}>
-      <label>
-        <span className={css.hint}>The file's bytes are the body of the request.</span>
-        <input type="file" onChange={(event) => void take(event.target.files?.[0])} />
-      </label>
-      {body.file && (
-        <p className={css.hint}>
-          {body.file.name}, {bytes(body.file.size)}
-        </p>
-      )}
-    </div>
-  );
 }

@@ -7,7 +7,7 @@ import { importCurl } from "./importCurl";
 import css from "./requests.module.css";
 
 /** Takes a curl command line and makes a request of it, for this preview. */
-export function ImportDialog({
+export default function ImportDialog({
   onImport,
   onClose,
 }: {

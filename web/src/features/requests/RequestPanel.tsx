@@ -1,6 +1,6 @@
 import { Play, Send } from "lucide-react";
-import { useState } from "react";
-import type { Endpoint, PreviewState, ProxyRequest, ProxyResponse } from "../../api/types";
+import { useEffect, useState } from "react";
+import type { Endpoint, PreviewState, ProxyResponse } from "../../api/types";
 import { copyText } from "../../shared/lib/clipboard";
 import { Button, classes } from "../../shared/ui/Button";
 import { Callout } from "../../shared/ui/Callout";
@@ -8,7 +8,7 @@ import { Menu } from "../../shared/ui/Menu";
 import { Tabs } from "../../shared/ui/Tabs";
 import { AuthEditor } from "./AuthEditor";
 import { BodyEditor } from "./BodyEditor";
-import { type Built, build, type DraftProblem } from "./build";
+import { build, type DraftProblem } from "./build";
 import { type Draft, METHODS, pathNames } from "./draft";
 import { HistoryList } from "./HistoryList";
 import { ResponsePanel } from "./ResponsePanel";
@@ -27,7 +27,7 @@ export interface RequestPanelProps {
   onShowLogs: (response: ProxyResponse) => void;
 }
 
-export function RequestPanel(props: RequestPanelProps) {
+export default function RequestPanel(props: RequestPanelProps) {
   const { workbench, endpoint, state, onLaunch, onImport, onShowLogs } = props;
   const { draft, change, exchange } = workbench;
   const [tab, setTab] = useState<string | null>(null);
@@ -36,10 +36,15 @@ export function RequestPanel(props: RequestPanelProps) {
   const errors =
     exchange.state === "answered" ? fieldErrors(exchange.response.statusCode, exchange.response.data) : [];
 
+  const showProblem = (found: DraftProblem) => {
+    setProblem(found);
+    setTab(found.tab);
+  };
   const submit = () => {
+    if (exchange.state === "sending") return;
     const built = build(draft);
-    setProblem("problem" in built ? built.problem : null);
-    if ("problem" in built) setTab(built.problem.tab);
+    setProblem(null);
+    if ("problem" in built) showProblem(built.problem);
     else if (running) void workbench.send(running, built.request);
   };
   const shown = tab ?? firstTab(draft);
@@ -83,7 +88,12 @@ export function RequestPanel(props: RequestPanelProps) {
           method={draft.method}
           onLaunch={onLaunch}
         />
-        <CopyMenu draft={draft} baseUrl={running?.baseUrl ?? "http://localhost:3001"} onImport={onImport} />
+        <CopyMenu
+          draft={draft}
+          baseUrl={running?.baseUrl ?? "http://localhost:3001"}
+          onImport={onImport}
+          onProblem={showProblem}
+        />
       </div>
       {endpoint?.description && <p className={css.description}>{endpoint.description}</p>}
       {draft.method === "WEBSOCKET" && (
@@ -107,7 +117,12 @@ export function RequestPanel(props: RequestPanelProps) {
           tabs={requestTabs(props, errors, problem, submit)}
         />
         <section className={css.responsePane} aria-label="Response">
-          <ResponsePanel exchange={exchange} onCancel={workbench.cancel} onShowLogs={onShowLogs} />
+          <ResponsePanel
+            exchange={exchange}
+            onCancel={workbench.cancel}
+            onShowLogs={onShowLogs}
+            onSignIn={wantsToken(workbench) ? () => setTab("auth") : null}
+          />
         </section>
       </div>
     </form>
@@ -151,7 +166,7 @@ function requestTabs(
           body={draft.body}
           onChange={(body) => change({ ...draft, body })}
           onSubmit={submit}
-          fields={Object.keys(endpoint?.requestBody ?? {})}
+          fields={Object.keys(endpoint?.body?.schema.properties ?? {})}
           errors={at("body")}
         />
       ),
@@ -171,7 +186,7 @@ function requestTabs(
       id: "history",
       label: "History",
       count: workbench.history.length,
-      content: <HistoryList entries={workbench.history} onReplay={({ draft }) => workbench.open(draft)} />,
+      content: <HistoryList entries={workbench.history} onReplay={workbench.replay} />,
     },
   ];
 }
@@ -261,21 +276,41 @@ function SendButton({ sending, state, method, onLaunch }: SendButtonProps) {
   );
 }
 
-function CopyMenu({ draft, baseUrl, onImport }: { draft: Draft; baseUrl: string; onImport: () => void }) {
-  const built: Built = build(draft);
+interface CopyMenuProps {
+  draft: Draft;
+  baseUrl: string;
+  onImport: () => void;
+  onProblem: (problem: DraftProblem) => void;
+}
+
+function CopyMenu({ draft, baseUrl, onImport, onProblem }: CopyMenuProps) {
+  const [copied, setCopied] = useState<string | null>(null);
+  useEffect(() => {
+    if (copied === null) return;
+    const timer = setTimeout(() => setCopied(null), 1_500);
+    return () => clearTimeout(timer);
+  }, [copied]);
   const copies = LANGUAGES.map((language) => ({
     label: `Copy as ${language}`,
-    disabled: "problem" in built,
     onSelect: () => {
-      if ("request" in built) void copyText(snippet(language, baseUrl, built.request satisfies ProxyRequest));
+      const built = build(draft);
+      if ("problem" in built) return onProblem(built.problem);
+      const text = snippet(language, baseUrl, built.request, built.madeOf);
+      void copyText(text).then((done) => setCopied(done ? "Copied" : "Not copied"));
     },
   }));
   return (
     <Menu
-      trigger={<Button>Copy as</Button>}
+      trigger={<Button>{copied ?? "Copy as"}</Button>}
       items={[...copies, { label: "Import curl…", onSelect: onImport }]}
     />
   );
+}
+
+/** Refused for want of credentials, with none sent. */
+function wantsToken({ draft, exchange }: Workbench): boolean {
+  if (exchange.state !== "answered" || draft.auth.kind !== "none") return false;
+  return exchange.response.statusCode === 401 || exchange.response.statusCode === 403;
 }
 
 /** Where there is something to fill in. */

@@ -1,5 +1,6 @@
 import { Download, ScrollText } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
+import { ApiError } from "../../api/errors";
 import type { ProxyResponse } from "../../api/types";
 import { saveAs } from "../../shared/lib/clipboard";
 import { bytes, milliseconds } from "../../shared/lib/format";
@@ -10,16 +11,18 @@ import { CopyButton } from "../../shared/ui/CopyButton";
 import { Tabs } from "../../shared/ui/Tabs";
 import { TextBox } from "../../shared/ui/TextBox";
 import css from "./requests.module.css";
-import { bodyBytes, bodyText, header, reasonOf, sizeOf, viewOf } from "./response";
+import { bodyBytes, bodyText, claimsJson, fileNameOf, header, reasonOf, sizeOf, viewOf } from "./response";
 import type { Exchange } from "./useSend";
 
 export interface ResponsePanelProps {
   exchange: Exchange;
   onCancel: () => void;
   onShowLogs: (response: ProxyResponse) => void;
+  /** Leads to where credentials are given; there for an answer that asks for them. */
+  onSignIn: (() => void) | null;
 }
 
-export function ResponsePanel({ exchange, onCancel, onShowLogs }: ResponsePanelProps) {
+export function ResponsePanel({ exchange, onCancel, onShowLogs, onSignIn }: ResponsePanelProps) {
   switch (exchange.state) {
     case "idle":
       return <p className={css.placeholder}>Send the request to see what it answers.</p>;
@@ -35,22 +38,35 @@ export function ResponsePanel({ exchange, onCancel, onShowLogs }: ResponsePanelP
         </div>
       );
     case "failed":
-      return (
-        <div className={css.failed}>
-          <Callout tone="error" role="alert">
-            <strong>No answer.</strong> {exchange.message}
-          </Callout>
-        </div>
-      );
+      return <NoAnswer error={exchange.error} message={exchange.message} />;
     case "answered":
-      return <Answer response={exchange.response} onShowLogs={onShowLogs} />;
+      return <Answer response={exchange.response} onShowLogs={onShowLogs} onSignIn={onSignIn} />;
   }
 }
 
-function Answer({
-  response,
-  onShowLogs,
-}: { response: ProxyResponse } & Pick<ResponsePanelProps, "onShowLogs">) {
+/** What previewd says in the application's place. */
+function NoAnswer({ error, message }: { error: unknown; message: string }) {
+  const status = error instanceof ApiError && error.status > 0 ? error.status : null;
+  return (
+    <div className={css.failed}>
+      {status !== null && (
+        <p className={css.statusLine}>
+          <strong className={classes(css.status, css["status-error"])}>
+            {status} {reasonOf(status)}
+          </strong>
+          <span>from previewd: the application did not answer</span>
+        </p>
+      )}
+      <Callout tone="error" role="alert">
+        {message}
+      </Callout>
+    </div>
+  );
+}
+
+type AnswerProps = { response: ProxyResponse } & Pick<ResponsePanelProps, "onShowLogs" | "onSignIn">;
+
+function Answer({ response, onShowLogs, onSignIn }: AnswerProps) {
   const [tab, setTab] = useState("body");
   const view = viewOf(response);
   const aside = (
@@ -62,7 +78,7 @@ function Answer({
         onClick={() => onShowLogs(response)}
         title="Show the log lines of this request"
       >
-        Logs
+        Show logs
       </Button>
       <CopyButton label="Copy the response body" text={() => bodyText(response)} />
       <IconButton
@@ -70,7 +86,10 @@ function Answer({
         label="Save the response body"
         icon={<Download size={14} />}
         onClick={() =>
-          saveAs("response", new Blob([bodyBytes(response)], { type: header(response, "content-type") }))
+          saveAs(
+            fileNameOf(response),
+            new Blob([bodyBytes(response)], { type: header(response, "content-type") }),
+          )
         }
       />
     </div>
@@ -89,9 +108,7 @@ function Answer({
   return (
     <div className={css.answer}>
       <StatusLine response={response} />
-      {response.truncated && (
-        <Callout tone="warn">The response was larger than what can be shown: this is its beginning.</Callout>
-      )}
+      <Notes response={response} onSignIn={onSignIn} />
       <Tabs
         label="Response"
         tabs={tabs}
@@ -100,6 +117,43 @@ function Answer({
         aside={aside}
         className={css.answerTabs}
       />
+    </div>
+  );
+}
+
+/** Characters of a body that are shown: more slows the page down, and nobody reads so far. */
+const SHOWN = 1_000_000;
+
+const isLong = (response: ProxyResponse): boolean =>
+  response.dataEncoding !== "base64" && sizeOf(response) > SHOWN;
+
+/** What a reader of the answer should know first. */
+function Notes({ response, onSignIn }: Pick<AnswerProps, "response" | "onSignIn">) {
+  return (
+    <div className={css.notes}>
+      {onSignIn && (
+        <Callout
+          tone="info"
+          actions={
+            <Button size="small" onClick={onSignIn}>
+              Give credentials
+            </Button>
+          }
+        >
+          The application asks who you are. Call its login first, and its token is used here.
+        </Callout>
+      )}
+      {response.truncated && (
+        <Callout tone="warn">The answer is larger than 10 MB: this is its beginning.</Callout>
+      )}
+      {!response.truncated && isLong(response) && (
+        <Callout tone="info">
+          The answer is long: this is its beginning. All of it can be copied or saved.
+        </Callout>
+      )}
+      {claimsJson(response) && !response.truncated && (
+        <Callout tone="warn">The answer says that it is JSON, but it cannot be read as such.</Callout>
+      )}
     </div>
   );
 }
@@ -125,7 +179,15 @@ function Body({ response }: { response: ProxyResponse }) {
   switch (view) {
     case "json":
     case "text":
-      return <Code readOnly label="Response body" language={view} value={text} className={css.editor} />;
+      return (
+        <Code
+          readOnly
+          label="Response body"
+          language={view}
+          value={text.slice(0, SHOWN)}
+          className={css.editor}
+        />
+      );
     case "image":
       return <ImageView response={response} />;
     case "empty":
@@ -146,19 +208,22 @@ function Raw({ response }: { response: ProxyResponse }) {
 
 function Headers({ response }: { response: ProxyResponse }) {
   return (
-    <table className={css.headers}>
-      <tbody>
-        {Object.entries(response.headers).flatMap(([name, value]) =>
-          [value].flat().map((one, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a header's values have an order and nothing else.
-            <tr key={`${name}${index}`}>
-              <th scope="row">{name}</th>
-              <td>{one}</td>
-            </tr>
-          )),
-        )}
-      </tbody>
-    </table>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
+    <section className={css.headers} aria-label="Response headers" tabIndex={0}>
+      <table>
+        <tbody>
+          {Object.entries(response.headers).flatMap(([name, value]) =>
+            [value].flat().map((one, index) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: a header's values have an order and nothing else.
+              <tr key={`${name}${index}`}>
+                <th scope="row">{name}</th>
+                <td>{one}</td>
+              </tr>
+            )),
+          )}
+        </tbody>
+      </table>
+    </section>
   );
 }
 

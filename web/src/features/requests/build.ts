@@ -1,5 +1,6 @@
 import type { ProxyRequest } from "../../api/types";
-import { type Draft, pathNames, type Row } from "./draft";
+import { type Draft, type PickedFile, pathNames, type Row } from "./draft";
+import { encodeParts } from "./multipart";
 
 /** Where in the form something is wrong. */
 export interface DraftProblem {
@@ -9,7 +10,13 @@ export interface DraftProblem {
   message: string;
 }
 
-export type Built = { request: ProxyRequest } | { problem: DraftProblem };
+/** A part of a `multipart/form-data` body. */
+export type Part = { name: string; value: string } | { name: string; file: PickedFile };
+
+/** What was put together into a body of bytes, for those who are to do it again elsewhere. */
+export type MadeOf = { parts: Part[] } | { file: PickedFile };
+
+export type Built = { request: ProxyRequest; madeOf?: MadeOf } | { problem: DraftProblem };
 
 /** The request that a draft means, or what is still missing from it. */
 export function build(draft: Draft): Built {
@@ -19,7 +26,7 @@ export function build(draft: Draft): Built {
   }
   const body = bodyOf(draft);
   if ("problem" in body) return body;
-  const headers = headersOf(draft);
+  const headers = headersOf(draft, body.contentType ?? null);
   return {
     request: {
       method: draft.method,
@@ -28,6 +35,7 @@ export function build(draft: Draft): Built {
       ...(Object.keys(headers).length > 0 ? { headers } : {}),
       ...body.fields,
     },
+    ...(body.madeOf ? { madeOf: body.madeOf } : {}),
   };
 }
 
@@ -39,13 +47,16 @@ export function fillPath(draft: Draft): string {
   });
 }
 
-function headersOf(draft: Draft): Record<string, string> {
+/** `contentType` is what the body says of itself; only a multipart body's must be exactly that. */
+function headersOf(draft: Draft, contentType: string | null): Record<string, string> {
+  const ours = draft.body.mode === "multipart" && contentType !== null;
+  const rows = draft.headers.filter(({ enabled, name }) => enabled && name !== "");
   const headers: Record<string, string> = {};
-  for (const row of draft.headers) if (row.enabled && row.name !== "") headers[row.name] = row.value;
+  for (const { name, value } of rows)
+    if (!ours || name.toLowerCase() !== "content-type") headers[name] = value;
   const authorization = authorizationOf(draft);
   if (authorization !== null) headers.Authorization = authorization;
-  const type = contentType(draft);
-  if (type !== null && !has(headers, "content-type")) headers["Content-Type"] = type;
+  if (contentType !== null && !has(headers, "content-type")) headers["Content-Type"] = contentType;
   return headers;
 }
 
@@ -60,37 +71,56 @@ function unescape8(text: string): string {
   return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
-/** What the body's kind says of itself where the person names no type. JSON and forms are told by the encoding. */
-function contentType({ body }: Draft): string | null {
-  if (body.mode === "text") return "text/plain; charset=utf-8";
-  if (body.mode === "file" && body.file) return body.file.type || "application/octet-stream";
-  return null;
-}
+type BodyFields =
+  | { fields: Pick<ProxyRequest, "body" | "bodyEncoding">; contentType?: string; madeOf?: MadeOf }
+  | { problem: DraftProblem };
 
-type BodyFields = { fields: Pick<ProxyRequest, "body" | "bodyEncoding"> } | { problem: DraftProblem };
-
+/** JSON and forms are told by the encoding; the rest says what it is in `contentType`. */
 function bodyOf({ body }: Draft): BodyFields {
   switch (body.mode) {
     case "none":
       return { fields: {} };
     case "text":
-      return { fields: { body: body.text, bodyEncoding: "text" } };
+      return { fields: { body: body.text, bodyEncoding: "text" }, contentType: "text/plain; charset=utf-8" };
     case "form":
       return { fields: { body: collect(body.form), bodyEncoding: "form" } };
+    case "multipart":
+      return multipartBody(body.form);
     case "file":
-      if (!body.file) return { problem: { tab: "body", field: "file", message: "Choose a file to send." } };
-      return { fields: { body: body.file.base64, bodyEncoding: "base64" } };
+      return fileBody(body.file);
     case "json":
       return jsonBody(body.text);
   }
 }
+
+function fileBody(file: PickedFile | null): BodyFields {
+  if (file === null) return bodyProblem("file", "Choose a file to send.");
+  const contentType = file.type || "application/octet-stream";
+  return { fields: { body: file.base64, bodyEncoding: "base64" }, contentType, madeOf: { file } };
+}
+
+function multipartBody(rows: readonly Row[]): BodyFields {
+  const sent = rows.filter(({ enabled, name }) => enabled && name !== "");
+  const empty = sent.find(({ file, required }) => file === null && required);
+  if (empty) return bodyProblem(empty.name, `Choose a file for "${empty.name}".`);
+  const parts = sent.flatMap((row): Part[] => {
+    if (row.file === undefined) return [{ name: row.name, value: row.value }];
+    return row.file ? [{ name: row.name, file: row.file }] : [];
+  });
+  const { base64, contentType } = encodeParts(parts);
+  return { fields: { body: base64, bodyEncoding: "base64" }, contentType, madeOf: { parts } };
+}
+
+const bodyProblem = (field: string, message: string): BodyFields => ({
+  problem: { tab: "body", field, message },
+});
 
 function jsonBody(text: string): BodyFields {
   try {
     return { fields: { body: JSON.parse(text), bodyEncoding: "json" } };
   } catch (error) {
     const why = error instanceof Error ? error.message : "";
-    return { problem: { tab: "body", field: "body", message: `The body is not valid JSON. ${why}` } };
+    return bodyProblem("body", `The body is not valid JSON. ${why}`);
   }
 }
 

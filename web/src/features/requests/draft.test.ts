@@ -1,15 +1,46 @@
 import { expect, test } from "vitest";
-import type { Endpoint } from "../../api/types";
+import type { Endpoint, Parameter, RequestBody, ValueSchema } from "../../api/types";
 import { build, fillPath } from "./build";
-import { blankDraft, type Draft, draftFor, EMPTY_BODY, row } from "./draft";
+import { type BodyDraft, blankDraft, type Draft, draftFor, EMPTY_BODY, row } from "./draft";
+import { encodeParts } from "./multipart";
 import { fieldErrors } from "./validation";
+
+const parameter = (place: string, name: string, schema: ValueSchema, required = false): Parameter => ({
+  in: place,
+  name,
+  required,
+  schema,
+});
+
+const json = (schema: ValueSchema): RequestBody => ({
+  contentType: "application/json",
+  required: true,
+  schema,
+});
 
 const endpoint: Endpoint = {
   method: "POST",
-  path: "/api/books/{book_id}/notes",
+  path: "/api/books/{book_id}/notes/{slug}",
   description: "",
-  requestSchema: { query: { page: "integer", draft: "boolean" }, path: { book_id: "integer" } },
-  requestBody: { title: "string", price: "number", tags: "array", email: "string" },
+  operationId: "add_note",
+  parameters: [
+    parameter("path", "book_id", { type: "integer" }, true),
+    parameter("path", "slug", { type: "string" }, true),
+    parameter("query", "page", { type: "integer", default: 1, description: "From 1" }),
+    parameter("query", "order", { type: "string", enum: ["up", "down"] }, true),
+    parameter("header", "authorization", { type: "string" }),
+  ],
+  body: json({
+    type: "object",
+    properties: {
+      title: { type: "string" },
+      price: { type: "number" },
+      tags: { type: "array", items: { type: "string", enum: ["new", "used"] } },
+      email: { type: "string" },
+      due: { type: "string", format: "date" },
+      author: { type: "object", properties: { name: { type: "string", examples: ["Jane"] } } },
+    },
+  }),
   tags: [],
   deprecated: false,
   secured: false,
@@ -17,34 +48,68 @@ const endpoint: Endpoint = {
 
 test("an endpoint's schema becomes a form with a body that can be sent", () => {
   const draft = draftFor(endpoint);
-  expect(draft.query.map(({ name, type, enabled }) => [name, type, enabled])).toEqual([
-    ["page", "integer", false],
-    ["draft", "boolean", false],
+  const rows = draft.query.map(({ name, type, enabled, value, usual }) => [
+    name,
+    type,
+    enabled,
+    value,
+    usual,
   ]);
-  expect(draft.pathValues).toEqual({ book_id: "" });
+  expect(rows).toEqual([
+    ["page", "integer", false, "", "1"],
+    ["order", "string", true, "up", undefined],
+  ]);
+  expect(draft.query[0]?.description).toBe("From 1");
+  expect(draft.query[1]?.choices).toEqual(["up", "down"]);
+  expect(draft.pathValues).toEqual({ book_id: "1", slug: "" });
+  expect(draft.headers).toEqual([]);
   expect(JSON.parse(draft.body.text)).toEqual({
     title: "A first title",
     price: 9.99,
-    tags: [],
+    tags: ["new"],
     email: "ada@example.com",
+    due: "2026-01-31",
+    author: { name: "Jane" },
   });
 });
 
 test("a body that is no object has a sample too", () => {
-  expect(draftFor({ ...endpoint, requestBody: { $: "array" } }).body.text).toBe("[]");
+  expect(draftFor({ ...endpoint, body: json({ type: "array" }) }).body.text).toBe("[]");
 });
 
-test("OAuth's password form is a form", () => {
-  const fields = { grant_type: "string", username: "string", password: "string", scope: "string" };
-  const { body } = draftFor({ ...endpoint, requestBody: fields });
-  expect(body.mode).toBe("form");
-  expect(body.form.map(({ name }) => name)).toEqual(["username", "password", "grant_type"]);
+test("forms are filled in as far as that helps; a login is not", () => {
+  const form = (schema: ValueSchema, contentType = "application/x-www-form-urlencoded") =>
+    draftFor({ ...endpoint, body: { contentType, required: true, schema } }).body;
+  const text = { type: "string" };
+  const login = form({
+    properties: { grant_type: text, username: text, password: text, scope: { ...text, default: "" } },
+    required: ["username", "password"],
+  });
+  expect(login.mode).toBe("form");
+  expect(login.form.map(({ name, value, enabled }) => [name, value, enabled])).toEqual([
+    ["grant_type", "password", true],
+    ["username", "", true],
+    ["password", "", true],
+    ["scope", "", false],
+  ]);
+  const upload = form(
+    {
+      properties: { title: text, cover: { type: "string", format: "binary" } },
+      required: ["title", "cover"],
+    },
+    "multipart/form-data",
+  );
+  expect(upload.mode).toBe("multipart");
+  expect(upload.form).toMatchObject([
+    { name: "title", value: "A first title", enabled: true },
+    { name: "cover", type: "file", file: null, enabled: true },
+  ]);
 });
 
 test("a missing path value and a broken body are told at their place", () => {
   const draft = draftFor(endpoint);
-  expect(build(draft)).toMatchObject({ problem: { tab: "params", field: "book_id" } });
-  const broken = { ...draft, pathValues: { book_id: "1" }, body: { ...draft.body, text: "{" } };
+  expect(build(draft)).toMatchObject({ problem: { tab: "params", field: "slug" } });
+  const broken = { ...draft, pathValues: { book_id: "1", slug: "a" }, body: { ...draft.body, text: "{" } };
   expect(build(broken)).toMatchObject({ problem: { tab: "body" } });
 });
 
@@ -97,6 +162,34 @@ test("forms and files say how they are encoded", () => {
   const upload: Draft = { ...blankDraft(), method: "POST", body: { ...EMPTY_BODY, mode: "file", file } };
   expect(build(upload)).toMatchObject({
     request: { body: "AA==", bodyEncoding: "base64", headers: { "Content-Type": "image/png" } },
+  });
+});
+
+test("a multipart body is what a browser would send, whatever the names", () => {
+  const file = { name: 'a"b\r\nc.png', type: "image/png\r\nX: y", base64: btoa("\x00\xff"), size: 2 };
+  const parts = [
+    { name: 'it"s', value: "käse\n" },
+    { name: "cover", file },
+  ];
+  const { base64, contentType } = encodeParts(parts, "B");
+  expect(contentType).toBe("multipart/form-data; boundary=B");
+  expect(atob(base64)).toBe(
+    '--B\r\nContent-Disposition: form-data; name="it%22s"\r\n\r\nk\xc3\xa4se\n\r\n' +
+      '--B\r\nContent-Disposition: form-data; name="cover"; filename="a%22b%0D%0Ac.png"\r\n' +
+      "Content-Type: application/octet-stream\r\n\r\n\x00\xff\r\n--B--\r\n",
+  );
+});
+
+test("a multipart draft sends its own content type, and asks for a file that is missing", () => {
+  const body: BodyDraft = { ...EMPTY_BODY, mode: "multipart", form: [row("title", "x")] };
+  const draft: Draft = { ...blankDraft(), headers: [row("content-type", "text/plain")], body };
+  const built = build(draft);
+  const headers = "request" in built ? Object.entries(built.request.headers ?? {}) : [];
+  expect(headers.map(([name]) => name)).toEqual(["Content-Type"]);
+  expect(headers[0]?.[1]).toMatch(/^multipart\/form-data; boundary=previewd-[0-9a-f]{32}$/);
+  const missing = row("cover", "", { type: "file", file: null, required: true });
+  expect(build({ ...draft, body: { ...body, form: [missing] } })).toMatchObject({
+    problem: { tab: "body", field: "cover" },
   });
 });
 

@@ -1,5 +1,5 @@
-import type { ProxyRequest } from "../../api/types";
-import type { Draft } from "./draft";
+import type { ProxyRequest, ProxyResponse } from "../../api/types";
+import type { BodyDraft, Draft } from "./draft";
 import type { Exchange } from "./useSend";
 
 /** Requests remembered per generation. */
@@ -15,7 +15,12 @@ export interface HistoryEntry {
   durationMs: number | null;
   /** What its log lines carry. */
   requestId: string | null;
+  /** What came back; only while the page is open, and only if it is not large. */
+  exchange?: Exchange;
 }
+
+/** Answers up to this many characters are kept with their entry. */
+const KEPT_ANSWER = 200_000;
 
 /** The history with one more entry at its head, and no more than it may hold. */
 export function remember(
@@ -34,24 +39,40 @@ export function remember(
     statusCode: response?.statusCode ?? null,
     durationMs: response?.durationMs ?? null,
     requestId: response?.requestId ?? null,
+    ...(response === null || isSmall(response) ? { exchange: outcome } : {}),
   };
   return [entry, ...entries].slice(0, HISTORY);
+}
+
+/** By what is quickly known: text by its length, JSON by the length that it came with. */
+function isSmall({ data, headers }: ProxyResponse): boolean {
+  const size = typeof data === "string" ? data.length : Number(headers["content-length"] ?? 0);
+  return size <= KEPT_ANSWER;
 }
 
 const keyOf = (generationId: string) => `previewd.history.${generationId}`;
 
 /** Keeps the history for the browser session, without tokens, passwords and files. */
 export function keep(generationId: string, entries: readonly HistoryEntry[]): void {
-  const bare = entries.map(({ draft, request, ...entry }) => ({
+  const bare = entries.map(({ draft, request, exchange, ...entry }) => ({
     ...entry,
     request: { method: request.method, path: request.path },
-    draft: { ...draft, auth: { kind: "none" }, body: { ...draft.body, file: null } },
+    draft: { ...draft, auth: { kind: "none" }, body: withoutSecrets(draft.body) },
   }));
   try {
     sessionStorage.setItem(keyOf(generationId), JSON.stringify(bare));
   } catch {
     // Storage may be full or forbidden; the history then lasts as long as the page.
   }
+}
+
+function withoutSecrets(body: BodyDraft): BodyDraft {
+  const form = body.form.map((row) => ({
+    ...row,
+    value: /password|secret|token/i.test(row.name) ? "" : row.value,
+    ...(row.file ? { file: null } : {}),
+  }));
+  return { ...body, form, file: null };
 }
 
 export function recall(generationId: string): HistoryEntry[] {

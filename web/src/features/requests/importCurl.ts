@@ -1,4 +1,4 @@
-import { blankDraft, type Draft, EMPTY_BODY, row } from "./draft";
+import { blankDraft, type Draft, EMPTY_BODY, type Row, row } from "./draft";
 
 /** Options of curl that take a value and mean nothing here. */
 const IGNORED_WITH_VALUE = new Set([
@@ -16,7 +16,7 @@ interface Parsed {
   method: string | null;
   headers: [string, string][];
   data: string[];
-  form: [string, string][];
+  form: Row[];
   user: string | null;
   get: boolean;
 }
@@ -43,7 +43,8 @@ function readOptions(words: readonly string[]): Parsed {
     else if (option === "-H" || option === "--header") addHeader(parsed, value());
     else if (/^(-d|--data(-raw|-binary|-ascii)?|--json)$/.test(option)) parsed.data.push(value());
     else if (option === "--data-urlencode") parsed.data.push(encodedPair(value()));
-    else if (option === "-F" || option === "--form") parsed.form.push(pair(value()));
+    else if (option === "-F" || option === "--form") parsed.form.push(formRow(value()));
+    else if (option === "--form-string") parsed.form.push(row(...pair(value())));
     else if (option === "-u" || option === "--user") parsed.user = value();
     else if (option === "-b" || option === "--cookie") parsed.headers.push(["Cookie", value()]);
     else if (option === "-A" || option === "--user-agent") parsed.headers.push(["User-Agent", value()]);
@@ -99,7 +100,7 @@ function authOf({ headers, user }: Parsed): Draft["auth"] {
 }
 
 function bodyOf({ form }: Parsed, sent: string, type: string): Draft["body"] {
-  if (form.length > 0) return { ...EMPTY_BODY, mode: "form", form: form.map(([n, v]) => row(n, v)) };
+  if (form.length > 0) return { ...EMPTY_BODY, mode: "multipart", form };
   if (sent === "") return EMPTY_BODY;
   try {
     return { ...EMPTY_BODY, mode: "json", text: JSON.stringify(JSON.parse(sent), null, 2) };
@@ -117,6 +118,14 @@ function addHeader(parsed: Parsed, text: string): void {
 function pair(text: string, separator = "="): [string, string] {
   const at = text.indexOf(separator);
   return at < 0 ? [text.trim(), ""] : [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+}
+
+/** `name=@path` is a file, which the page cannot read: the row waits for it. */
+function formRow(text: string): Row {
+  const [name, value] = pair(text);
+  return value.startsWith("@")
+    ? row(name, "", { type: "file", file: null, required: true })
+    : row(name, value);
 }
 
 function encodedPair(text: string): string {

@@ -14,10 +14,32 @@ const IMAGES = /^image\/(png|jpeg|gif|webp|avif|bmp|x-icon|vnd\.microsoft\.icon)
 
 /** How to show a response. SVG counts as text: it is a document that could hold a script. */
 export function viewOf(response: ProxyResponse): ResponseView {
+  if (response.statusCode === 204 || response.statusCode === 304) return "empty";
   if (response.dataEncoding === "json") return "json";
   if (response.data === "" || response.data === null || response.data === undefined) return "empty";
   if (response.dataEncoding === "text") return "text";
   return IMAGES.test(header(response, "content-type")) ? "image" : "binary";
+}
+
+/** JSON by its own account, which is not. */
+export function claimsJson(response: ProxyResponse): boolean {
+  return /[/+]json\b/.test(header(response, "content-type")) && response.dataEncoding !== "json";
+}
+
+const ENDINGS: Record<string, string> = {
+  "application/json": "json",
+  "application/pdf": "pdf",
+  "application/zip": "zip",
+  "image/jpeg": "jpg",
+  "image/svg+xml": "svg",
+  "text/plain": "txt",
+};
+
+/** What a saved answer is called: by its type alone, since the application's own name for it is not trusted. */
+export function fileNameOf(response: ProxyResponse): string {
+  const type = header(response, "content-type").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const ending = ENDINGS[type] ?? /^(?:image|text)\/([a-z0-9]{2,5})$/.exec(type)?.[1] ?? "bin";
+  return `response.${response.dataEncoding === "json" ? "json" : ending}`;
 }
 
 /** The body as text: indented for JSON, as it came for text, base64 for the rest. */

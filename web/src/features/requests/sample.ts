@@ -1,5 +1,7 @@
+import type { ValueSchema } from "../../api/types";
+
 /** Values that read like the field's name, so that a body can often be sent as it is. */
-const BY_NAME: readonly [RegExp, unknown][] = [
+const BY_NAME: readonly [RegExp, string][] = [
   [/e?mail/i, "ada@example.com"],
   [/^(user_?name|login|handle)$/i, "ada"],
   [/first_?name/i, "Ada"],
@@ -18,19 +20,28 @@ const BY_NAME: readonly [RegExp, unknown][] = [
   [/city/i, "London"],
 ];
 
-/** A body for these fields (name to OpenAPI type), as indented JSON. */
-export function sampleBody(fields: Record<string, string>): string {
-  const only = fields.$;
-  const value = only === undefined ? Object.fromEntries(Object.entries(fields).map(sample)) : of("", only);
-  return JSON.stringify(value, null, 2);
+const BY_FORMAT: Record<string, string> = {
+  email: "ada@example.com",
+  "date-time": "2026-01-31T12:00:00Z",
+  date: "2026-01-31",
+  time: "12:00:00",
+  duration: "PT1H",
+  uuid: "3f2b8c1e-5a64-4d2e-9b07-1c0d5e8f7a21",
+  uri: "https://example.com",
+  ipv4: "192.0.2.1",
+};
+
+/** A body for this schema, as indented JSON. */
+export function sampleText(schema: ValueSchema): string {
+  return JSON.stringify(sample("", schema), null, 2);
 }
 
-function sample([name, type]: [string, string]): [string, unknown] {
-  return [name, of(name, type)];
-}
-
-function of(name: string, type: string): unknown {
-  switch (type) {
+/** What the schema proposes; else a value of its type that reads like the field's name. */
+function sample(name: string, schema: ValueSchema): unknown {
+  const examples = Array.isArray(schema.examples) ? schema.examples[0] : undefined;
+  const proposed = schema.example ?? examples ?? schema.default ?? schema.const ?? schema.enum?.[0];
+  if (proposed !== undefined) return proposed;
+  switch (schema.type) {
     case "integer":
       return /year/i.test(name) ? 2026 : 1;
     case "number":
@@ -38,12 +49,27 @@ function of(name: string, type: string): unknown {
     case "boolean":
       return true;
     case "array":
-      return [];
+      return schema.items ? [sample(name.replace(/s$/, ""), schema.items)] : [];
     case "object":
-      return {};
+      return objectOf(schema);
     case "null":
       return null;
     default:
-      return BY_NAME.find(([pattern]) => pattern.test(name))?.[1] ?? "string";
+      return BY_FORMAT[schema.format ?? ""] ?? BY_NAME.find(([like]) => like.test(name))?.[1] ?? "string";
   }
+}
+
+/** A field of a form: what its body in JSON would have, as text. */
+export function valueFor(name: string, schema: ValueSchema): string {
+  return textOf(sample(name, schema)) ?? "";
+}
+
+function objectOf({ properties = {} }: ValueSchema): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(properties).map(([name, field]) => [name, sample(name, field)]));
+}
+
+/** A value as it stands in an address or a form; `null` for what has no such text. */
+export function textOf(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  return typeof value === "object" ? null : String(value);
 }

@@ -53,6 +53,46 @@ test.each(HOSTILE)("Python and JavaScript read their strings back: %j", (value) 
   expect(printed.toString()).toBe(value);
 });
 
+const upload = (value: string) => {
+  const file = { name: value || "x", type: "image/png", base64: "AA==", size: 1 };
+  const parts = [
+    { name: "title", value },
+    { name: "cover", file },
+  ];
+  return {
+    method: "POST",
+    path: "/covers",
+    body: "AA==",
+    bodyEncoding: "base64" as const,
+    madeOf: { parts },
+  };
+};
+
+test.each(HOSTILE)("an upload is copied part by part, and says only what was sent: %j", (value) => {
+  const { madeOf, ...sent } = upload(value);
+  const line = snippet("curl", base, sent, madeOf);
+  const words = execFileSync("sh", ["-c", `curl() { printf '%s\\0' "$@"; }; ${line}`], {
+    env: { PREVIEW_TOKEN: "pt" },
+  })
+    .toString()
+    .split("\0");
+  expect(words).toContain(`title=${value}`);
+  const path = `./${(value || "x").split("/").pop()}`.replace(/["\\]/g, "\\$&");
+  expect(words).toContain(`cover=@"${path}"`);
+  const script = snippet("httpx", base, sent, madeOf);
+  const checked = execFileSync(
+    "python3",
+    ["-c", "import ast,sys; ast.parse(sys.stdin.read()); print('ok')"],
+    {
+      input: script,
+    },
+  );
+  expect(checked.toString()).toBe("ok\n");
+  const appended =
+    /^body\.append\("title", (".*")\);$/m.exec(snippet("fetch", base, sent, madeOf))?.[1] ?? "";
+  expect(JSON.parse(appended)).toBe(value);
+});
+
 test("no snippet gives a secret away", () => {
   for (const language of ["curl", "httpx", "fetch"] as const) {
     const text = snippet(language, base, request("x"));
@@ -92,6 +132,16 @@ test("forms, users and bare URLs are understood", () => {
     method: "POST",
     auth: { kind: "basic", user: "ada", password: "se:cret" },
     body: { mode: "form", form: [{ name: "a" }, { name: "b" }] },
+  });
+  expect(importCurl("curl -F title=x -F 'cover=@a.png' /covers")).toMatchObject({
+    method: "POST",
+    body: {
+      mode: "multipart",
+      form: [
+        { name: "title", value: "x" },
+        { name: "cover", file: null },
+      ],
+    },
   });
   expect(importCurl("wget http://x")).toBeNull();
   expect(importCurl("curl")).toBeNull();

@@ -1,4 +1,5 @@
 import type { ProxyRequest } from "../../api/types";
+import type { MadeOf, Part } from "./build";
 
 export type Language = "curl" | "httpx" | "fetch";
 export const LANGUAGES: readonly Language[] = ["curl", "httpx", "fetch"];
@@ -11,12 +12,14 @@ interface Plain {
   method: string;
   url: string;
   headers: [string, string][];
+  /** The body as text; files are named, for the reader to put beside the snippet. */
   body: string | null;
+  madeOf: MadeOf | null;
 }
 
 /** The request as a line to run elsewhere, against the preview's own address. Tokens are replaced. */
-export function snippet(language: Language, baseUrl: string, request: ProxyRequest): string {
-  const plain = flatten(baseUrl, request);
+export function snippet(language: Language, baseUrl: string, request: ProxyRequest, madeOf?: MadeOf): string {
+  const plain = flatten(baseUrl, request, madeOf ?? null);
   switch (language) {
     case "curl":
       return curl(plain);
@@ -27,7 +30,7 @@ export function snippet(language: Language, baseUrl: string, request: ProxyReque
   }
 }
 
-function flatten(baseUrl: string, request: ProxyRequest): Plain {
+function flatten(baseUrl: string, request: ProxyRequest, madeOf: MadeOf | null): Plain {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(request.query ?? {})) {
     for (const one of [value].flat()) query.append(name, one);
@@ -35,13 +38,16 @@ function flatten(baseUrl: string, request: ProxyRequest): Plain {
   const text = query.toString();
   const headers: [string, string][] = [["X-Preview-Token", PREVIEW_TOKEN]];
   for (const [name, value] of Object.entries(request.headers ?? {})) {
+    // Its boundary is of a body that is put together again.
+    if (madeOf !== null && "parts" in madeOf && name.toLowerCase() === "content-type") continue;
     headers.push([name, SECRET_HEADERS.test(name) ? redacted(value) : value]);
   }
-  const [body, type] = bodyOf(request);
+  const [body, type] = madeOf === null ? bodyOf(request) : [null, null];
   if (type !== null && !headers.some(([name]) => name.toLowerCase() === "content-type")) {
     headers.push(["Content-Type", type]);
   }
-  return { method: request.method, url: `${baseUrl}${request.path}${text && `?${text}`}`, headers, body };
+  const url = `${baseUrl}${request.path}${text && `?${text}`}`;
+  return { method: request.method, url, headers, body, madeOf };
 }
 
 function redacted(value: string): string {
@@ -61,14 +67,12 @@ function bodyOf({ body, bodyEncoding }: ProxyRequest): [string | null, string | 
     }
     case "text":
       return [String(body), null];
-    case "base64":
-      return ["<the file's bytes>", null];
     default:
       return [JSON.stringify(body), "application/json"];
   }
 }
 
-function curl({ method, url, headers, body }: Plain): string {
+function curl({ method, url, headers, body, madeOf }: Plain): string {
   const parts = [`curl -X ${shell(method)} ${shell(url)}`];
   for (const [name, value] of headers) {
     // The one variable that the shell is to fill in; everything else is quoted whole.
@@ -76,15 +80,28 @@ function curl({ method, url, headers, body }: Plain): string {
     parts.push(`-H ${quoted}`);
   }
   if (body !== null) parts.push(`--data-raw ${shell(body)}`);
+  if (madeOf !== null && "file" in madeOf)
+    parts.push(`--data-binary ${shell(`@${fileName(madeOf.file.name)}`)}`);
+  if (madeOf !== null && "parts" in madeOf) parts.push(...madeOf.parts.map(curlPart));
   return parts.join(" \\\n  ");
 }
+
+/** `--form-string` reads nothing into its value; a file's name is quoted for curl, then for the shell. */
+function curlPart(part: Part): string {
+  if (!("file" in part)) return `--form-string ${shell(`${part.name}=${part.value}`)}`;
+  const path = fileName(part.file.name).replace(/["\\]/g, "\\$&");
+  return `-F ${shell(`${part.name}=@"${path}"`)}`;
+}
+
+/** Never an option and never a place elsewhere: the last part of the name, in this directory. */
+const fileName = (name: string): string => `./${name.slice(name.lastIndexOf("/") + 1)}`;
 
 /** One word for a POSIX shell, whatever is in it. */
 export function shell(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-function httpx({ method, url, headers, body }: Plain): string {
+function httpx({ method, url, headers, body, madeOf }: Plain): string {
   const pairs = headers.map(([name, value]) =>
     value === PREVIEW_TOKEN
       ? `        ${python(name)}: os.environ["PREVIEW_TOKEN"],`
@@ -102,10 +119,22 @@ function httpx({ method, url, headers, body }: Plain): string {
     ...pairs,
     "    },",
     ...(body === null ? [] : [`    content=${python(body)},`]),
+    ...(madeOf === null ? [] : httpxBody(madeOf)),
     ")",
     "print(response.status_code, response.text)",
   ];
   return lines.join("\n");
+}
+
+function httpxBody(madeOf: MadeOf): string[] {
+  const open = (name: string) => `open(${python(fileName(name))}, "rb")`;
+  if ("file" in madeOf) return [`    content=${open(madeOf.file.name)}.read(),`];
+  const parts = madeOf.parts.map((part) => {
+    const value =
+      "file" in part ? `${python(part.file.name)}, ${open(part.file.name)}` : `None, ${python(part.value)}`;
+    return `        (${python(part.name)}, (${value})),`;
+  });
+  return ["    files=[", ...parts, "    ],"];
 }
 
 /** A Python string literal. JSON's escapes are all Python's too, but for lone surrogates, which are escaped. */
@@ -113,22 +142,36 @@ export function python(text: string): string {
   return literal(text);
 }
 
-function fetchCall({ method, url, headers, body }: Plain): string {
+function fetchCall({ method, url, headers, body, madeOf }: Plain): string {
   const pairs = headers.map(([name, value]) => {
     const shown = value === PREVIEW_TOKEN ? "process.env.PREVIEW_TOKEN" : literal(value);
     return `    ${literal(name)}: ${shown},`;
   });
   const lines = [
+    ...(madeOf === null ? [] : fetchBody(madeOf)),
     `const response = await fetch(${literal(url)}, {`,
     `  method: ${literal(method)},`,
     "  headers: {",
     ...pairs,
     "  },",
     ...(body === null ? [] : [`  body: ${literal(body)},`]),
+    ...(madeOf === null ? [] : ["  body,"]),
     "});",
     "console.log(response.status, await response.text());",
   ];
   return lines.join("\n");
+}
+
+function fetchBody(madeOf: MadeOf): string[] {
+  const read = 'import { readFile } from "node:fs/promises";\n';
+  const bytes = (name: string) => `await readFile(${literal(fileName(name))})`;
+  if ("file" in madeOf) return [read, `const body = ${bytes(madeOf.file.name)};`];
+  const parts = madeOf.parts.map((part) =>
+    "file" in part
+      ? `body.append(${literal(part.name)}, new Blob([${bytes(part.file.name)}]), ${literal(part.file.name)});`
+      : `body.append(${literal(part.name)}, ${literal(part.value)});`,
+  );
+  return [read, "const body = new FormData();", ...parts];
 }
 
 /** A string literal that reads the same in JavaScript and Python, safe inside an HTML script as well. */

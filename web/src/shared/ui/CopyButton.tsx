@@ -1,5 +1,5 @@
 import { Check, Copy } from "lucide-react";
-import { useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { copyText } from "../lib/clipboard";
 import { Button, IconButton } from "./Button";
 
@@ -8,9 +8,11 @@ export function CopyButton({
   text,
   label,
   children,
+  icon: what = <Copy size={14} />,
 }: {
   text: () => string;
   label: string;
+  icon?: ReactNode;
   children?: string;
 }) {
   const [copied, setCopied] = useState(false);
@@ -19,7 +21,7 @@ export function CopyButton({
     const timer = setTimeout(() => setCopied(false), 1_500);
     return () => clearTimeout(timer);
   }, [copied]);
-  const icon = copied ? <Check size={14} /> : <Copy size={14} />;
+  const icon = copied ? <Check size={14} /> : what;
   const onClick = () => void copyText(text()).then(setCopied);
   if (children === undefined) {
     return <IconButton size="small" label={copied ? "Copied" : label} icon={icon} onClick={onClick} />;

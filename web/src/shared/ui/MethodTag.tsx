@@ -14,7 +14,14 @@ const SHORT: Record<string, string> = { DELETE: "DEL", WEBSOCKET: "WS", OPTIONS:
 export function MethodTag({ method }: { method: string }) {
   return (
     <span className={classes(css.method, css[`method-${TONES[method] ?? "other"}`])} title={method}>
-      {SHORT[method] ?? method}
+      {SHORT[method] === undefined ? (
+        method
+      ) : (
+        <>
+          <span aria-hidden="true">{SHORT[method]}</span>
+          <span className="pv-sr-only">{method}</span>
+        </>
+      )}
     </span>
   );
 }
