@@ -3,7 +3,8 @@
 Started by previewd's keeper in a sandbox of its own: other namespaces, no rights, no network. Descriptor 3 is a
 `SOCK_SEQPACKET` socket to the keeper; each message is JSON with descriptors beside it:
 
-    keeper: {"do": "setup", "runner": path, "paths": [...], "filters": [base64 of a seccomp program, ...]}
+    keeper: {"do": "setup", "runner": path, "rehearsal": path, "paths": [...],
+             "filters": [base64 of a seccomp program, ...]}
     zygote: {"say": "ready", "preloaded": [...], "single": bool}
     keeper: {"do": "fork", "id": n, "identity": id or null, "drop_groups": bool, "rlimits": [[resource, value], ...],
              "landlock": bool, "namespaces": flags}
@@ -46,7 +47,7 @@ PRELOAD = """
 asyncio concurrent.futures contextlib dataclasses datetime decimal email.message enum hashlib hmac inspect ipaddress json
 logging.config logging.handlers pathlib random re secrets site sqlite3 ssl statistics tempfile threading typing urllib.parse
 urllib.request uuid zoneinfo
-typing_extensions annotated_types pydantic pydantic.networks pydantic.deprecated.class_validators pydantic_core
+typing_extensions annotated_types pydantic pydantic.networks pydantic.deprecated.class_validators pydantic_core pydantic.v1
 pydantic_settings email_validator dotenv yaml orjson ujson
 anyio anyio._backends._asyncio sniffio h11 httptools uvloop websockets wsproto
 websockets.legacy.server
@@ -55,6 +56,7 @@ starlette.middleware.errors starlette.middleware.exceptions starlette.middleware
 starlette.staticfiles starlette.templating starlette.websockets starlette.formparsers starlette.background
 fastapi fastapi.responses fastapi.security fastapi.encoders fastapi.exceptions fastapi.openapi.utils fastapi.openapi.docs
 fastapi.middleware.cors fastapi.staticfiles fastapi.templating fastapi.websockets fastapi.concurrency
+fastapi.telemetry._runtime
 uvicorn uvicorn.config uvicorn.server uvicorn.main uvicorn.loops.auto uvicorn.loops.uvloop uvicorn.loops.asyncio
 uvicorn.lifespan.on uvicorn.protocols.http.auto uvicorn.protocols.http.h11_impl uvicorn.protocols.http.httptools_impl
 uvicorn.protocols.websockets.auto uvicorn.protocols.websockets.websockets_impl uvicorn.middleware.proxy_headers
@@ -151,6 +153,13 @@ def shadowed(directory):
     return any(name in sys.modules for name in names)
 
 
+def module_at(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 class Zygote:
     def __init__(self, control):
         self.control = control
@@ -187,10 +196,8 @@ class Zygote:
             except Exception:
                 # Not there, or not working: the application will find out for itself.
                 continue
-        spec = importlib.util.spec_from_file_location("previewd_runner", self.runner_path)
-        self.runner = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(self.runner)
-        gc.collect()
+        self.runner = module_at("previewd_runner", self.runner_path)
+        module_at("previewd_rehearsal", order["rehearsal"]).rehearse()
         gc.freeze()
         # The kernel allows this to processes with a single thread only, and then it does nothing.
         single = libc.unshare(CLONE_THREAD) == 0

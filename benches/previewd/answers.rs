@@ -7,7 +7,7 @@ use reqwest::{Method, RequestBuilder};
 
 use crate::Outcome;
 use crate::measure::{Samples, Table};
-use crate::plain::Plain;
+use crate::plain::{Plain, SHORT};
 use crate::server::Server;
 
 const CONNECTIONS: usize = 32;
@@ -53,7 +53,7 @@ pub async fn measure(server: &Server, table: &mut Table) -> Outcome<()> {
         table.bounded(&format!("{what}, 99 of 100: ms"), samples.quantile(0.99), 5.0 * 4.0);
     }
     let plain = Plain::new(&server.data_dir, "fastapi", server.client.clone()).await?;
-    let serving = plain.start(&small()).await?;
+    let serving = plain.start(&small(), SHORT).await?;
     let (mut through, mut direct) = (Samples::default(), Samples::default());
     let gateway =
         server.client.get(format!("{}/health", preview.base_url)).header("x-preview-token", &preview.token);

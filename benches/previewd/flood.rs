@@ -41,7 +41,7 @@ def flood(lines: int, name: str) -> None:
 
 /// With a server that keeps as many lines as are printed.
 pub async fn measure(table: &mut Table) -> Outcome<()> {
-    let server = Server::start_with(&["--max-log-lines", "100000", "--request-timeout", "300"]).await?;
+    let server = Server::start(1, &[("MAX_LOG_LINES", "100000"), ("REQUEST_TIMEOUT", "300")]).await?;
     let generation = server.upload(&app()).await?;
     let preview = server.launch(&generation).await?;
     let stream = format!("/api/generations/{generation}/preview/logs/stream?source=app&tail=0");

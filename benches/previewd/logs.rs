@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use crate::Outcome;
 use crate::answers::small;
 use crate::measure::{Samples, Table};
-use crate::plain::Plain;
+use crate::plain::{Plain, SHORT};
 use crate::server::Server;
 
 const LINES: usize = 300;
@@ -25,7 +25,7 @@ pub async fn measure(server: &Server, table: &mut Table) -> Outcome<()> {
     let shout = shout.header("x-preview-token", &preview.token);
     let received = from_stream(stream, &shout).await?;
     let plain = Plain::new(&server.data_dir, "fastapi", server.client.clone()).await?;
-    let mut serving = plain.start(&small()).await?;
+    let mut serving = plain.start(&small(), SHORT).await?;
     let mut lines = BufReader::new(serving.stdout()?).lines();
     let shout = server.client.get(format!("{}/print", serving.address));
     let mut read = Samples::default();

@@ -2,12 +2,14 @@
 //! Compare the ratios; the milliseconds are the machine's.
 
 mod answers;
+mod crowds;
 mod environments;
 mod flood;
 mod launches;
 mod logs;
 mod measure;
 mod plain;
+mod processes;
 mod server;
 
 use std::error::Error;
@@ -21,10 +23,11 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 fn main() -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let server = Server::start().await?;
+        let server = Server::start(0, &[]).await?;
         let mut table = Table::new();
         table.bounded("serve, idle: resident MB", server.resident_mb()?, 25.0);
         launches::measure(&server, &mut table).await?;
+        crowds::measure(&server, &mut table).await?;
         answers::measure(&server, &mut table).await?;
         logs::measure(&server, &mut table).await?;
         environments::measure(&server, &mut table).await?;

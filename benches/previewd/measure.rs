@@ -25,6 +25,11 @@ impl Table {
         println!("| {what} | {ours:.0} | - | - | {} |", verdict(&format!("{least:.0}"), ours >= least));
     }
 
+    /// Something that stands for itself.
+    pub fn told(&mut self, what: &str, ours: f64) {
+        println!("| {what} | {ours:.2} | - | - | - |");
+    }
+
     /// Something that must stay below a number.
     pub fn bounded(&mut self, what: &str, ours: f64, most: f64) {
         println!("| {what} | {ours:.2} | - | - | {} |", verdict(&format!("{most:.0}"), ours <= most));

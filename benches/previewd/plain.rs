@@ -10,8 +10,10 @@ use tokio::process::{Child, ChildStdout, Command};
 
 use crate::Outcome;
 
-/// Between two tries to reach it.
-const POLL: Duration = Duration::from_millis(5);
+/// Between two tries to reach it: often enough to see when it serves.
+pub const SHORT: Duration = Duration::from_millis(5);
+/// As often as who does nothing about it.
+pub const LONG: Duration = Duration::from_secs(1);
 /// Until the first answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -42,8 +44,8 @@ impl Plain {
         Err(format!("no environment has {package}").into())
     }
 
-    /// Starts it on a fresh copy of the files and returns at its first answer.
-    pub async fn start(&self, files: &[(String, String)]) -> Outcome<Serving> {
+    /// Starts it on a fresh copy of the files and returns at its first answer, asked for at once and then after each `poll`.
+    pub async fn start(&self, files: &[(String, String)], poll: Duration) -> Outcome<Serving> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let directory = std::env::temp_dir().join(format!("previewd-bench-plain-{port}"));
         for (path, content) in files {
@@ -65,7 +67,7 @@ impl Plain {
         let health = format!("{}/health", serving.address);
         let answered = async {
             while self.client.get(&health).send().await.is_err() {
-                tokio::time::sleep(POLL).await;
+                tokio::time::sleep(poll).await;
             }
         };
         tokio::time::timeout(PATIENCE, answered).await?;
@@ -77,6 +79,11 @@ impl Serving {
     /// What it prints.
     pub fn stdout(&mut self) -> Outcome<ChildStdout> {
         self.child.stdout.take().ok_or_else(|| "its output is taken".into())
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Option<i32> {
+        self.child.id().and_then(|pid| i32::try_from(pid).ok())
     }
 
     /// What it occupies.

@@ -13,8 +13,10 @@ use tokio::process::{Child, Command};
 use crate::Outcome;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_previewd");
-/// Ports of previews: not those of a server that somebody uses meanwhile.
-const PORTS: [&str; 4] = ["--port-min", "4600", "--port-max", "4640"];
+/// The first port of previews: not those of a server that somebody uses meanwhile.
+const PORTS: u16 = 4600;
+/// How many each server has.
+const SIZE: u16 = 120;
 
 /// A server with a data directory of its own.
 pub struct Server {
@@ -30,21 +32,22 @@ pub struct Server {
 pub struct Preview {
     pub base_url: String,
     pub token: String,
+    /// What of the launch went into files, sandbox and process.
+    pub start: Duration,
 }
 
 impl Server {
-    /// Starts it and signs in.
-    pub async fn start() -> Outcome<Self> {
-        Self::start_with(&[]).await
-    }
-
-    /// The same with further flags.
-    pub async fn start_with(flags: &[&str]) -> Outcome<Self> {
+    /// Starts it with these settings, named without `PREVIEW_`, and signs in. `number` tells it from others at the same time.
+    pub async fn start(number: u16, settings: &[(&str, &str)]) -> Outcome<Self> {
+        let first = PORTS + number * SIZE;
+        let settings: Vec<_> =
+            settings.iter().map(|(name, value)| (format!("PREVIEW_{name}"), (*value).to_owned())).collect();
         let data_dir = std::env::temp_dir().join(format!("previewd-bench-{}", random_hex::<6>()?));
         let mut child = Command::new(BINARY)
             .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(PORTS)
-            .args(flags)
+            .args(["--port-min", &first.to_string(), "--port-max", &(first + SIZE - 1).to_string()])
+            .args(["--max-instances-per-user", &SIZE.to_string()])
+            .envs(settings)
             .env("PREVIEW_DATA_DIR", &data_dir)
             .env("RUST_LOG", "error")
             .stdout(Stdio::piped())
@@ -79,7 +82,8 @@ impl Server {
         let path = format!("/api/generations/{generation}/preview/launch");
         let answer = self.answer(Method::POST, &path, Some(json!({}))).await?;
         let (base_url, token) = (text(&answer, "baseUrl")?, text(&answer, "previewToken")?);
-        Ok(Preview { base_url, token })
+        let start = answer["phases"]["start"].as_u64().ok_or("the launch has no phases")?;
+        Ok(Preview { base_url, token, start: Duration::from_millis(start) })
     }
 
     /// Stops the preview of a generation.

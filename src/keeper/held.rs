@@ -17,6 +17,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use super::capture::capture;
 use super::connection::Outbox;
 use super::housing::{Ends, Housing};
+use super::identity::Identity;
 use super::journal::{Kind, Writer};
 use super::packets::with_short_path;
 use super::process::{self, Process};
@@ -43,6 +44,8 @@ pub struct Held {
     consumed: Cell<u64>,
     room: Notify,
     expired: Cell<bool>,
+    /// The user id of its code: the same at each start, since the starts share a database.
+    identity: RefCell<Option<Rc<Identity>>>,
     /// Waits for the deadline.
     deadline: RefCell<Option<AbortHandle>>,
     /// Wall-clock end, in Unix milliseconds.
@@ -79,6 +82,7 @@ impl Held {
             consumed: Cell::new(journal::HEADER),
             room: Notify::new(),
             expired: Cell::new(false),
+            identity: RefCell::default(),
             deadline: RefCell::default(),
             deadline_ms: open.deadline_ms,
         }))
@@ -117,7 +121,7 @@ impl Held {
     }
 
     /// Starts the code and watches it.
-    pub async fn start(self: &Rc<Self>, housing: &Housing, start: &Start) -> io::Result<()> {
+    pub async fn start(self: &Rc<Self>, housing: &Rc<Housing>, start: &Start) -> io::Result<()> {
         let listener = self.listen(start.slot)?;
         let (stdout, stdout_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
         let (stderr, stderr_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
@@ -128,7 +132,9 @@ impl Held {
         let process = if start.isolation == Isolation::Off {
             process::start_plain(start, ends)?
         } else {
-            let housed = housing.start(start, ends).await?;
+            let identity = self.identity.borrow().clone();
+            let housed = housing.start(start, ends, identity).await?;
+            self.identity.replace(housed.identity);
             if let Some(why) = housed.not_forked {
                 let note = json!({ "level": "INFO", "source": "startup", "message": why });
                 self.write(Kind::Note, number, note.to_string().as_bytes(), false);

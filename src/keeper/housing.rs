@@ -4,30 +4,39 @@ use std::cell::Cell;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rustix::process::Pid;
 use sandbox::{Cgroups, Helper, Layer, Limits, Network, Policy, Program, Report, Role, Sandbox, Workshop};
 use sha2::{Digest, Sha256};
 
-use super::making;
+use super::identity::{Block, Identities, Identity};
 use super::protocol::{Isolation, Start, Warm};
-use super::zygote::{Handover, Recipe, Zygote};
-use super::zygotes::{Zygotes, identity_of};
+use super::spare::Spare;
+use super::zygote::{Forked, Handover, Recipe, Zygote};
+use super::zygotes::Zygotes;
+use super::{making, places};
 
 /// Name under which a sandbox's directory for the database is mounted.
 const DATA: &str = "data";
 /// The database in it, as the code sees it.
 const DATABASE: &str = "preview.db";
 
+/// A spare is made this long after the last was used: the launch that took it needs the processors first.
+const REFILL: Duration = Duration::from_millis(400);
+
 /// What the keeper starts code with.
 #[derive(Debug)]
 pub struct Housing {
     workshop: Rc<Workshop>,
     report: Report,
+    identities: Rc<Identities>,
     zygotes: Rc<Zygotes>,
+    /// Where spare sandboxes' databases are.
+    spares: PathBuf,
     next_name: Cell<u64>,
 }
 
@@ -40,9 +49,14 @@ pub struct Housed {
     pub pidfd: OwnedFd,
     /// What it is in.
     pub sandbox: Sandbox,
+    /// The user id that it has on the host, where the keeper may give one.
+    pub identity: Option<Rc<Identity>>,
     /// Why it was not forked by a zygote, where it was not.
     pub not_forked: Option<String>,
 }
+
+/// What a sandbox is made by, and whose it is.
+type Place = (Policy, Option<Rc<Identity>>);
 
 /// The ends of a preview's pipes and its socket, for the code.
 #[derive(Debug)]
@@ -62,7 +76,7 @@ impl Housing {
     ///
     /// # Errors
     /// If the host cannot even be asked.
-    pub fn open(data_dir: &Path) -> io::Result<Self> {
+    pub fn open(data_dir: &Path) -> io::Result<Rc<Self>> {
         let helper = Helper::this_program();
         let report = sandbox::probe(&helper).map_err(io::Error::other)?;
         let digest = Sha256::digest(data_dir.as_os_str().as_encoded_bytes());
@@ -74,12 +88,17 @@ impl Housing {
         }
         let layers = report.layers();
         let workshop = Rc::new(Workshop { helper, cgroups, layers });
-        Ok(Self {
-            zygotes: Zygotes::new(Rc::clone(&workshop), seed),
+        let identities = Rc::new(Identities::new(seed));
+        let spares = places::spares(&places::workroom(data_dir)?);
+        let _none_was_left = std::fs::remove_dir_all(&spares);
+        Ok(Rc::new(Self {
+            zygotes: Zygotes::new(Rc::clone(&workshop), Rc::clone(&identities)),
+            identities,
             workshop,
             report,
+            spares,
             next_name: Cell::new(0),
-        })
+        }))
     }
 
     /// The layers that this host does not offer, by name.
@@ -98,60 +117,121 @@ impl Housing {
     /// Ends what was made ahead.
     pub fn close(&self) {
         self.zygotes.end_all();
+        for directory in self.spares.ancestors().take(2) {
+            let _something_is_kept_there = std::fs::remove_dir(directory);
+        }
         if let Err(e) = self.workshop.cgroups.sweep().and_then(|()| self.workshop.cgroups.close()) {
             tracing::warn!(error = %e, "cgroups are left");
         }
     }
 
-    /// Makes a zygote ready, if the host has what that needs.
-    pub fn warm(&self, warm: &Warm) {
+    /// Makes a zygote and a sandbox ready, if the host has what that needs.
+    pub fn warm(self: &Rc<Self>, warm: &Warm) {
         if self.workshop.layers.namespaces {
             self.zygotes.begin(&warm.zygote, recipe(warm));
+            let (housing, warm) = (Rc::clone(self), warm.clone());
+            tokio::task::spawn_local(async move { housing.refill(&warm).await });
         }
     }
 
-    /// Starts code in a sandbox of its own.
+    /// Starts code in a sandbox of its own. `identity` is that of the preview's other code, if some has been started.
     ///
     /// # Errors
     /// If a layer is missing that is insisted on, or a step failed.
-    pub async fn start(&self, start: &Start, ends: Ends) -> io::Result<Housed> {
+    pub async fn start(
+        self: &Rc<Self>,
+        start: &Start,
+        ends: Ends,
+        identity: Option<Rc<Identity>>,
+    ) -> io::Result<Housed> {
+        self.insist(start.isolation)?;
+        let name = self.name(&format!("{}-{}", start.preview, start.slot));
+        let key = &start.warm.zygote;
+        let block = sandbox::is_privileged().then(|| self.identities.block(key)).transpose()?;
+        // Code of another environment keeps its preview's identity, and so its database, but not the way by the zygote.
+        let at_home = match (&identity, &block) {
+            (Some(identity), Some(block)) => identity.is_of(block),
+            _ => true,
+        };
+        let can_fork = self.workshop.layers.namespaces && at_home;
+        let zygote = if can_fork { self.zygotes.ready(key).await } else { None };
+        let Some(zygote) = zygote else {
+            // Ready for the next one.
+            self.warm_later(&start.warm);
+            let why = self.zygotes.why_not(key);
+            let place = self.place(start, identity, block)?;
+            return self.start_alone(&name, place, start, ends, why).await;
+        };
+        let room = match identity {
+            None => zygote.take_spare(&policy(&start.warm, start.database.clone())),
+            Some(_) => None,
+        };
+        self.refill_later(&start.warm);
+        let (place, made) = match room {
+            Some((sandbox, identity)) => {
+                ((self.policy_of(start, identity.as_ref()), identity), Some(sandbox))
+            }
+            None => (self.place(start, identity, block)?, None),
+        };
+        match self.start_forked(&zygote, &name, &place, made, start, &ends).await {
+            Ok(housed) => Ok(housed),
+            Err(e) => {
+                self.zygotes.drop_dead(key);
+                let why = Some(format!("Started without a fork: {e}"));
+                self.start_alone(&format!("{name}-alone"), place, start, ends, why).await
+            }
+        }
+    }
+
+    fn insist(&self, isolation: Isolation) -> io::Result<()> {
         let missing = self.missing();
-        if start.isolation == Isolation::Strict && !missing.is_empty() {
+        if isolation == Isolation::Strict && !missing.is_empty() {
             let list = missing.join(", ");
             return Err(io::Error::other(format!(
                 "PREVIEW_ISOLATION is strict, and this host lacks: {list}"
             )));
         }
-        let number = self.next_name.replace(self.next_name.get() + 1);
-        let name = format!("{}-{}-{number}", start.preview, start.slot);
-        let key = &start.warm.zygote;
-        let zygote = if self.workshop.layers.namespaces { self.zygotes.ready(key).await } else { None };
-        let policy = self.policy(start);
-        let Some(zygote) = zygote else {
-            // Ready for the next one.
-            self.warm_later(&start.warm);
-            let why = self.zygotes.why_not(key);
-            return self.start_alone(&name, policy, start, ends, why).await;
+        Ok(())
+    }
+
+    /// What a start gets that finds nothing made ahead.
+    fn place(
+        &self,
+        start: &Start,
+        identity: Option<Rc<Identity>>,
+        block: Option<Rc<Block>>,
+    ) -> io::Result<Place> {
+        let identity = match (identity, block) {
+            (None, Some(block)) => Some(block.take()?),
+            (identity, _) => identity,
         };
-        match self.start_forked(&zygote, &name, policy.clone(), start, &ends).await {
-            Ok(housed) => Ok(housed),
-            Err(e) => {
-                self.zygotes.drop_dead(key);
-                let why = Some(format!("Started without a fork: {e}"));
-                self.start_alone(&format!("{name}-alone"), policy, start, ends, why).await
-            }
-        }
+        Ok((self.policy_of(start, identity.as_ref()), identity))
+    }
+
+    fn policy_of(&self, start: &Start, identity: Option<&Rc<Identity>>) -> Policy {
+        let mut policy = policy(&start.warm, start.database.clone());
+        policy.identity = identity.map(|identity| identity.id());
+        policy.files = Some(start.files.clone());
+        policy
     }
 
     async fn start_forked(
         &self,
         zygote: &Zygote,
         name: &str,
-        policy: Policy,
+        (policy, identity): &Place,
+        made: Option<Sandbox>,
         start: &Start,
         ends: &Ends,
     ) -> io::Result<Housed> {
-        let mut sandbox = zygote.prepare(&self.workshop, name, policy).await?;
+        let (mut sandbox, furnishing) = match made {
+            Some(sandbox) => {
+                let furnishing =
+                    sandbox.furnish(&self.workshop.helper, &start.files).map_err(io::Error::other)?;
+                (sandbox, Some(furnishing))
+            }
+            None => (zygote.prepare(&self.workshop, name, policy.clone()).await?, None),
+        };
         let handover = Handover {
             spec: super::process::spec_file(&spec(start, sandbox.work_dir()))?,
             listener: ends.listener.try_clone()?,
@@ -159,8 +239,20 @@ impl Housing {
             stdout: ends.stdout.try_clone()?,
             stderr: ends.stderr.try_clone()?,
         };
-        match zygote.fork(&mut sandbox, &handover).await {
-            Ok(forked) => Ok(Housed { pid: forked.pid, pidfd: forked.pidfd, sandbox, not_forked: None }),
+        let furnished = async {
+            match furnishing {
+                Some(furnishing) => making::furnished(furnishing).await,
+                None => Ok(()),
+            }
+        };
+        let forked = match tokio::join!(zygote.fork(&mut sandbox, &handover), furnished) {
+            (Ok(forked), Ok(())) => forked.go().map(|()| forked),
+            (Err(e), _) | (_, Err(e)) => Err(e),
+        };
+        match forked {
+            Ok(Forked { pid, pidfd, .. }) => {
+                Ok(Housed { pid, pidfd, sandbox, identity: identity.clone(), not_forked: None })
+            }
             Err(e) => {
                 destroy(sandbox);
                 Err(e)
@@ -171,7 +263,7 @@ impl Housing {
     async fn start_alone(
         &self,
         name: &str,
-        policy: Policy,
+        (policy, identity): Place,
         start: &Start,
         ends: Ends,
         not_forked: Option<String>,
@@ -189,7 +281,7 @@ impl Housing {
         match making::spawn(&self.workshop, &mut sandbox, program).await {
             Ok(process) => {
                 let pidfd = process.pidfd().try_clone_to_owned()?;
-                Ok(Housed { pid: process.pid(), pidfd, sandbox, not_forked })
+                Ok(Housed { pid: process.pid(), pidfd, sandbox, identity, not_forked })
             }
             Err(e) => {
                 destroy(sandbox);
@@ -204,28 +296,51 @@ impl Housing {
         }
     }
 
-    fn policy(&self, start: &Start) -> Policy {
-        let limits = &start.limits;
-        let mut policy = Policy::new(Limits {
-            memory: limits.memory_mb << 20,
-            tasks: limits.tasks,
-            open_files: limits.open_files,
-            disk: limits.disk_mb << 20,
-            cpu: limits.cpu,
+    fn refill_later(self: &Rc<Self>, warm: &Warm) {
+        let (housing, warm) = (Rc::clone(self), warm.clone());
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(REFILL).await;
+            housing.refill(&warm).await;
         });
-        policy.identity = sandbox::is_privileged()
-            .then(|| identity_of(self.zygotes.block(&start.warm.zygote), &start.preview));
-        policy.role = Role::Program;
-        policy.network = if start.egress { Network::Host } else { Network::None };
-        policy.read_only.clone_from(&start.warm.visible);
-        policy.files = Some(start.files.clone());
-        policy.kept = vec![sandbox::Kept {
-            source: start.database.clone(),
-            name: DATA.to_owned(),
-            links: vec![DATABASE.to_owned()],
-        }];
-        policy
     }
+
+    /// Makes a sandbox ahead of its use, unless there is one.
+    async fn refill(&self, warm: &Warm) {
+        let Some(zygote) = self.zygotes.settled(&warm.zygote).await else { return };
+        let making = zygote.make_spare(|| async {
+            let block = sandbox::is_privileged().then(|| self.identities.block(&warm.zygote)).transpose()?;
+            let identity = block.map(|block| block.take()).transpose()?;
+            let name = self.name("spare");
+            let database = self.spares.join(&name);
+            Spare::make(&self.workshop, &zygote, &name, policy(warm, database), identity).await
+        });
+        if let Err(e) = making.await {
+            tracing::warn!(environment = warm.zygote, error = %e, "no sandbox could be made ahead");
+        }
+    }
+
+    /// A name for a cgroup.
+    fn name(&self, prefix: &str) -> String {
+        format!("{prefix}-{}", self.next_name.replace(self.next_name.get() + 1))
+    }
+}
+
+/// What holds for every preview of one environment and user, with its database in a directory of the host.
+fn policy(warm: &Warm, database: PathBuf) -> Policy {
+    let limits = &warm.limits;
+    let mut policy = Policy::new(Limits {
+        memory: limits.memory_mb << 20,
+        tasks: limits.tasks,
+        open_files: limits.open_files,
+        disk: limits.disk_mb << 20,
+        cpu: limits.cpu,
+    });
+    policy.role = Role::Program;
+    policy.network = if warm.egress { Network::Host } else { Network::None };
+    policy.read_only.clone_from(&warm.visible);
+    policy.kept =
+        vec![sandbox::Kept { source: database, name: DATA.to_owned(), links: vec![DATABASE.to_owned()] }];
+    policy
 }
 
 /// Ends what is in a sandbox, and tells the log if something is left.
@@ -247,6 +362,7 @@ fn recipe(warm: &Warm) -> Recipe {
         python: warm.python.clone(),
         zygote: warm.zygote_program.clone(),
         runner: warm.runner.clone(),
+        rehearsal: warm.rehearsal.clone(),
         packages: warm.packages.clone(),
         visible: warm.visible.clone(),
         identity: None,

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use sandbox::{Policy, Preparation, Process, Program, Progress, Sandbox, Workshop};
+use sandbox::{Furnishing, Policy, Preparation, Process, Program, Progress, Sandbox, Workshop};
 
 use super::readiness::watched;
 
@@ -32,6 +32,20 @@ pub async fn complete(mut preparation: Preparation) -> io::Result<Sandbox> {
                 readable(pending.as_fd()).await?;
                 preparation = pending.progress().map_err(io::Error::other)?;
             }
+        }
+    }
+}
+
+/// Waits for files that are being copied.
+///
+/// # Errors
+/// What could not be copied.
+pub async fn furnished(mut furnishing: Furnishing) -> io::Result<()> {
+    loop {
+        readable(furnishing.as_fd()).await?;
+        match furnishing.progress().map_err(io::Error::other)? {
+            Some(later) => furnishing = later,
+            None => return Ok(()),
         }
     }
 }

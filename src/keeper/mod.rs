@@ -9,13 +9,16 @@ mod client;
 mod connection;
 mod held;
 mod housing;
+mod identity;
 pub mod journal;
 pub mod making;
 mod packets;
+pub mod places;
 mod process;
 pub mod protocol;
 mod readiness;
 mod server;
+mod spare;
 pub mod zygote;
 mod zygotes;
 

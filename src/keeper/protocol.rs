@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::config::{Isolation, Limits};
 
 /// Raised when a message changes its meaning. A serve that meets another number says so and leaves what runs alone.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Longest packet in bytes; below the kernel's default socket buffer (212,992).
 pub const MAX_PACKET: usize = 128 * 1024;
@@ -123,10 +123,6 @@ pub struct Start {
     pub spec: serde_json::Value,
     /// Which layers must hold.
     pub isolation: Isolation,
-    /// What it may use.
-    pub limits: Limits,
-    /// Whether it reaches the network.
-    pub egress: bool,
 }
 
 impl Start {
@@ -148,10 +144,16 @@ pub struct Warm {
     pub zygote_program: PathBuf,
     /// The runner's program text.
     pub runner: PathBuf,
+    /// The text of what a zygote does before it forks.
+    pub rehearsal: PathBuf,
     /// Directories of packages.
     pub packages: Vec<PathBuf>,
     /// Directories that are visible, besides the system's libraries.
     pub visible: Vec<PathBuf>,
+    /// What each preview may use.
+    pub limits: Limits,
+    /// Whether they reach the network.
+    pub egress: bool,
 }
 
 /// Keeper to serve.

@@ -31,7 +31,7 @@ const DEADLINE_CHECK: Duration = Duration::from_secs(30);
 struct Keeper {
     layout: Layout,
     outbox: Outbox,
-    housing: Housing,
+    housing: Rc<Housing>,
     held: RefCell<BTreeMap<String, Rc<Held>>>,
     changed: Notify,
     /// Starts that are under way: their children are not known yet, and must not be taken for strays.

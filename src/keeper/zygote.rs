@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,11 +19,13 @@ use rustix::pipe::PipeFlags;
 use rustix::process::Pid;
 use sandbox::{Limits, Network, Policy, Process, Program, Role, Sandbox, Workshop};
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
+use super::identity::Identity;
 use super::making;
 use super::packets::Packets;
+use super::spare::Spare;
 
 /// What it may use: it holds libraries, no application.
 const LIMITS: Limits = Limits { memory: 768 << 20, tasks: 64, open_files: 1024, disk: 1 << 20, cpu: 2.0 };
@@ -40,6 +43,8 @@ pub struct Recipe {
     pub zygote: PathBuf,
     /// The runner's program text.
     pub runner: PathBuf,
+    /// The text of what it does before it forks.
+    pub rehearsal: PathBuf,
     /// Directories of packages, added to the module path.
     pub packages: Vec<PathBuf>,
     /// Directories that it sees besides the system's: those above, and what the interpreter needs.
@@ -65,13 +70,24 @@ pub struct Handover {
     pub stderr: OwnedFd,
 }
 
-/// A preview that was forked: a child of the keeper.
+/// A preview that was forked: a child of the keeper. It waits for [`Forked::go`], and ends if that does not come.
 #[derive(Debug)]
 pub struct Forked {
     /// Its id, as the keeper sees it.
     pub pid: Pid,
     /// Its pidfd.
     pub pidfd: OwnedFd,
+    gate: OwnedFd,
+}
+
+impl Forked {
+    /// Lets it run.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn go(&self) -> io::Result<()> {
+        Ok(rustix::io::write(&self.gate, b"!").map(drop)?)
+    }
 }
 
 /// A zygote that is ready to fork.
@@ -83,13 +99,22 @@ pub struct Zygote {
     waiting: Rc<Waiting>,
     reader: AbortHandle,
     next: Cell<u64>,
+    spare: RefCell<Option<Spare>>,
+    makes_spare: Cell<bool>,
 }
 
 /// Forks that are under way, by number; `None` once the zygote is gone.
 #[derive(Debug, Default)]
 struct Waiting {
-    forks: RefCell<BTreeMap<u64, oneshot::Sender<Result<Forked, String>>>>,
+    forks: RefCell<BTreeMap<u64, oneshot::Sender<Result<Child, String>>>>,
     gone: Cell<bool>,
+}
+
+/// A process that a zygote made.
+#[derive(Debug)]
+struct Child {
+    pid: Pid,
+    pidfd: OwnedFd,
 }
 
 #[derive(Serialize)]
@@ -97,6 +122,7 @@ struct Waiting {
 enum Order<'a> {
     Setup {
         runner: &'a PathBuf,
+        rehearsal: &'a PathBuf,
         paths: &'a [PathBuf],
         filters: Vec<String>,
     },
@@ -119,25 +145,42 @@ enum Reply {
 }
 
 impl Zygote {
-    /// Starts one and waits until it has imported what there is. `name` is that of its cgroup.
+    /// Starts one and waits until it has imported what there is. It gives way to others until somebody is in a
+    /// `hurry`. `name` is that of its cgroup.
     ///
     /// # Errors
     /// If it cannot be started, dies, takes too long, or has more than one thread after its imports.
-    pub async fn start(workshop: &Workshop, name: &str, recipe: &Recipe) -> io::Result<Rc<Self>> {
+    pub async fn start(
+        workshop: &Workshop,
+        name: &str,
+        recipe: &Recipe,
+        hurry: &Notify,
+    ) -> io::Result<Rc<Self>> {
         let mut den = making::prepare(workshop, name, policy(recipe), None).await?;
         let (control, theirs) =
             rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         rustix::io::ioctl_fionbio(&control, true)?;
         let process = making::spawn(workshop, &mut den, program(recipe, theirs)).await?;
         let control = Rc::new(Packets::new(control)?);
+        let give_way = |gives| den.cgroup().iter().for_each(|leaf| leaf.give_way(gives));
+        give_way(true);
+        let hurried = async {
+            hurry.notified().await;
+            give_way(false);
+            std::future::pending::<Infallible>().await
+        };
         let greeting = greet(&control, recipe, workshop.layers.seccomp);
-        tokio::time::timeout(PATIENCE, greeting)
-            .await
-            .map_err(|_elapsed| io::Error::other("it did not finish its imports in time"))??;
+        tokio::select! {
+            ready = tokio::time::timeout(PATIENCE, greeting) => ready
+                .map_err(|_elapsed| io::Error::other("it did not finish its imports in time"))??,
+            never = hurried => match never {},
+        }
+        give_way(false);
         let waiting = Rc::new(Waiting::default());
         let reader = tokio::task::spawn_local(Rc::clone(&waiting).read(Rc::clone(&control))).abort_handle();
         let den = RefCell::new(Some(den));
-        Ok(Rc::new(Self { den, process, control, waiting, reader, next: Cell::new(0) }))
+        let (next, spare, makes_spare) = Default::default();
+        Ok(Rc::new(Self { den, process, control, waiting, reader, next, spare, makes_spare }))
     }
 
     /// Makes a sandbox that previews forked from here may join.
@@ -153,28 +196,51 @@ impl Zygote {
         making::complete(pending).await
     }
 
-    /// Forks a preview into a sandbox that [`Self::prepare`] made. It runs nothing of the application before it
-    /// is in its cgroup.
+    /// Forks a preview into a sandbox that [`Self::prepare`] made, and puts it into its cgroup.
     ///
     /// # Errors
     /// What the zygote said, or that it is gone.
     pub async fn fork(&self, sandbox: &mut Sandbox, handover: &Handover) -> io::Result<Forked> {
         let id = self.next.replace(self.next.get() + 1);
-        let (go_end, go) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        let (go_end, gate) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
         let (sender, answer) = oneshot::channel();
         self.waiting.add(id, sender)?;
         self.send_fork(id, sandbox, handover, go_end.as_fd()).await?;
-        let forked = tokio::time::timeout(FORK_PATIENCE, answer)
+        let child = tokio::time::timeout(FORK_PATIENCE, answer)
             .await
             .map_err(|_elapsed| io::Error::other("it did not fork in time"))?
             .map_err(|_dropped| io::Error::other("the zygote died"))?
             .map_err(io::Error::other)?;
-        sandbox.adopt(forked.pidfd.as_fd()).map_err(io::Error::other)?;
+        sandbox.adopt(child.pidfd.as_fd()).map_err(io::Error::other)?;
         if let Some(leaf) = sandbox.cgroup() {
-            leaf.add(forked.pid).map_err(io::Error::other)?;
+            leaf.add(child.pid).map_err(io::Error::other)?;
         }
-        rustix::io::write(&go, b"!")?;
-        Ok(forked)
+        Ok(Forked { pid: child.pid, pidfd: child.pidfd, gate })
+    }
+
+    /// Makes a sandbox ahead, unless there is one or one is being made.
+    ///
+    /// # Errors
+    /// What kept it from being made.
+    pub(super) async fn make_spare<F: Future<Output = io::Result<Spare>>>(
+        &self,
+        make: impl FnOnce() -> F,
+    ) -> io::Result<()> {
+        if self.spare.borrow().is_some() || self.makes_spare.replace(true) {
+            return Ok(());
+        }
+        let made = make().await;
+        self.makes_spare.set(false);
+        let made = made?;
+        if self.is_alive() {
+            self.spare.replace(Some(made));
+        }
+        Ok(())
+    }
+
+    /// Gives the sandbox that was made ahead, if there is one and it is such as `policy` wants.
+    pub(super) fn take_spare(&self, policy: &Policy) -> Option<(Sandbox, Option<Rc<Identity>>)> {
+        self.spare.take().filter(|spare| spare.suits(policy))?.occupy(policy)
     }
 
     async fn send_fork(
@@ -226,6 +292,7 @@ impl Zygote {
     /// Ends it. Previews that it forked go on.
     pub fn end(&self) {
         self.waiting.close();
+        self.spare.take();
         if let Some(den) = self.den.take()
             && let Err(e) = den.destroy()
         {
@@ -242,7 +309,7 @@ impl Drop for Zygote {
 }
 
 impl Waiting {
-    fn add(&self, id: u64, sender: oneshot::Sender<Result<Forked, String>>) -> io::Result<()> {
+    fn add(&self, id: u64, sender: oneshot::Sender<Result<Child, String>>) -> io::Result<()> {
         if self.gone.get() {
             return Err(io::Error::other("the zygote died"));
         }
@@ -265,7 +332,7 @@ impl Waiting {
         self.close();
     }
 
-    fn answer(&self, id: u64, result: Result<Forked, String>) {
+    fn answer(&self, id: u64, result: Result<Child, String>) {
         if let Some(sender) = self.forks.borrow_mut().remove(&id) {
             // Whoever waited may have given up; then the child reads an end on `go` and exits.
             let _given_up = sender.send(result);
@@ -278,9 +345,9 @@ impl Waiting {
     }
 }
 
-fn started(pid: i32, mut fds: Vec<OwnedFd>) -> Result<Forked, String> {
+fn started(pid: i32, mut fds: Vec<OwnedFd>) -> Result<Child, String> {
     match (Pid::from_raw(pid), fds.pop()) {
-        (Some(pid), Some(pidfd)) => Ok(Forked { pid, pidfd }),
+        (Some(pid), Some(pidfd)) => Ok(Child { pid, pidfd }),
         _ => Err("it named no process".to_owned()),
     }
 }
@@ -315,7 +382,8 @@ async fn greet(control: &Packets, recipe: &Recipe, seccomp: bool) -> io::Result<
     let programs = programs.map_err(io::Error::other)?;
     let filters =
         programs.iter().map(|program| STANDARD.encode(sandbox::seccomp::as_bytes(program))).collect();
-    let order = Order::Setup { runner: &recipe.runner, paths: &recipe.packages, filters };
+    let Recipe { runner, rehearsal, packages: paths, .. } = recipe;
+    let order = Order::Setup { runner, rehearsal, paths, filters };
     control.send(&serde_json::to_vec(&order)?, &[]).await?;
     let (bytes, _fds) =
         control.receive().await?.ok_or_else(|| io::Error::other("it died during its imports"))?;

@@ -7,20 +7,13 @@ use std::time::Duration;
 
 use rustix::process::Pid;
 use sandbox::Workshop;
-use sha2::{Digest, Sha256};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
+use super::identity::{Block, Identities};
 use super::zygote::{Recipe, Zygote};
 
 /// Bytes that all zygotes may hold together; what they share is counted for each.
 const MEMORY_CAP: u64 = 1 << 30;
-/// User ids of the host, high above those of people and services: a range for each data directory, and in it one block
-/// for each environment and user.
-const FIRST_ID: u32 = 2_000_000_000;
-const BLOCK: u32 = 64;
-/// Blocks of a range; beyond it they are used again.
-const BLOCKS: u32 = 1 << 14;
-const RANGES: u32 = 1 << 11;
 /// A launch that finds a zygote on its way waits so long for it, and is then started without: on a busy machine
 /// importing everything can take longer than importing what one application needs.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -40,6 +33,10 @@ enum Stage {
 struct Entry {
     stage: watch::Sender<Stage>,
     last_used: Cell<u64>,
+    /// A launch waits for it.
+    hurry: Notify,
+    /// The user ids of it and its previews, where the keeper may give any.
+    _block: Option<Rc<Block>>,
 }
 
 /// All of them.
@@ -47,31 +44,26 @@ struct Entry {
 pub struct Zygotes {
     workshop: Rc<Workshop>,
     entries: RefCell<BTreeMap<String, Rc<Entry>>>,
-    blocks: RefCell<BTreeMap<String, u32>>,
-    /// First user id of the range.
-    first_id: u32,
+    identities: Rc<Identities>,
     clock: Cell<u64>,
 }
 
-/// The user id that a preview has: in its block, never that of the zygote itself, and the same at each start.
-pub fn identity_of(block: u32, preview: &str) -> u32 {
-    let digest = Sha256::digest(preview.as_bytes());
-    block + 1 + u32::from(digest[0]) % (BLOCK - 1)
+impl Entry {
+    /// What came of it, once that is known.
+    async fn settled(&self) -> Option<Rc<Zygote>> {
+        let mut stage = self.stage.subscribe();
+        let settled = stage.wait_for(|stage| !matches!(stage, Stage::Starting)).await.ok()?;
+        match &*settled {
+            Stage::Ready(zygote) => Some(Rc::clone(zygote)),
+            Stage::Starting | Stage::Refused(_) => None,
+        }
+    }
 }
 
 impl Zygotes {
-    /// None yet. `seed` chooses the range of user ids: the same for the same data directory.
-    pub fn new(workshop: Rc<Workshop>, seed: u16) -> Rc<Self> {
-        let (entries, blocks) = Default::default();
-        let first_id = FIRST_ID + u32::from(seed) % RANGES * BLOCKS * BLOCK;
-        Rc::new(Self { workshop, entries, blocks, first_id, clock: Cell::new(0) })
-    }
-
-    /// The first user id of a key's block.
-    pub fn block(&self, key: &str) -> u32 {
-        let mut blocks = self.blocks.borrow_mut();
-        let next = u32::try_from(blocks.len()).unwrap_or(0) % BLOCKS;
-        self.first_id + *blocks.entry(key.to_owned()).or_insert(next) * BLOCK
+    /// None yet.
+    pub fn new(workshop: Rc<Workshop>, identities: Rc<Identities>) -> Rc<Self> {
+        Rc::new(Self { workshop, entries: RefCell::default(), identities, clock: Cell::new(0) })
     }
 
     /// Starts one in the background, unless there is one.
@@ -79,13 +71,18 @@ impl Zygotes {
         if self.entries.borrow().contains_key(key) {
             return;
         }
-        if sandbox::is_privileged() {
-            let block = self.block(key);
-            recipe.identity = Some(block);
-            recipe.delegated = Some((block + 1, BLOCK - 1));
-        }
-        let entry =
-            Rc::new(Entry { stage: watch::Sender::new(Stage::Starting), last_used: Cell::new(self.tick()) });
+        let block = match sandbox::is_privileged().then(|| self.identities.block(key)).transpose() {
+            Ok(block) => block,
+            Err(e) => return tracing::warn!(environment = key, error = %e, "no zygote"),
+        };
+        recipe.identity = block.as_ref().map(|block| block.first());
+        recipe.delegated = block.as_ref().map(|block| block.others());
+        let entry = Rc::new(Entry {
+            stage: watch::Sender::new(Stage::Starting),
+            last_used: Cell::new(self.tick()),
+            hurry: Notify::new(),
+            _block: block,
+        });
         self.entries.borrow_mut().insert(key.to_owned(), Rc::clone(&entry));
         tokio::task::spawn_local(Rc::clone(self).bring_up(key.to_owned(), recipe, entry));
     }
@@ -101,7 +98,7 @@ impl Zygotes {
 
     async fn bring_up(self: Rc<Self>, key: String, recipe: Recipe, entry: Rc<Entry>) {
         let name = format!("zygote-{}", self.tick());
-        let stage = match Zygote::start(&self.workshop, &name, &recipe).await {
+        let stage = match Zygote::start(&self.workshop, &name, &recipe, &entry.hurry).await {
             Ok(zygote) => Stage::Ready(zygote),
             Err(e) => {
                 tracing::warn!(environment = key, error = %e, "no zygote");
@@ -116,17 +113,19 @@ impl Zygotes {
     pub async fn ready(&self, key: &str) -> Option<Rc<Zygote>> {
         let entry = self.entries.borrow().get(key).cloned()?;
         entry.last_used.set(self.tick());
-        let mut stage = entry.stage.subscribe();
-        let started = stage.wait_for(|stage| !matches!(stage, Stage::Starting));
-        let stage = tokio::time::timeout(PATIENCE, started).await.ok()?.ok()?.clone();
-        match stage {
-            Stage::Ready(zygote) if zygote.is_alive() => Some(zygote),
-            Stage::Ready(_) => {
-                self.drop_dead(key);
-                None
-            }
-            Stage::Starting | Stage::Refused(_) => None,
+        entry.hurry.notify_one();
+        let zygote = tokio::time::timeout(PATIENCE, entry.settled()).await.ok()??;
+        if zygote.is_alive() {
+            return Some(zygote);
         }
+        self.drop_dead(key);
+        None
+    }
+
+    /// One that can fork, however long it takes to start.
+    pub async fn settled(&self, key: &str) -> Option<Rc<Zygote>> {
+        let entry = self.entries.borrow().get(key).cloned()?;
+        entry.settled().await.filter(|zygote| zygote.is_alive())
     }
 
     /// Why there is none that can be used, if that is for good.

@@ -83,6 +83,13 @@ impl Scene {
             .collect()
     }
 
+    /// Whether this host bounds the memory of a whole sandbox, as it does for root.
+    fn counts_memory(&self) -> bool {
+        let doctor = self.server.command(&["doctor", "--json"]).output().unwrap();
+        let found: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+        found["isolation"]["cgroup_memory"]["available"] == true
+    }
+
     /// The others go on.
     async fn nobody_else_is_hurt(&self) {
         assert_eq!(self.bystander.get("/x").await.text(), "you asked for /x");
@@ -289,7 +296,13 @@ except OSError as error:
 async fn too_much_memory_ends_the_preview_and_says_so() {
     let scene = Scene::with(&[("MEMORY_LIMIT_MB", "160")]).await;
     let hog = "result = len([bytearray(b'x' * (8 << 20)) for _ in range(200)])";
-    let _died = scene.attack.call(Method::POST, "/").body(hog).send().await;
+    let answer = scene.attack.call(Method::POST, "/").body(hog).send().await;
+    if !scene.counts_memory() {
+        // Nobody kills it: it is refused what is too much, and goes on.
+        assert_eq!(answer.unwrap().status(), 500);
+        assert_eq!(scene.run("result = 1").await, 1);
+        return scene.nobody_else_is_hurt().await;
+    }
     let status = scene.attacker.until_status("failed").await;
     assert_eq!(status["failure"]["reason"], "out_of_memory", "{status}");
     assert!(status["errorMessage"].as_str().unwrap().contains("160 MiB"), "{status}");
@@ -382,4 +395,30 @@ async fn a_preview_that_kills_its_init_or_itself_ends_alone() {
     scene.nobody_else_is_hurt().await;
     let gone = async || scene.attacker.launch().await.get("/").await.status.eq(&200).then_some(());
     eventually("the next launch", gone).await;
+}
+
+#[tokio::test]
+async fn egress_is_given_where_it_is_allowed_and_nothing_else_with_it() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let scene = Scene::with(&[("EGRESS", "on")]).await;
+    assert_eq!(
+        scene.run(&format!("socket.create_connection(('127.0.0.1', {port}), 9); result = 1")).await,
+        1
+    );
+    let data_dir = scene.server.data_dir();
+    let attempts = [
+        format!("os.stat({:?})", data_dir.join("jwt.secret")),
+        format!("os.kill({}, 0)", scene.server.serve_pid()),
+        "socket.create_server(('127.0.0.1', 0))".to_owned(),
+        "socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)".to_owned(),
+        "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)".to_owned(),
+    ];
+    assert_eq!(scene.worked(&attempts).await, Vec::<String>::new());
+    scene.nobody_else_is_hurt().await;
+}
+
+#[test]
+fn all_this_as_an_ordinary_user() {
+    crate::harness::again_as_an_ordinary_user("attacks::");
 }

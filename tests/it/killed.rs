@@ -80,3 +80,8 @@ async fn the_server() {
     })
     .await;
 }
+
+#[test]
+fn all_this_as_an_ordinary_user() {
+    crate::harness::again_as_an_ordinary_user("killed::");
+}

@@ -1,6 +1,7 @@
 //! previewd from outside: the built binary, spoken to as its callers speak to it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod ahead;
 mod arbitrary;
 mod attacks;
 mod callers;

@@ -10,6 +10,7 @@ use previewd::keeper::zygote::{Forked, Handover, Recipe, Zygote};
 use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus};
 use sandbox::{Cgroups, Helper, Limits, Policy, Sandbox, Workshop};
+use tokio::sync::Notify;
 
 const LIMITS: Limits = Limits { memory: 256 << 20, tasks: 64, open_files: 256, disk: 16 << 20, cpu: 1.0 };
 /// A runner that evaluates its instructions and prints what comes of it.
@@ -38,6 +39,7 @@ impl Nest {
         std::fs::write(directory.join("runner.py"), RUNNER).unwrap();
         let zygote = concat!(env!("CARGO_MANIFEST_DIR"), "/runner/zygote.py");
         std::fs::copy(zygote, directory.join("zygote.py")).unwrap();
+        std::fs::write(directory.join("rehearsal.py"), "def rehearse(): pass").unwrap();
         let helper = Helper::program(env!("CARGO_BIN_EXE_previewd"));
         let layers = sandbox::probe(&helper).unwrap().layers();
         Self { workshop: Workshop { helper, cgroups: Cgroups::open(&name), layers }, directory }
@@ -49,6 +51,7 @@ impl Nest {
             python: "/usr/bin/python3".into(),
             zygote: self.directory.join("zygote.py"),
             runner: self.directory.join("runner.py"),
+            rehearsal: self.directory.join("rehearsal.py"),
             packages: vec![self.directory.join("packages")],
             visible: vec![self.directory.clone()],
             identity: privileged.then_some(209_999),
@@ -57,7 +60,7 @@ impl Nest {
     }
 
     async fn zygote(&self) -> Rc<Zygote> {
-        Zygote::start(&self.workshop, "zygote", &self.recipe()).await.unwrap()
+        Zygote::start(&self.workshop, "zygote", &self.recipe(), &Notify::new()).await.unwrap()
     }
 
     async fn sandbox(&self, zygote: &Zygote) -> Sandbox {
@@ -73,6 +76,7 @@ impl Nest {
         let mut sandbox = self.sandbox(zygote).await;
         let (handover, ends) = handover(expression);
         let forked = zygote.fork(&mut sandbox, &handover).await.unwrap();
+        forked.go().unwrap();
         let outcome = finish(&forked, handover, ends);
         sandbox.destroy().unwrap();
         outcome
@@ -221,6 +225,7 @@ fn its_previews_outlive_it() {
         let mut sandbox = nest.sandbox(&zygote).await;
         let (handover, ends) = handover("__import__('time').sleep(0.2)");
         let forked = zygote.fork(&mut sandbox, &handover).await.unwrap();
+        forked.go().unwrap();
         zygote.end();
         assert!(!zygote.is_alive());
         assert_eq!(finish(&forked, handover, ends).1, 0);
@@ -250,7 +255,10 @@ fn a_library_that_starts_a_thread_is_not_forked_from() {
         "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()";
     std::fs::write(nest.directory.join("packages/yaml.py"), module).unwrap();
     alone(async {
-        let refused = Zygote::start(&nest.workshop, "zygote", &nest.recipe()).await.unwrap_err().to_string();
+        let refused = Zygote::start(&nest.workshop, "zygote", &nest.recipe(), &Notify::new())
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("thread"), "{refused}");
         nest.workshop.cgroups.sweep().unwrap();
     });
@@ -258,15 +266,5 @@ fn a_library_that_starts_a_thread_is_not_forked_from() {
 
 #[test]
 fn all_this_as_an_ordinary_user() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
-    let output = std::process::Command::new("setpriv")
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["zygote::", "--skip", "as_an_ordinary_user"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && !text.contains(" 0 passed"), "{text}");
+    crate::harness::again_as_an_ordinary_user("zygote::");
 }

@@ -118,7 +118,7 @@ pub struct Entrypoint {
 }
 
 /// What the source says about a project.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Analysis {
     /// Every operation, hidden ones, mounted ones and WebSockets included.
     pub endpoints: Vec<Endpoint>,
@@ -126,4 +126,11 @@ pub struct Analysis {
     pub warnings: Vec<Warning>,
     /// OpenAPI 3.1 document of what the application would list itself.
     pub openapi: serde_json::Value,
+}
+
+impl Default for Analysis {
+    /// Nothing: a document without paths.
+    fn default() -> Self {
+        Self { endpoints: Vec::new(), warnings: Vec::new(), openapi: crate::document::empty() }
+    }
 }

@@ -60,7 +60,7 @@ fn read_sources(files: &Files, sources: &Sources<'_>, entrypoint: &Entrypoint) -
     let mut interp = Interp::new(sources, pins::copies_routes_on_include(files));
     let Some(app) = application(&mut interp, entrypoint) else {
         let warnings = interp.take_warnings();
-        return Analysis { warnings, openapi: document::empty(), ..Analysis::default() };
+        return Analysis { warnings, ..Analysis::default() };
     };
     let listed = listed(&mut interp, app);
     let (visible, hidden): (Vec<Listed>, Vec<Listed>) = listed.iter().cloned().partition(|one| one.visible);

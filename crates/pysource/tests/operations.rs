@@ -33,6 +33,15 @@ fn without_converters(path: &str) -> String {
         .collect()
 }
 
+/// Decorators are easy to find; the difficulty is linking routers that live in other modules.
+#[test]
+fn most_projects_have_several_modules() {
+    let code = |path: &&String| path.ends_with(".py") && !path.ends_with("__init__.py");
+    let several = |project: &common::Project| project.files.keys().filter(code).count() > 1;
+    let count = common::projects().iter().filter(|project| several(project)).count();
+    assert!(count >= 40, "{count}");
+}
+
 #[test]
 fn operations_agree_with_the_import() {
     let mut wrong = Vec::new();

@@ -8,12 +8,13 @@ use std::process::{Child, Command, ExitCode, Stdio};
 
 use crate::error::{Context as _, Result};
 use crate::wire::{self, Reply};
-use crate::{enter, init, probe, sys};
+use crate::{enter, furnish, init, probe, sys};
 
 /// Name of the command that an init executes.
 pub(crate) const HOLD: &CStr = c"sandbox-hold";
 const MAKE: &str = "sandbox-make";
 const ENTER: &str = "sandbox-enter";
+const FURNISH: &str = "sandbox-furnish";
 const PROBE: &str = "sandbox-probe";
 
 /// The program that has [`dispatch`] in its `main`.
@@ -40,6 +41,10 @@ impl Helper {
 
     pub(crate) fn enter(&self, stdout: Stdio, stderr: Stdio) -> Result<(Child, OwnedFd)> {
         self.start(ENTER, stdout, stderr)
+    }
+
+    pub(crate) fn furnish(&self) -> Result<(Child, OwnedFd)> {
+        self.start(FURNISH, Stdio::null(), Stdio::null())
     }
 
     pub(crate) fn probe(&self) -> Command {
@@ -71,6 +76,7 @@ pub fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCod
     let outcome = match command.to_str()? {
         MAKE => with_caller(init::make),
         ENTER => with_caller(enter::run),
+        FURNISH => with_caller(furnish::run),
         PROBE => probe::run(),
         name if name.as_bytes() == HOLD.to_bytes() => {
             init::hold(arguments.next().and_then(|fd| fd.to_str()?.parse().ok()))

@@ -26,6 +26,9 @@ use crate::rules::{Rules, ruleset};
 use crate::sys::{self, Cloned};
 use crate::wire::{self, Reply};
 
+/// How much a maker gives way when nobody waits.
+const LEISURE: i32 = 10;
+
 /// What a maker is told.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Order {
@@ -38,6 +41,10 @@ pub(crate) struct Order {
 /// First step, outside: makes the namespaces and says who is who in them.
 pub(crate) fn make(socket: &OwnedFd) -> Result<()> {
     let (order, fds): (Order, _) = wire::receive_order(socket.as_fd())?;
+    if order.policy.ahead {
+        // Refused or not, it is made.
+        let _ = rustix::process::nice(LEISURE);
+    }
     let program: OwnedFd = fs::File::open("/proc/self/exe").step("open this program")?.into();
     let privileged = is_privileged();
     let root =
@@ -65,7 +72,8 @@ pub(crate) fn make(socket: &OwnedFd) -> Result<()> {
     }
 }
 
-fn outer_id(policy: &Policy) -> u32 {
+/// Whose, on the host, is what belongs to the sandbox's user.
+pub(crate) fn outer_id(policy: &Policy) -> u32 {
     policy.identity.unwrap_or_else(|| rustix::process::geteuid().as_raw())
 }
 
@@ -156,6 +164,7 @@ fn build(
         None => Root::build(&order.policy, Owner(INNER_ID))?,
     };
     let (readable, writable) = (root.readable.clone(), root.writable.clone());
+    let work_dir = root.work_dir()?;
     rustix::mount::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .step("make mounts private")?;
     if order.policy.network == Network::None {
@@ -164,7 +173,7 @@ fn build(
     rustix::system::sethostname(b"sandbox").step("name the host")?;
     root.enter(order.policy.role == Role::Program)?;
     let fence = if order.landlock { fence(&order.policy, &readable, &writable)? } else { None };
-    hold_on(caller.as_fd(), fence, program)
+    hold_on(caller.as_fd(), &work_dir, fence, program)
 }
 
 fn take_inner_identity() -> Result<()> {
@@ -187,17 +196,24 @@ fn fence(policy: &Policy, readable: &[PathBuf], writable: &[PathBuf]) -> Result<
     }
 }
 
-/// Executes the holder: it starts with the two descriptors, no capability and no environment.
-fn hold_on(caller: BorrowedFd<'_>, fence: Option<OwnedFd>, program: &OwnedFd) -> Result<()> {
+/// Executes the holder: it starts with these descriptors, no capability and no environment.
+fn hold_on(
+    caller: BorrowedFd<'_>,
+    work_dir: &OwnedFd,
+    fence: Option<OwnedFd>,
+    program: &OwnedFd,
+) -> Result<()> {
     rustix::thread::set_no_new_privs(true).step("forbid new privileges")?;
     let high = sys::duplicate_above(caller, 10).step("move a descriptor")?;
+    let work_dir = sys::duplicate_above(work_dir.as_fd(), 10).step("move a descriptor")?;
     let fence = fence.map(|fd| sys::duplicate_above(fd.as_fd(), 10)).transpose().step("move a descriptor")?;
     let program = sys::duplicate_above(program.as_fd(), 10).step("move a descriptor")?;
     sys::duplicate(high.as_fd(), 3).step("pass a descriptor on")?;
+    sys::duplicate(work_dir.as_fd(), 4).step("pass a descriptor on")?;
     if let Some(fence) = &fence {
-        sys::duplicate(fence.as_fd(), 4).step("pass a descriptor on")?;
+        sys::duplicate(fence.as_fd(), 5).step("pass a descriptor on")?;
     }
-    let landlock = if fence.is_some() { c"4" } else { c"-" };
+    let landlock = if fence.is_some() { c"5" } else { c"-" };
     let arguments: [CString; 3] = [c"sandbox".into(), HOLD.into(), landlock.into()];
     sys::exec_fd(program.as_fd(), &arguments)
         .step("execute the init (is the binary readable for others?)")?;
@@ -211,6 +227,7 @@ pub(crate) fn hold(landlock: Option<i32>) -> Result<()> {
         sys::ignore(signal);
     }
     let caller = sys::inherited(3).step("find the caller")?;
+    let work_dir = sys::inherited(4).step("find the work directory")?;
     let fence = landlock.map(sys::inherited).transpose().step("find the ruleset")?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).step("hide the init")?;
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).step("die with the caller")?;
@@ -218,11 +235,11 @@ pub(crate) fn hold(landlock: Option<i32>) -> Result<()> {
         let own =
             rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty())
                 .step("open the own pidfd")?;
-        let mut fds = vec![own.as_fd()];
+        let mut fds = vec![own.as_fd(), work_dir.as_fd()];
         fds.extend(fence.as_ref().map(AsFd::as_fd));
         wire::send(caller.as_fd(), &Reply::Ready, &fds)?;
     }
-    drop(fence);
+    drop((work_dir, fence));
     sys::close_from(caller.as_raw_fd() + 1).step("close descriptors")?;
     // The caller never says more: this returns when it is gone, whatever became of the signal above.
     while let Err(rustix::io::Errno::INTR) = rustix::io::read(&caller, &mut [0_u8; 1][..]) {}

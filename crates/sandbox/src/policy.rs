@@ -12,7 +12,7 @@ pub const WORK_DIR: &str = "/box/app";
 pub const INNER_ID: u32 = 1000;
 
 /// One sandbox.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     /// The user and group id of the host that everything inside has. Only a privileged caller can
     /// give one; without, it is the caller's own.
@@ -34,6 +34,8 @@ pub struct Policy {
     pub files: Option<PathBuf>,
     /// How much it may use.
     pub limits: Limits,
+    /// Whether nobody waits for it: then its making gives way to other work.
+    pub ahead: bool,
 }
 
 impl Policy {
@@ -50,12 +52,13 @@ impl Policy {
             writable: Vec::new(),
             files: None,
             limits,
+            ahead: false,
         }
     }
 }
 
 /// A directory of the host that is writable inside.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// Directory of the host. Its files are given to [`Policy::identity`].
     pub source: PathBuf,
@@ -94,7 +97,7 @@ pub enum Network {
 }
 
 /// How much a sandbox may use.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes of memory, files in its home included.
     pub memory: u64,

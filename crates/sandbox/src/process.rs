@@ -101,7 +101,7 @@ impl PendingProcess {
                     self.started = Some(Process { pid, pidfd });
                 }
                 News::Said(Reply::Failed(reason), _) => return Err(self.give_up(reason)),
-                News::Said(Reply::Ready, _) => {}
+                News::Said(Reply::Ready | Reply::Furnished, _) => {}
                 News::Over => return self.complete(),
             }
         }

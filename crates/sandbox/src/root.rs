@@ -121,8 +121,7 @@ impl Root {
             root.writable.push(path.clone());
         }
         if let Some(files) = &policy.files {
-            let target = open_dir(root.home.as_fd(), Path::new("app"))?;
-            copy::copy_tree(files, target.as_fd(), owner)?;
+            copy::copy_tree(files, root.work_dir()?.as_fd(), owner)?;
         }
         sys::mount_setattr(root.top.as_fd(), libc::MOUNT_ATTR_RDONLY).step("make the root read-only")?;
         Ok(root)
@@ -144,6 +143,11 @@ impl Root {
         rustix::process::pivot_root(".", ".").step("exchange the roots")?;
         rustix::mount::unmount(".", rustix::mount::UnmountFlags::DETACH).step("detach the old root")?;
         rustix::process::chdir("/").step("enter the new root")
+    }
+
+    /// Where the files go.
+    pub(crate) fn work_dir(&self) -> Result<OwnedFd> {
+        open_dir(self.home.as_fd(), Path::new("app"))
     }
 
     fn make_home(&self, owner: Owner) -> Result<()> {

@@ -11,6 +11,7 @@ use crate::confine::{Confinement, rlimits};
 use crate::conversation::{Conversation, News, readable};
 use crate::enter::{self, Joins};
 use crate::error::{Context as _, Error, Result};
+use crate::furnish::{self, Furnishing};
 use crate::helper::Helper;
 use crate::init;
 use crate::layers::Layers;
@@ -48,6 +49,8 @@ struct Made {
     confinement: Confinement,
     joins: Option<Joins>,
     work_dir: PathBuf,
+    /// Whose, on the host, its files are.
+    owner: u32,
 }
 
 /// How far the making is.
@@ -67,6 +70,8 @@ pub enum Preparation {
 pub struct Sandbox {
     init: Option<Init>,
     landlock: Option<OwnedFd>,
+    /// The work directory, where it is not one of the host.
+    files: Option<OwnedFd>,
     made: Made,
     children: Vec<OwnedFd>,
 }
@@ -118,9 +123,10 @@ impl Workshop {
             leaf.add(pid)?;
         }
         let outer = within.and_then(Sandbox::init);
+        let owner = init::outer_id(&policy);
         let order = init::Order { policy, landlock: self.layers.landlock, within: outer.is_some() };
         wire::send_order(talk.socket(), &order, outer.as_slice())?;
-        let made = Made { leaf, confinement, joins, work_dir: WORK_DIR.into() };
+        let made = Made { leaf, confinement, joins, work_dir: WORK_DIR.into(), owner };
         Ok(Preparation::Pending(Pending { talk, made }))
     }
 
@@ -140,8 +146,8 @@ impl Workshop {
         writable.extend(policy.writable.iter().cloned());
         let rules = Rules { readable: &readable, writable: &writable, listable: &[], bind_tcp: false };
         let landlock = if self.layers.landlock { ruleset(&rules)? } else { None };
-        let made = Made { leaf, confinement, joins: None, work_dir };
-        Ok(Sandbox { init: None, landlock, made, children: Vec::new() })
+        let made = Made { leaf, confinement, joins: None, work_dir, owner: init::outer_id(policy) };
+        Ok(Sandbox { init: None, landlock, files: None, made, children: Vec::new() })
     }
 }
 
@@ -158,7 +164,7 @@ impl Pending {
             News::Nothing => Ok(Preparation::Pending(self)),
             News::Said(Reply::Ready, fds) => self.complete(fds).map(Preparation::Ready),
             News::Said(Reply::Failed(reason), _) => Err(Error::Helper(reason)),
-            News::Said(Reply::Started { .. }, _) | News::Over => {
+            News::Said(Reply::Started { .. } | Reply::Furnished, _) | News::Over => {
                 Err(Error::Helper("the sandbox's init died while it was made".into()))
             }
         }
@@ -166,13 +172,37 @@ impl Pending {
 
     fn complete(self, fds: Vec<OwnedFd>) -> Result<Sandbox> {
         let mut fds = fds.into_iter();
-        let pidfd = fds.next().ok_or_else(|| Error::Helper("the init named no process".into()))?;
+        let (Some(pidfd), Some(files)) = (fds.next(), fds.next()) else {
+            return Err(Error::Helper("the init named no process".into()));
+        };
         let init = Some(Init { pidfd, _lifeline: self.talk.finish()? });
-        Ok(Sandbox { init, landlock: fds.next(), made: self.made, children: Vec::new() })
+        let (landlock, files) = (fds.next(), Some(files));
+        Ok(Sandbox { init, landlock, files, made: self.made, children: Vec::new() })
     }
 }
 
 impl Sandbox {
+    /// Copies the files below a directory of the host to the work directory, as [`Policy::files`] would have been. Before
+    /// anything runs inside.
+    pub fn furnish(&self, helper: &Helper, files: &Path) -> Result<Furnishing> {
+        let target =
+            self.files.as_ref().ok_or_else(|| Error::Helper("there is nothing to furnish".into()))?;
+        let (child, socket) = helper.furnish()?;
+        let talk = Conversation::new(child, socket);
+        if let (Some(leaf), Some(pid)) = (&self.made.leaf, talk.helper_pid()) {
+            leaf.add(pid)?;
+        }
+        let order = furnish::Order { files: files.to_owned(), owner: self.made.owner };
+        wire::send_order(talk.socket(), &order, &[target.as_fd()])?;
+        Ok(Furnishing::new(talk))
+    }
+
+    /// Whether its init lives.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.init.as_ref().is_none_or(|init| readable(init.pidfd.as_fd(), 0).is_ok_and(|ended| !ended))
+    }
+
     /// Starts a program inside, with a helper that becomes it.
     pub fn spawn(&mut self, helper: &Helper, program: Program) -> Result<PendingProcess> {
         let (child, socket) = helper.enter(program.stdout, program.stderr)?;

@@ -23,8 +23,10 @@ const MAX_BYTES: usize = 4096;
 /// What a helper says to its caller.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
-    /// The init is ready; descriptors: its pidfd, the landlock ruleset where there is one.
+    /// The init is ready; descriptors: its pidfd, the work directory, the landlock ruleset where there is one.
     Ready,
+    /// The files are there.
+    Furnished,
     /// A program was started; descriptor: its pidfd.
     Started {
         /// Its id, as the caller sees it.

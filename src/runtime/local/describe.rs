@@ -52,7 +52,7 @@ impl LocalRuntime {
     }
 
     fn job(&self, describe: &Describe<'_>, written: workspace::Workspace) -> Job {
-        let [runner, _] = self.workspaces.programs();
+        let [runner, ..] = self.workspaces.programs();
         let mut command = Command::new(&describe.environment.python);
         command.args(["-I", "-S", "-u", "-X", "utf8"]).arg(runner).arg("describe");
         command.env_clear().envs(minimal_environment());

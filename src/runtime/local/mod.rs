@@ -127,15 +127,13 @@ impl LocalRuntime {
             database: workspace.database,
             spec,
             isolation: self.settings.isolation,
-            limits: self.settings.limits,
-            egress: self.settings.egress,
         }));
         self.call(request).await.map(drop)
     }
 
     fn warm_from(&self, environment: &Environment, user: &UserId) -> Warm {
         let user = hex::encode(Sha256::digest(user.0.as_bytes()));
-        let [runner, zygote_program] = self.workspaces.programs();
+        let [runner, zygote_program, rehearsal] = self.workspaces.programs();
         let tools = runner.parent().map(Path::to_owned);
         let visible = [environment.site_packages.clone(), self.settings.python_prefix.clone()];
         Warm {
@@ -143,8 +141,11 @@ impl LocalRuntime {
             python: environment.python.clone(),
             zygote_program: zygote_program.to_owned(),
             runner: runner.to_owned(),
+            rehearsal: rehearsal.to_owned(),
             packages: vec![environment.site_packages.clone()],
             visible: visible.into_iter().chain(tools).collect(),
+            limits: self.settings.limits,
+            egress: self.settings.egress,
         }
     }
 }

@@ -2,30 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::RuntimeError;
 use crate::id::PreviewId;
-use crate::keeper::Layout;
+use crate::keeper::{Layout, places};
 
-/// The Python programs: the one that serves an application, and the one that forks it.
-const PROGRAMS: [(&str, &str); 2] = [
+/// The Python programs: the one that serves an application, the one that forks it, and what that one does before.
+const PROGRAMS: [(&str, &str); 3] = [
     ("runner", include_str!("../../../runner/runner.py")),
     ("zygote", include_str!("../../../runner/zygote.py")),
+    ("rehearsal", include_str!("../../../runner/rehearsal.py")),
 ];
 /// The database in its directory.
 const DATABASE: &str = "preview.db";
-/// In memory, where there is such a place: an fsync on a disk costs a first start about 100 ms.
-const MEMORY: &str = "/dev/shm";
 
 /// Where previews' files are.
 #[derive(Debug, Clone)]
 pub struct Workspaces {
     root: PathBuf,
-    programs: [PathBuf; 2],
+    programs: [PathBuf; 3],
 }
 
 /// What was written for one start.
@@ -41,15 +39,15 @@ impl Workspaces {
     /// Chooses the place and puts the runner where it can be started from.
     pub fn new(data_dir: &Path) -> io::Result<Self> {
         let data_dir = std::fs::canonicalize(data_dir)?;
-        let root = root(&data_dir)?;
+        let root = places::workroom(&data_dir)?;
         let programs = data_dir.join("programs");
         std::fs::create_dir_all(&programs)?;
-        let [runner, zygote] = PROGRAMS.map(|(name, text)| install(&programs, name, text));
-        Ok(Self { root, programs: [runner?, zygote?] })
+        let [runner, zygote, rehearsal] = PROGRAMS.map(|(name, text)| install(&programs, name, text));
+        Ok(Self { root, programs: [runner?, zygote?, rehearsal?] })
     }
 
-    /// The runner's program text and the zygote's.
-    pub fn programs(&self) -> &[PathBuf; 2] {
+    /// The program texts of the runner, the zygote and its rehearsal.
+    pub fn programs(&self) -> &[PathBuf; 3] {
         &self.programs
     }
 
@@ -68,7 +66,7 @@ impl Workspaces {
         database: Option<&Path>,
     ) -> io::Result<Workspace> {
         // The keeper removes it with the last preview.
-        private_dir(&self.root)?;
+        places::private_dir(&self.root)?;
         let dir = self.of(id).join(slot.to_string());
         let database = database.map_or_else(|| self.of(id).join("data"), Path::to_owned);
         let workspace = Workspace { files: dir.clone(), database: database.clone() };
@@ -99,31 +97,6 @@ impl Workspaces {
         }
         Ok(())
     }
-}
-
-/// A directory of ours alone: in memory where it can be, named after the data directory.
-fn root(data_dir: &Path) -> io::Result<PathBuf> {
-    let digest = hex::encode(Sha256::digest(data_dir.as_os_str().as_encoded_bytes()));
-    let in_memory = Path::new(MEMORY).join(format!("previewd-{}", &digest[..16]));
-    let on_disk = data_dir.join("work");
-    match private_dir(&in_memory) {
-        Ok(()) => Ok(in_memory),
-        Err(_no_such_place) => private_dir(&on_disk).map(|()| on_disk),
-    }
-}
-
-/// Makes a directory for its owner only, and refuses one that somebody else put there.
-fn private_dir(path: &Path) -> io::Result<()> {
-    match std::fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
-        _ => {}
-    }
-    let metadata = std::fs::symlink_metadata(path)?;
-    let mine = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
-    if !mine {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "somebody else's directory"));
-    }
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
 }
 
 /// Puts a program where it can be started from, under a name that changes with its text.

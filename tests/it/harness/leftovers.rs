@@ -26,15 +26,25 @@ pub fn namespaces_below(keeper: i32) -> BTreeSet<PathBuf> {
     below.filter(|found| Some(found) != own.as_ref()).collect()
 }
 
-/// What runs in these namespaces, but for the first process of each, which only holds it.
-pub fn inside(namespaces: &BTreeSet<PathBuf>) -> Vec<i32> {
+/// What runs in these namespaces, but for the first process of each, which only holds it. The kernel gives the numbers of
+/// namespaces that are gone to new ones: those of other keepers than that of `data_dir` are not meant.
+pub fn inside(namespaces: &BTreeSet<PathBuf>, data_dir: &Path) -> Vec<i32> {
     let is_inside = |pid: &i32| namespace(*pid).is_some_and(|found| namespaces.contains(&found));
     let is_first = |pid: &i32| {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1"))
     };
     let runs = |pid: &i32| process(*pid).is_some_and(is_alive);
-    all().into_iter().filter(|pid| is_inside(pid) && !is_first(pid) && runs(pid)).collect()
+    let found: Vec<_> =
+        all().into_iter().filter(|pid| is_inside(pid) && !is_first(pid) && runs(pid)).collect();
+    let own = keeper_of(data_dir);
+    let others: BTreeSet<i32> = all()
+        .into_iter()
+        .filter(|pid| is_keeper(*pid) && Some(*pid) != own)
+        .flat_map(descendants)
+        .map(|(pid, _)| pid)
+        .collect();
+    found.into_iter().filter(|pid| !others.contains(pid)).collect()
 }
 
 fn namespace(pid: i32) -> Option<PathBuf> {
@@ -71,6 +81,11 @@ pub fn descriptors(pid: i32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
+fn is_keeper(pid: i32) -> bool {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).nth(1) == Some(b"keeper".as_slice())
+}
+
 /// The keeper of a data directory.
 pub fn keeper_of(data_dir: &Path) -> Option<i32> {
     let is_keeper = |pid: &i32| {
@@ -82,11 +97,13 @@ pub fn keeper_of(data_dir: &Path) -> Option<i32> {
     all().into_iter().find(|pid| is_keeper(pid) && process(*pid).is_some_and(is_alive))
 }
 
-/// Files of previews that are still there.
+/// Files of previews that are still there; without a keeper also what was made ahead for them.
 pub fn files(data_dir: &Path) -> Vec<PathBuf> {
+    let kept = keeper_of(data_dir).is_some();
     let inside = |directory: PathBuf| std::fs::read_dir(directory).into_iter().flatten().flatten();
     let places = [in_memory(data_dir), data_dir.join("work"), data_dir.join("run")];
-    places.into_iter().flat_map(inside).map(|entry| entry.path()).collect()
+    let found = places.into_iter().flat_map(inside).map(|entry| entry.path());
+    found.filter(|path| !kept || !path.ends_with("spare")).collect()
 }
 
 /// Where the files of a data directory's previews are while they run.

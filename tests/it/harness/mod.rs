@@ -17,7 +17,7 @@ pub use apps::{REQUIREMENTS, asgi, directory, example, fastapi, probe};
 pub use leftovers::{Process, descendants, descriptors, is_alive};
 pub use postgres::new_database as postgres_database;
 pub use raw::{raw, raw_head};
-pub use server::{BINARY, Server, signal};
+pub use server::{BINARY, Server, again_as_an_ordinary_user, signal};
 pub use sse::{Event, Parser, Stream};
 pub use user::{Generation, Preview, User};
 

@@ -203,7 +203,7 @@ impl Server {
         let keeper = leftovers::keeper_of(&self.data_dir());
         namespaces.extend(keeper.map(leftovers::namespaces_below).unwrap_or_default());
         let mut all = leftovers::marked(&self.shared.previews());
-        all.extend(leftovers::inside(&namespaces));
+        all.extend(leftovers::inside(&namespaces, &self.data_dir()));
         all
     }
 
@@ -293,12 +293,44 @@ pub fn signal(pid: i32, signal: Signal) {
     let _gone_already = kill_process(Pid::from_raw(pid).unwrap(), signal);
 }
 
+fn shared() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("it")
+}
+
+/// What only the user who made it can use.
+fn shared_by_user() -> PathBuf {
+    match rustix::process::geteuid() {
+        root if root.is_root() => shared(),
+        other => shared().join(other.as_raw().to_string()),
+    }
+}
+
+/// Runs tests of this binary again, as a user without rights and with what every user has.
+pub fn again_as_an_ordinary_user(tests: &str) {
+    const NOBODY: u32 = 65534;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let place = shared().join(NOBODY.to_string());
+    std::fs::create_dir_all(&place).unwrap();
+    std::os::unix::fs::chown(&place, Some(NOBODY), Some(NOBODY)).unwrap();
+    let output = Command::new("setpriv")
+        .args([&format!("--reuid={NOBODY}"), &format!("--regid={NOBODY}"), "--clear-groups"])
+        .arg("--bounding-set=-all")
+        .arg(std::env::current_exe().unwrap())
+        .args([tests, "--skip", "as_an_ordinary_user"])
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && !text.contains(" 0 passed"), "{text}");
+}
+
 /// Environments are expensive and made to be shared: all servers of all runs use the same.
 fn share_environments(data_dir: &Path) {
-    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("it");
-    for name in ["environments", "tools"] {
-        std::fs::create_dir_all(shared.join(name)).unwrap();
-        std::os::unix::fs::symlink(shared.join(name), data_dir.join(name)).unwrap();
+    for (name, place) in [("environments", shared_by_user()), ("tools", shared())] {
+        std::fs::create_dir_all(place.join(name)).unwrap();
+        std::os::unix::fs::symlink(place.join(name), data_dir.join(name)).unwrap();
     }
 }
 

@@ -1,5 +1,7 @@
 //! Binding names, attributes and items.
 
+use std::rc::Rc;
+
 use ruff_python_ast::{Expr, Operator, StmtAugAssign};
 
 use super::Interp;
@@ -106,6 +108,11 @@ impl<'a> Interp<'a> {
                 self.set(scope, name, value);
             }
             Value::Route(id) => self.set_route_attribute(*id, name, &value),
+            Value::Function(id) => {
+                let mut function = self.heap.functions[*id].as_ref().clone();
+                put(&mut function.attributes, name, value);
+                self.heap.functions[*id] = Rc::new(function);
+            }
             _ => {}
         }
     }

@@ -91,6 +91,9 @@ impl<'a> Interp<'a> {
 
     fn function_attribute(&mut self, id: Id, name: &str) -> Value {
         let shown = self.shown(id);
+        if let Some(value) = keyword(&shown.attributes, name) {
+            return value.clone();
+        }
         match name {
             "__name__" | "__qualname__" => Value::str(shown.def.name.as_str()),
             "__module__" => Value::Str(shown.module.clone()),

@@ -167,7 +167,7 @@ impl<'a> Interp<'a> {
         match name {
             "str" => match &first {
                 Value::Unknown if args.is_empty() => Value::str(""),
-                value => self.text_of(value).map_or(Value::Unknown, Value::Str),
+                value => self.as_text(value).map_or(Value::Unknown, Value::Str),
             },
             "int" => match &first {
                 Value::Int(_) => first,
@@ -490,6 +490,10 @@ impl<'a> Interp<'a> {
                 self.heap.dicts[id].retain(|(own, _)| *own != key);
                 value
             }
+            "popitem" => match self.heap.dicts[id].pop() {
+                Some((key, value)) if self.uncertain == 0 => self.tuple(vec![key, value]),
+                _ => Value::Unknown,
+            },
             "copy" => self.heap.dict(items),
             "update" => {
                 let more = match args.first() {

@@ -6,6 +6,7 @@ use ruff_python_ast::visitor::{Visitor, walk_expr};
 use ruff_python_ast::{Decorator, Expr, ParameterWithDefault, Stmt, StmtFunctionDef};
 
 use super::Interp;
+use super::eval::WRITTEN_OUT;
 use super::exec::Flow;
 use super::value::{Function, Id, Keywords, ListKind, ScopeId, Value, last_part};
 
@@ -49,6 +50,15 @@ impl<'a> Interp<'a> {
                 let keywords = made.keywords.iter().cloned().chain(keywords).collect();
                 self.call(&function.clone(), args, keywords)
             }
+            "lambda" if made.callee.as_ref() == WRITTEN_OUT => match &made.args[..] {
+                [Value::List(id)] => {
+                    let list = self.heap.lists[*id].clone();
+                    self.heap.list(list.kind, list.items)
+                }
+                [Value::Dict(id)] => self.heap.dict(self.heap.dicts[*id].clone()),
+                [given] => given.clone(),
+                _ => Value::Unknown,
+            },
             "wraps" | "update_wrapper" => match (made.args.first(), args.first()) {
                 (Some(Value::Function(shown)), Some(Value::Function(wrapper))) => {
                     let mut function = self.heap.functions[*wrapper].as_ref().clone();
@@ -141,7 +151,7 @@ impl<'a> Interp<'a> {
                 (Some(value), _) => value,
                 (None, Some(index)) => keywords.remove(index).1,
                 (None, None) => {
-                    parameter.default.as_deref().map_or(Value::Unknown, |d| this.eval(d, function.scope))
+                    parameter.default.as_deref().map_or(Value::Unknown, |d| this.eval(d, function.signature))
                 }
             };
             this.set(scope, name, value);
@@ -193,10 +203,12 @@ impl<'a> Interp<'a> {
         let mut function = Function {
             def,
             scope,
+            signature: if self.rounds > 0 { self.as_it_is(scope) } else { scope },
             module: self.module_of(scope),
             receiver: None,
             owner: self.scopes[scope].owner.filter(|_| self.scopes[scope].is_class),
             shows: None,
+            attributes: Keywords::new(),
             is_property: false,
             is_static: false,
             is_class_method: false,

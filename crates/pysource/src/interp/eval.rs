@@ -13,6 +13,8 @@ use super::value::{Keywords, ListKind, ScopeId, Value};
 
 /// Longer strings and lists are not built.
 const LENGTH: usize = 10_000;
+/// The name of functions that do nothing but give their argument.
+pub(super) const WRITTEN_OUT: &str = "builtins.lambda";
 
 impl<'a> Interp<'a> {
     pub(crate) fn eval(&mut self, expr: &Expr, scope: ScopeId) -> Value {
@@ -95,6 +97,11 @@ impl<'a> Interp<'a> {
                 if known { self.heap.dict(items) } else { Value::Unknown }
             }
             Expr::Starred(starred) => self.eval(&starred.value, scope),
+            // One that gives what is written there; what others do is not followed.
+            Expr::Lambda(lambda) if lambda.parameters.is_none() && is_written_out(&lambda.body) => {
+                let given = self.eval(&lambda.body, scope);
+                self.heap.call(WRITTEN_OUT, vec![given], Keywords::new())
+            }
             _ => Value::Unknown,
         }
     }
@@ -146,7 +153,7 @@ impl<'a> Interp<'a> {
                     InterpolatedStringElement::Literal(literal) => result.push_str(&literal.value),
                     InterpolatedStringElement::Interpolation(inner) => {
                         let value = self.eval(&inner.expression, scope);
-                        match self.text_of(&value) {
+                        match self.as_text(&value) {
                             Some(shown) if inner.format_spec.is_none() => result.push_str(&shown),
                             _ => return Value::Unknown,
                         }
@@ -160,7 +167,18 @@ impl<'a> Interp<'a> {
         Value::str(result)
     }
 
-    /// `str(value)`.
+    /// `str(value)`, which classes of the project may decide themselves.
+    pub(super) fn as_text(&mut self, value: &Value) -> Option<Rc<str>> {
+        if let Value::Instance(id) = value
+            && let Some(method) = self.class_attribute(self.heap.instances[*id].class, "__str__")
+        {
+            let bound = self.bind(&method, value);
+            return self.call(&bound, Vec::new(), Vec::new()).as_str().map(Rc::from);
+        }
+        self.text_of(value)
+    }
+
+    /// `str(value)` of what is not the project's own.
     pub(super) fn text_of(&self, value: &Value) -> Option<Rc<str>> {
         match value {
             Value::Str(text) => Some(text.clone()),
@@ -537,4 +555,17 @@ fn arithmetic(left: i64, operator: Operator, right: i64) -> Value {
         _ => None,
     };
     result.map_or(Value::Unknown, Value::Int)
+}
+
+/// Whether evaluating an expression does nothing.
+fn is_written_out(expr: &Expr) -> bool {
+    match expr {
+        Expr::List(list) => list.elts.iter().all(is_written_out),
+        Expr::Tuple(tuple) => tuple.elts.iter().all(is_written_out),
+        Expr::Dict(dict) => dict
+            .items
+            .iter()
+            .all(|item| item.key.as_ref().is_some_and(Expr::is_literal_expr) && is_written_out(&item.value)),
+        other => other.is_literal_expr(),
+    }
 }

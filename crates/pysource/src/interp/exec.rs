@@ -191,7 +191,7 @@ impl<'a> Interp<'a> {
         }
         for item in items {
             self.assign(&each.target, item, scope);
-            match self.block(&each.body, scope) {
+            match self.round(&each.body, scope) {
                 Flow::Next | Flow::Continue => {}
                 Flow::Break => return Flow::Next,
                 flow => return flow,
@@ -200,12 +200,19 @@ impl<'a> Interp<'a> {
         self.block(&each.orelse, scope)
     }
 
+    fn round(&mut self, body: &'a Suite, scope: ScopeId) -> Flow {
+        self.rounds += 1;
+        let flow = self.block(body, scope);
+        self.rounds -= 1;
+        flow
+    }
+
     fn repeat(&mut self, repeat: &'a StmtWhile, scope: ScopeId) -> Flow {
         for _ in 0..ITERATIONS {
             let test = self.eval(&repeat.test, scope);
             match self.truth(&test) {
                 Some(false) => return self.block(&repeat.orelse, scope),
-                Some(true) => match self.block(&repeat.body, scope) {
+                Some(true) => match self.round(&repeat.body, scope) {
                     Flow::Next | Flow::Continue => {}
                     Flow::Break => return Flow::Next,
                     flow => return flow,

@@ -100,6 +100,8 @@ pub(crate) struct Interp<'a> {
     depth: usize,
     /// Above zero while following code that may not run.
     uncertain: usize,
+    /// How many loops are being followed, one in another.
+    rounds: usize,
     /// Older FastAPI: routes are copied when a router is included, later ones are lost.
     pub(crate) copies_on_include: bool,
     /// Decorators of libraries on functions of the project.
@@ -132,6 +134,7 @@ impl<'a> Interp<'a> {
             steps: 0,
             depth: 0,
             uncertain: 0,
+            rounds: 0,
             copies_on_include,
             marks: HashMap::new(),
             environment: HashMap::new(),
@@ -233,6 +236,15 @@ impl<'a> Interp<'a> {
             open: false,
         });
         self.scopes.len() - 1
+    }
+
+    /// A scope with what the names of `scope` stand for now, whatever becomes of them.
+    fn as_it_is(&mut self, scope: ScopeId) -> ScopeId {
+        let names = self.scopes[scope].names.clone();
+        self.charge(names.len() / 8);
+        let kept = self.new_scope(Some(scope), self.module_of(scope), None);
+        self.scopes[kept].names = names;
+        kept
     }
 
     fn set(&mut self, scope: ScopeId, name: &str, value: Value) {

@@ -34,15 +34,15 @@ impl<'a> Interp<'a> {
             },
             ("startswith", Some(prefix)) => return Value::Bool(text.starts_with(prefix)),
             ("endswith", Some(suffix)) => return Value::Bool(text.ends_with(suffix)),
-            ("split", separator) => {
-                let parts: Vec<Value> = match separator {
-                    Some(separator) if !separator.is_empty() => {
-                        text.split(separator).map(Value::str).collect()
+            ("split" | "rsplit", separator) => {
+                let parts = match (separator, args.get(1).or_else(|| keyword(keywords, "maxsplit"))) {
+                    (Some(separator), most) if !separator.is_empty() => split(text, name, separator, most),
+                    (None, None) if args.is_empty() => {
+                        Some(text.split_whitespace().map(Value::str).collect())
                     }
-                    None if args.is_empty() => text.split_whitespace().map(Value::str).collect(),
-                    _ => return Value::Unknown,
+                    _ => None,
                 };
-                return self.list_of(parts);
+                return parts.map_or(Value::Unknown, |parts| self.list_of(parts));
             }
             ("join", _) => match args.first().and_then(|items| self.iterate(&items.clone())) {
                 Some(items) => match items.iter().map(Value::as_str).collect::<Option<Vec<_>>>() {
@@ -108,6 +108,21 @@ impl<'a> Interp<'a> {
         }
         Value::str(result)
     }
+}
+
+/// The parts of a text, at most `most` of them split off from the side that `method` begins at.
+fn split(text: &str, method: &str, separator: &str, most: Option<&Value>) -> Option<Vec<Value>> {
+    let most = match most {
+        None | Some(Value::Int(-1)) => return Some(text.split(separator).map(Value::str).collect()),
+        Some(Value::Int(most)) => usize::try_from(*most).ok()?.saturating_add(1),
+        Some(_) => return None,
+    };
+    if method == "split" {
+        return Some(text.splitn(most, separator).map(Value::str).collect());
+    }
+    let mut parts: Vec<Value> = text.rsplitn(most, separator).map(Value::str).collect();
+    parts.reverse();
+    Some(parts)
 }
 
 /// Python's `str.title`: each run of letters begins with a capital.

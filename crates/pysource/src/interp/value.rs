@@ -100,12 +100,16 @@ pub(crate) struct Function<'a> {
     pub(crate) def: &'a StmtFunctionDef,
     /// Where it was defined; its own names have that as parent.
     pub(crate) scope: ScopeId,
+    /// Where its annotations and defaults are read: in a loop, the names as they were when it was defined.
+    pub(crate) signature: ScopeId,
     pub(crate) module: Rc<str>,
     pub(crate) receiver: Option<Value>,
     /// The class whose body defines it, for `super()`.
     pub(crate) owner: Option<Id>,
     /// `functools.wraps`: whose name, documentation and parameters it shows.
     pub(crate) shows: Option<Id>,
+    /// `__name__` and `__doc__` where they were set.
+    pub(crate) attributes: Keywords,
     pub(crate) is_property: bool,
     pub(crate) is_static: bool,
     pub(crate) is_class_method: bool,

@@ -383,13 +383,13 @@ impl<'a> Schemas<'_, 'a> {
         let mut arguments: Vec<Argument<'a>> = Vec::new();
         for parameter in named {
             let default =
-                parameter.default.as_deref().map(|default| self.interp.eval(default, function.scope));
+                parameter.default.as_deref().map(|default| self.interp.eval(default, function.signature));
             arguments.push(Argument {
                 name: Rc::from(parameter.parameter.name.as_str()),
                 annotation: parameter.parameter.annotation.as_deref(),
                 ty: None,
                 default,
-                scope: function.scope,
+                scope: function.signature,
             });
         }
         for rest in [&parameters.vararg, &parameters.kwarg].into_iter().flatten() {
@@ -398,7 +398,7 @@ impl<'a> Schemas<'_, 'a> {
                 annotation: rest.annotation.as_deref(),
                 ty: None,
                 default: None,
-                scope: function.scope,
+                scope: function.signature,
             });
         }
         arguments

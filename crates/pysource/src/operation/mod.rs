@@ -131,7 +131,10 @@ impl Schemas<'_, '_> {
     fn documentation(&mut self, route: &Route) -> Option<String> {
         let Value::Function(id) = route.endpoint else { return None };
         let function = self.interp.shown(id);
-        let text = crate::schema::docstring(&function.def.body)?;
+        let text = match keyword(&function.attributes, "__doc__") {
+            Some(given) => crate::schema::clean(given.as_str()?),
+            None => crate::schema::docstring(&function.def.body)?,
+        };
         Some(text.split('\u{c}').next().unwrap_or(&text).trim().to_owned()).filter(|text| !text.is_empty())
     }
 

@@ -73,7 +73,7 @@ impl Schemas<'_, '_> {
         let Value::Function(id) = route.endpoint else { return None };
         let function = self.interp.shown(id);
         let returns = function.def.returns.as_deref()?;
-        let ty = self.annotation(returns, function.scope);
+        let ty = self.annotation(returns, function.signature);
         let is_response = |name: &str| {
             last_part(name).ends_with("Response")
                 && matches!(name.split('.').next(), Some("fastapi" | "starlette"))
@@ -87,12 +87,12 @@ impl Schemas<'_, '_> {
         if is_none {
             return None;
         }
-        Some((ty, Env::of(function.scope)))
+        Some((ty, Env::of(function.signature)))
     }
 
     fn scope_of(&self, route: &Route) -> usize {
         match route.endpoint {
-            Value::Function(id) => self.interp.heap.functions[id].scope,
+            Value::Function(id) => self.interp.heap.functions[id].signature,
             _ => 0,
         }
     }
@@ -131,12 +131,12 @@ impl Schemas<'_, '_> {
         if class.is_some() && !events {
             return None;
         }
-        let ty = function.def.returns.as_deref().map(|returns| self.annotation(returns, function.scope));
+        let ty = function.def.returns.as_deref().map(|returns| self.annotation(returns, function.signature));
         let item = ty.and_then(|ty| match ty {
             Value::Generic(id) => self.interp.heap.generics[id].args.first().cloned(),
             _ => None,
         });
-        let env = Env::of(function.scope);
+        let env = Env::of(function.signature);
         if events {
             return Some(json!({"text/event-stream": {"itemSchema": {"type": "object"}}}));
         }

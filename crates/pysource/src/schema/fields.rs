@@ -107,7 +107,17 @@ impl FieldInfo {
 
     /// The bounds among the arguments of a call.
     pub(crate) fn from_keywords(interp: &Interp<'_>, keywords: &Keywords) -> Self {
-        let mut info = Self { keywords: keywords.clone(), ..Self::default() };
+        let first_choice = |value: &Value| match value {
+            Value::Call(id) if last_part(&interp.heap.calls[*id].callee) == "AliasChoices" => {
+                interp.heap.calls[*id].args.first().cloned()
+            }
+            _ => None,
+        };
+        let kept = keywords.iter().map(|(name, value)| match name.as_ref() {
+            "validation_alias" => (name.clone(), first_choice(value).unwrap_or_else(|| value.clone())),
+            _ => (name.clone(), value.clone()),
+        });
+        let mut info = Self { keywords: kept.collect(), ..Self::default() };
         for (name, value) in keywords {
             let name = if name.as_ref() == "regex" { "pattern" } else { name.as_ref() };
             let Some((key, ..)) = BOUNDS.iter().find(|(key, ..)| *key == name) else { continue };

@@ -1,6 +1,9 @@
 //! Types of Python and of well-known libraries by name.
 
+use serde_json::Value as Json;
+
 use super::{Mode, Schema, schema_of, typed, typed_with};
+use crate::interp::value::{Call, Value, last_part};
 
 /// The schema of a type that has no arguments; None for one that is not known.
 pub(super) fn scalar(name: &str, mode: Mode) -> Option<Schema> {
@@ -80,4 +83,36 @@ fn string_format(last: &str) -> Option<&'static str> {
         "Pattern" => "regex",
         _ => return None,
     })
+}
+
+/// What pydantic writes of a value that a library's type makes, where that is known.
+pub(super) fn written(made: &Call) -> Option<Json> {
+    match (last_part(&made.callee), made.args.first()) {
+        ("Decimal", Some(Value::Int(number))) => Some(Json::from(number.to_string())),
+        ("Decimal" | "UUID" | "Path" | "PurePath", Some(Value::Str(text))) => Some(Json::from(text.as_ref())),
+        ("timedelta", None) => duration(made),
+        _ => None,
+    }
+}
+
+/// A `timedelta` of whole numbers, as in ISO 8601.
+fn duration(made: &Call) -> Option<Json> {
+    const UNITS: [(&str, i64); 5] =
+        [("weeks", 604_800), ("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1)];
+    let mut seconds: i64 = 0;
+    for (name, value) in &made.keywords {
+        let (_, unit) = UNITS.iter().find(|(own, _)| *own == name.as_ref())?;
+        let Value::Int(count) = value else { return None };
+        seconds = seconds.checked_add(count.checked_mul(*unit)?)?;
+    }
+    let days = seconds / 86_400;
+    let part = |count: i64, unit: char| if count > 0 { format!("{count}{unit}") } else { String::new() };
+    let date = part(days / 365, 'Y') + &part(days % 365, 'D');
+    let time = part(seconds / 3_600 % 24, 'H') + &part(seconds / 60 % 60, 'M') + &part(seconds % 60, 'S');
+    match (seconds, time.is_empty()) {
+        (0, _) => Some(Json::from("PT0S")),
+        (1.., true) => Some(Json::from(format!("P{date}"))),
+        (1.., false) => Some(Json::from(format!("P{date}T{time}"))),
+        _ => None,
+    }
 }

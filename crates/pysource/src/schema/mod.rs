@@ -6,7 +6,7 @@ mod models;
 mod naming;
 mod types;
 
-pub(crate) use models::{ClassKind, docstring};
+pub(crate) use models::{ClassKind, clean, docstring};
 
 use std::cell::RefCell;
 use std::collections::HashMap;

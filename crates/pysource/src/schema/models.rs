@@ -327,7 +327,7 @@ impl<'a> Schemas<'_, 'a> {
                     _ if super::fields::is_marker(&call.callee) => {
                         info.extend(FieldInfo::from_call(self.interp, &call));
                     }
-                    _ => info.start = Start::Made,
+                    _ => info.start = Start::Default(Value::Call(*id)),
                 }
             }
             Some(value) => info.start = Start::Default(value.clone()),
@@ -412,6 +412,7 @@ impl<'a> Schemas<'_, 'a> {
 
     /// `@computed_field` properties: in answers only.
     fn computed(&mut self, class: Id, properties: &mut Schema, required: &mut Vec<Json>) {
+        let generator = keyword(&self.interp.settings_config(class), "alias_generator").cloned();
         for ancestor in self.interp.lineage(class).into_iter().rev() {
             let definition = self.interp.heap.classes[ancestor].clone();
             for statement in &definition.def.body {
@@ -430,8 +431,11 @@ impl<'a> Schemas<'_, 'a> {
                     schema.insert("description".to_owned(), text.into());
                 }
                 schema.insert("readOnly".to_owned(), true.into());
-                properties.insert(def.name.to_string(), Json::Object(schema));
-                required.push(def.name.to_string().into());
+                let name =
+                    generator.as_ref().and_then(|generator| self.generated_alias(generator, &def.name));
+                let name = name.unwrap_or_else(|| def.name.to_string());
+                properties.insert(name.clone(), Json::Object(schema));
+                required.push(name.into());
             }
         }
     }
@@ -571,7 +575,8 @@ pub(crate) fn docstring(body: &[Stmt]) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn clean(text: &str) -> String {
+/// Text as `inspect.cleandoc` leaves it.
+pub(crate) fn clean(text: &str) -> String {
     let text = text.replace('\t', "        ");
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default().trim_start();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::fields::FieldInfo;
-use super::known::scalar;
+use super::known::{scalar, written};
 use super::{Env, Mode, Schema, Schemas, schema_of, typed, typed_with};
 use crate::interp::value::{Call, Id, ListKind, Value, last_part};
 
@@ -236,6 +236,7 @@ impl Schemas<'_, '_> {
                 }
                 self.json(&inner)?
             }
+            Value::Call(id) => written(&self.interp.heap.calls[*id])?,
             _ => return None,
         })
     }

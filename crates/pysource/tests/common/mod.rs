@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use pysource::Files;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// A project and the truth about it.
 pub struct Project {
@@ -40,11 +41,31 @@ pub fn projects() -> Vec<Project> {
         let text = std::fs::read_to_string(path).unwrap();
         for (name, files) in split(&text) {
             let truth = truth[&name].clone();
-            assert!(truth["routes"].is_array(), "no truth for {name}: see tests/truth/truth.py");
+            let renew = "run tests/truth/fetch.sh --truth";
+            assert!(truth["routes"].is_array(), "no truth for {name}: {renew} ({})", truth["error"]);
+            assert_eq!(truth["made_from"], made_from(&files), "{name} is not what was imported: {renew}");
             projects.push(Project { name, files, truth });
         }
     }
     projects
+}
+
+/// What the truth says that it was made from: `made_from` of tests/truth/truth.py.
+fn made_from(files: &Files) -> String {
+    let mut hash = Sha256::new();
+    for (path, text) in files {
+        hash.update(format!("--- {path}\n"));
+        hash.update(text);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Names with the versions that the truth is made with: `fastapi-0.165.0`.
+pub fn pinned(names: &[&str]) -> Vec<String> {
+    let text = std::fs::read_to_string(directory().join("truth/requirements.txt")).unwrap();
+    let version =
+        |name: &str| text.lines().find_map(|line| line.strip_prefix(&format!("{name}==")).map(str::to_owned));
+    names.iter().map(|name| format!("{name}-{}", version(name).expect("a pin"))).collect()
 }
 
 /// Projects of one text: `=== name`, `--- path`, and the lines of that file.

@@ -1,28 +1,44 @@
 #!/bin/sh
-# Makes the environment that the truth comes from, and the truth about the documentation examples of FastAPI and
-# SQLModel, all under target/truth. Run once; `--projects` then writes tests/truth/projects.json afresh.
+# Fetches what the tests and their truth need, into target/truth.
+#
+#     fetch.sh             the source distributions of FastAPI and SQLModel, whose examples the tests read
+#     fetch.sh --truth     makes examples.jsonl and projects.json afresh, in an environment that it builds first
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../../../.." && pwd)
-truth="$root/target/truth"
+truth=$(cd "$here/../../../.." && pwd)/target/truth
 python="$truth/venv/bin/python"
 
-if [ ! -f "$truth/ready" ]; then
-    mkdir -p "$truth/sdist"
-    "${PYTHON:-python3}" -m venv "$truth/venv"
-    "$python" -m pip install -q -r "$here/requirements.txt" \
-        aiofiles a2wsgi email-validator httpx itsdangerous jinja2 pdm-backend pwdlib[argon2] pydantic-extra-types \
-        pyjwt python-multipart pyyaml
-    for name in fastapi sqlmodel; do
-        pinned=$(grep "^$name==" "$here/requirements.txt")
-        "$python" -m pip download -q --no-deps --no-binary "$name" --no-build-isolation -d "$truth/sdist" "$pinned"
-        tar -xzf "$truth/sdist/$name-${pinned#*==}.tar.gz" -C "$truth/sdist"
-        rm -rf "$truth/sdist/$name"
-        mv "$truth/sdist/$name-${pinned#*==}" "$truth/sdist/$name"
-        "$python" "$here/truth.py" examples "$truth/sdist/$name" >"$truth/$name.json"
-    done
-    touch "$truth/ready"
-fi
-if [ "${1:-}" = --projects ]; then
+pip() {
+    if "${PYTHON:-python3}" -m pip --version >/dev/null 2>&1; then
+        "${PYTHON:-python3}" -m pip "$@"
+    else
+        uv tool run pip "$@"
+    fi
+}
+
+# fetch REQUIREMENT: its source distribution, unpacked; the version is part of the name.
+fetch() {
+    directory="$truth/sdist/${1%%==*}-${1#*==}"
+    [ -f "$directory/PKG-INFO" ] && return
+    archives=$(mktemp -d)
+    pip download -q --disable-pip-version-check --no-deps --no-binary "${1%%==*}" -d "$archives" "$1"
+    tar -xzf "$archives"/*.tar.gz -C "$archives"
+    rm -rf "$directory"
+    mv "$archives/${1%%==*}-${1#*==}" "$directory"
+    rm -r "$archives"
+}
+
+mkdir -p "$truth/sdist"
+fastapi=$(grep '^fastapi==' "$here/requirements.txt")
+sqlmodel=$(grep '^sqlmodel==' "$here/requirements.txt")
+fetch "$fastapi" &
+fetch "$sqlmodel"
+wait $!
+
+if [ "${1:-}" = --truth ]; then
+    [ -x "$python" ] || "${PYTHON:-python3}" -m venv "$truth/venv"
+    "$python" -m pip install -q -r "$here/requirements.txt"
+    "$python" "$here/truth.py" examples "$truth/sdist/fastapi-${fastapi#*==}" "$truth/sdist/sqlmodel-${sqlmodel#*==}" \
+        >"$here/examples.jsonl"
     "$python" "$here/truth.py" projects "$here"/../projects/*.txt >"$here/projects.json"
 fi

@@ -1,11 +1,14 @@
 """Says what applications really offer, by importing them.
 
-    python truth.py projects FILE...       projects in the format of tests/projects, to standard output
-    python truth.py examples DIRECTORY     the modules below DIRECTORY/docs_src that have an application
+    python truth.py projects FILE...       projects in the format of tests/projects
+    python truth.py examples DIRECTORY...  the modules below DIRECTORY/docs_src that have an application
 
-Prints {name: {"routes": [[method, path, in schema]], "openapi": …}}. Each is imported in a process of its own.
+The first prints {name: {"made_from": …, "routes": [[method, path, in schema]], "openapi": …}}, where made_from is the
+SHA-256 of the project's text. The second prints a line for each document: {"modules": [DIRECTORY's name:module],
+"openapi": …}; what does not import is left out. Each is imported in a process of its own.
 """
 
+import hashlib
 import importlib
 import json
 import os
@@ -116,13 +119,19 @@ def forked(work):
     return json.loads(text)
 
 
+def made_from(files):
+    """What the tests compare with the project that they have."""
+    text = "".join(f"--- {path}\n{text}" for path, text in sorted(files.items()))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def project(files):
     with tempfile.TemporaryDirectory() as directory:
         for path, text in files.items():
             target = pathlib.Path(directory, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
-        return forked(lambda: describe(directory))
+        return {"made_from": made_from(files)} | forked(lambda: describe(directory))
 
 
 def example(directory, module):
@@ -131,7 +140,7 @@ def example(directory, module):
     sys.stdout = sys.stderr
     warnings.simplefilter("ignore")
     app = importlib.import_module(module).app
-    return {"routes": sorted(operations(app)), "openapi": app.openapi()}
+    return {"openapi": app.openapi()}
 
 
 def examples(directory):
@@ -140,7 +149,10 @@ def examples(directory):
         if "app = FastAPI(" not in path.read_text() or "test" in path.stem:
             continue
         module = ".".join(path.relative_to(directory).with_suffix("").parts)
-        found[module] = forked(lambda: example(directory, module))
+        document = forked(lambda: example(directory, module)).get("openapi")
+        if document:
+            text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+            found.setdefault(text, []).append(f"{pathlib.Path(directory).name}:{module}")
     return found
 
 
@@ -149,11 +161,13 @@ def main(arguments):
     import pydantic_settings  # noqa: F401
 
     if arguments[0] == "examples":
-        found = examples(os.path.abspath(arguments[1]))
+        for directory in arguments[1:]:
+            for document, modules in examples(os.path.abspath(directory)).items():
+                print(f'{{"modules":{json.dumps(modules)},"openapi":{document}}}')
     else:
         found = {name: project(files) for path in arguments[1:] for name, files in read_projects(path)}
-    json.dump(found, sys.stdout, indent=1)
-    print()
+        lines = (f"{json.dumps(name)}: {json.dumps(truth, separators=(',', ':'))}" for name, truth in found.items())
+        print("{" + ",\n".join(lines) + "}")
 
 
 if __name__ == "__main__":

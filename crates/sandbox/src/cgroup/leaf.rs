@@ -70,6 +70,19 @@ impl Leaf {
         Ok(())
     }
 
+    /// Lets processes here have processor time only when nobody else wants it, or as everybody. Without effect
+    /// where processor time is not shared out by groups.
+    pub fn give_way(&self, gives: bool) {
+        let (file, least, usual) = match self.version {
+            Version::V1 => ("cpu.shares", 2, 1024),
+            Version::V2 => ("cpu.weight", 1, 100),
+        };
+        if let Some(path) = self.paths.get(&Controller::Cpu) {
+            // Nothing depends on it.
+            let _ = set(path, file, if gives { least } else { usual });
+        }
+    }
+
     /// Bytes of memory in use, files in the sandbox's home included.
     #[must_use]
     pub fn memory_used(&self) -> Option<u64> {

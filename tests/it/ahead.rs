@@ -1,0 +1,114 @@
+//! What is made before it is needed: a zygote and a sandbox for the next launch; and whose it then is.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::harness::{Generation, Server, asgi, descendants, eventually};
+
+/// A process in a sandbox: its number there, and which sandbox.
+struct Inside {
+    pid: i32,
+    number: u32,
+    sandbox: PathBuf,
+}
+
+/// Everything in the sandboxes of a keeper.
+fn inside(server: &Server) -> Vec<Inside> {
+    let below = descendants(server.keeper_pid()).into_iter();
+    let found = below.filter_map(|(pid, _)| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+        let numbers: Vec<u32> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+        let sandbox = std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok()?;
+        (numbers.len() > 1).then(|| Inside { pid, number: numbers[numbers.len() - 1], sandbox })
+    });
+    found.collect()
+}
+
+/// The sandboxes with nothing but their first process.
+fn empty(server: &Server) -> BTreeSet<PathBuf> {
+    let all = inside(server);
+    let used: BTreeSet<_> = all.iter().filter(|one| one.number > 1).map(|one| &one.sandbox).collect();
+    all.iter().map(|one| &one.sandbox).filter(|sandbox| !used.contains(sandbox)).cloned().collect()
+}
+
+async fn spare(server: &Server) -> PathBuf {
+    eventually("a sandbox made ahead", async || empty(server).into_iter().next()).await
+}
+
+/// A server with a zygote that has forked once.
+async fn warmed() -> (Server, Generation) {
+    let server = Server::start().await;
+    let app = server.user_of("pro", "ana").upload(&writes()).await;
+    app.launch().await;
+    app.stop().await.expect(200);
+    (server, app)
+}
+
+/// An application that adds a line to its database, which is any file, at each start, and prints how many there are.
+fn writes() -> serde_json::Value {
+    asgi(
+        "with open('preview.db', 'a') as file:
+    file.write('started\\n')
+with open('preview.db') as file:
+    print('lines', len(file.readlines()), flush=True)
+open('app/from_the_copy', 'w').close()",
+    )
+}
+
+#[tokio::test]
+async fn a_launch_moves_into_the_sandbox_that_is_there() {
+    let (server, app) = warmed().await;
+    let made = spare(&server).await;
+    let preview = app.launch().await;
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x");
+    let used: BTreeSet<_> =
+        inside(&server).into_iter().filter(|one| one.number > 1).map(|one| one.sandbox).collect();
+    assert_eq!(used, BTreeSet::from([made.clone()]));
+    app.line("lines 1").await;
+    let next = eventually("the next one", async || empty(&server).into_iter().next()).await;
+    assert_ne!(next, made);
+    // New code of the same preview has a sandbox of its own, and the same database.
+    let changed = json!({ "files": { "extra.py": "" } });
+    let answer = app.user.patch(&app.path("/files"), &changed).await.expect(200);
+    assert_eq!(answer["reloaded"], true, "{answer}");
+    app.line("lines 2").await;
+    app.stop().await.expect(200);
+    // A fresh one for the next preview.
+    app.launch().await;
+    app.line("lines 1").await;
+}
+
+#[tokio::test]
+async fn one_that_died_is_not_used() {
+    let (server, app) = warmed().await;
+    let made = spare(&server).await;
+    for one in inside(&server).into_iter().filter(|one| one.sandbox == made) {
+        crate::harness::signal(one.pid, rustix::process::Signal::KILL);
+    }
+    let preview = app.launch().await;
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x");
+}
+
+#[tokio::test]
+async fn no_two_previews_have_the_same_user_id() {
+    let server = Server::start().await;
+    let user = server.user_of("pro", "ana");
+    for _ in 0..3 {
+        user.upload(&writes()).await.launch().await;
+    }
+    let uid = |one: &Inside| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", one.pid)).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap().to_owned();
+        line.split_whitespace().next().unwrap().parse::<u32>().unwrap()
+    };
+    let ids: BTreeSet<_> = inside(&server).iter().filter(|one| one.number > 1).map(uid).collect();
+    let own = rustix::process::geteuid().as_raw();
+    if sandbox::is_privileged() {
+        assert!(ids.len() == 3 && !ids.contains(&own), "{ids:?}");
+    } else {
+        assert_eq!(ids, BTreeSet::from([own]));
+    }
+}
