@@ -43,6 +43,7 @@ pub struct Metrics {
     session_seconds: Histogram,
     requests: Counter,
     subscribers: Gauge,
+    delayed_histories: Gauge,
 }
 
 impl Default for Metrics {
@@ -68,6 +69,9 @@ impl Default for Metrics {
         registry.register("requests", "Requests passed on to previews", requests.clone());
         let subscribers = Gauge::default();
         registry.register("log_subscribers", "Open log streams", subscribers.clone());
+        let delayed_histories = Gauge::default();
+        let help = "Previews whose log history waits for the store";
+        registry.register("log_history_delayed", help, delayed_histories.clone());
         Self {
             registry,
             launches,
@@ -77,6 +81,7 @@ impl Default for Metrics {
             session_seconds,
             requests,
             subscribers,
+            delayed_histories,
         }
     }
 }
@@ -86,6 +91,16 @@ impl Default for Metrics {
 pub struct Subscriber(Gauge);
 
 impl Drop for Subscriber {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// A log whose history is behind; counted for as long as it lives.
+#[derive(Debug)]
+pub struct Delayed(Gauge);
+
+impl Drop for Delayed {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -126,6 +141,13 @@ impl Metrics {
     pub fn subscriber(&self) -> Subscriber {
         self.subscribers.inc();
         Subscriber(self.subscribers.clone())
+    }
+
+    /// The history of a log is behind.
+    #[must_use]
+    pub fn history_delayed(&self) -> Delayed {
+        self.delayed_histories.inc();
+        Delayed(self.delayed_histories.clone())
     }
 
     /// The previews that there are, by the names of their states.

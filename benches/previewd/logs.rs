@@ -33,13 +33,14 @@ pub async fn measure(server: &Server, table: &mut Table) -> Outcome<()> {
         shout.try_clone().ok_or("a body")?.send().await?.bytes().await?;
         let age = loop {
             let line = tokio::time::timeout(PATIENCE, lines.next_line()).await??.ok_or("no more output")?;
-            if let Some(age) = age_of(&line) {
+            if let Some(age) = age_of(&line, SystemTime::now()) {
                 break age;
             }
         };
         read.add(age);
     }
     table.compared("a log line, printed to received, median: ms", received.median(), read.median(), None);
+    table.bounded("a log line, 1 subscriber, median: ms", received.median(), 5.0);
     table.bounded("a log line, 99 of 100: ms", received.quantile(0.99), 50.0);
     serving.stop().await?;
     server.stop(&generation).await
@@ -53,7 +54,7 @@ async fn from_stream(mut stream: reqwest::Response, shout: &RequestBuilder) -> O
         let age = loop {
             let chunk = tokio::time::timeout(PATIENCE, stream.chunk()).await??.ok_or("the stream ended")?;
             text.push_str(std::str::from_utf8(&chunk)?);
-            let age = text.split("\n\n").find_map(|event| age_of(message_of(event)?));
+            let age = text.split("\n\n").find_map(|event| age_of(message_of(event)?, SystemTime::now()));
             if let Some(age) = age {
                 text.clear();
                 break age;
@@ -65,12 +66,13 @@ async fn from_stream(mut stream: reqwest::Response, shout: &RequestBuilder) -> O
     Ok(samples)
 }
 
-fn message_of(event: &str) -> Option<&str> {
+/// The message of an entry in a stream.
+pub(crate) fn message_of(event: &str) -> Option<&str> {
     event.split_once("\"message\":\"")?.1.split_once('"').map(|(message, _)| message)
 }
 
-/// How long ago a line was printed that is the time of its printing, in nanoseconds.
-fn age_of(line: &str) -> Option<Duration> {
+/// How long before `now` a line was printed that is the time of its printing, in nanoseconds.
+pub(crate) fn age_of(line: &str, now: SystemTime) -> Option<Duration> {
     let printed: u64 = line.trim().parse().ok()?;
-    SystemTime::now().duration_since(UNIX_EPOCH).ok()?.checked_sub(Duration::from_nanos(printed))
+    now.duration_since(UNIX_EPOCH).ok()?.checked_sub(Duration::from_nanos(printed))
 }

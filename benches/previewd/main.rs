@@ -4,6 +4,7 @@
 mod answers;
 mod crowds;
 mod environments;
+mod flood;
 mod launches;
 mod logs;
 mod measure;
@@ -31,6 +32,7 @@ fn main() -> Outcome<()> {
         logs::measure(&server, &mut table).await?;
         environments::measure(&server, &mut table).await?;
         table.bounded("serve, after all of this: resident MB", server.resident_mb()?, 25.0);
-        server.end().await
+        server.end().await?;
+        flood::measure(&mut table).await
     })
 }

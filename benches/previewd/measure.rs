@@ -20,6 +20,11 @@ impl Table {
         println!("| {what} | {ours:.2} | {reference:.2} | {ratio:.2} | {reach} |");
     }
 
+    /// Something that must be at least a number.
+    pub fn at_least(&mut self, what: &str, ours: f64, least: f64) {
+        println!("| {what} | {ours:.0} | - | - | {} |", verdict(&format!("{least:.0}"), ours >= least));
+    }
+
     /// Something that stands for itself.
     pub fn told(&mut self, what: &str, ours: f64) {
         println!("| {what} | {ours:.2} | - | - | - |");

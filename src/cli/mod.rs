@@ -3,6 +3,8 @@
 mod check;
 mod doctor;
 mod keeper;
+mod line;
+mod logs;
 mod migrate;
 mod paint;
 mod serve;
@@ -55,6 +57,8 @@ enum Command {
         #[arg(long, value_parser = token::ttl, default_value = "24h", value_name = "TIME")]
         ttl: u64,
     },
+    /// Shows the log of a preview of a running server
+    Logs(logs::Wanted),
     /// Validates the project in DIR and prints its endpoints, launching nothing
     Check {
         /// The project to look at
@@ -108,6 +112,7 @@ fn run(command: Command, flags: Flags) -> ExitCode {
         Command::Token { user, tier, ttl } => {
             configured(flags, |config| token::run(&config, user, tier, ttl))
         }
+        Command::Logs(wanted) => configured(flags, |config| logs::run(&config, &wanted)),
         Command::Check { dir, json, openapi } => {
             configured(flags, |config| check::run(&config, &dir, json, openapi))
         }
@@ -205,6 +210,8 @@ mod tests {
         assert!(matches!(command, Command::Token { tier: Tier::Free, ttl: 86_400, .. }));
         let (command, _) = read(&["check", "app", "--json", "--data-dir", "x"]).unwrap();
         assert!(matches!(command, Command::Check { dir, json: true, .. } if dir.as_os_str() == "app"));
+        let (command, _) = read(&["logs", "gen_1", "-f", "--level", "warn", "--grep", "x"]).unwrap();
+        assert!(matches!(command, Command::Logs(_)));
         let (command, _) = read(&["keeper", "--fd", "3"]).unwrap();
         assert!(matches!(command, Command::Keeper { args } if args == ["--fd", "3"]));
     }
@@ -219,6 +226,8 @@ mod tests {
             &["token", "--user", "ana", "--tier", "gold"],
             &["token", "--user", "ana", "--ttl", "soon"],
             &["up"],
+            &["logs", "--level", "loud"],
+            &["logs", "--tail", "some"],
             &["fly"],
             &[],
         ] {

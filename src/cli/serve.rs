@@ -34,6 +34,8 @@ use crate::preview::{Host, Previews, PublicAddress};
 use crate::runtime::local::{LocalRuntime, Settings};
 use crate::store::Store;
 
+/// The file that a server locks in its data directory, and writes its address to.
+const LOCK: &str = "serve.lock";
 /// For open requests, at the end of the server.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -112,6 +114,9 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(doing(format!("{} cannot be listened on", config.listen)))?;
     let address = listener.local_addr().map_err(doing("the address is not known"))?;
+    // For commands that talk to whoever holds the lock.
+    let told = std::fs::write(config.data_dir.join(LOCK), format!("{address}\n"));
+    told.map_err(doing("the data directory cannot be written"))?;
     let auth = Arc::new(Auth::open(&config).map_err(doing("tokens cannot be checked"))?);
     let store = Store::open(&config.store_url).await.map_err(doing("the store cannot be opened"))?;
     let confiner = confiner(&config);
@@ -165,6 +170,18 @@ impl Running {
     }
 }
 
+/// The address of the last server of this data directory, if there was one. Whether it still serves is to be tried:
+/// looking at its lock would keep the next one from starting in that moment.
+pub(super) fn address_of(data_dir: &std::path::Path) -> Option<SocketAddr> {
+    std::fs::read_to_string(data_dir.join(LOCK)).ok()?.trim().parse().ok()
+}
+
+/// Whether a server holds the lock of this data directory.
+pub(super) fn is_served(data_dir: &std::path::Path) -> bool {
+    let Ok(file) = std::fs::File::open(data_dir.join(LOCK)) else { return false };
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err()
+}
+
 /// What the server itself runs is confined as well, unless nothing is.
 fn confiner(config: &Config) -> Option<Confiner> {
     let directory = config.data_dir.as_os_str().as_encoded_bytes();
@@ -181,7 +198,7 @@ fn lock(config: &Config) -> Result<std::fs::File, Failed> {
         .mode(0o700)
         .create(directory)
         .map_err(doing(format!("the data directory {} cannot be made", directory.display())))?;
-    let path = directory.join("serve.lock");
+    let path = directory.join(LOCK);
     let open = std::fs::File::options().create(true).truncate(false).write(true).open(path);
     let file =
         open.map_err(doing(format!("the data directory {} cannot be written", directory.display())))?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, watch};
 
 /// One per environment in use.
 #[derive(Debug)]
@@ -42,13 +42,50 @@ impl<T> Shared<T> {
 pub(super) type Flights = Shared<tokio::sync::Mutex<()>>;
 
 impl Flights {
-    /// Waits for its turn; `waiting` is called if there is somebody to wait for.
-    pub(super) async fn enter(&self, key: &str, waiting: impl FnOnce()) -> OwnedMutexGuard<()> {
-        let flight = self.get(key, tokio::sync::Mutex::default);
-        if let Ok(guard) = Arc::clone(&flight).try_lock_owned() {
-            return guard;
+    /// Waits for its turn.
+    pub(super) async fn enter(&self, key: &str) -> OwnedMutexGuard<()> {
+        self.get(key, tokio::sync::Mutex::default).lock_owned().await
+    }
+}
+
+/// What has been said while something was made, for whoever waits for the same.
+#[derive(Debug, Default)]
+pub(super) struct Story(watch::Sender<Vec<String>>);
+
+impl Story {
+    /// Goes on with it.
+    pub(super) fn add(&self, line: String) {
+        self.0.send_modify(|lines| lines.push(line));
+    }
+
+    /// Tells it from its beginning, for as long as the turn does not come.
+    pub(super) async fn told_to<T>(
+        &self,
+        tell: &(dyn Fn(String) + Send + Sync),
+        turn: impl Future<Output = T>,
+    ) -> T {
+        let mut lines = self.0.subscribe();
+        let mut told = 0;
+        let mut go_on = |lines: &mut watch::Receiver<Vec<String>>| {
+            let all = lines.borrow_and_update();
+            all[told..].iter().cloned().for_each(tell);
+            told = all.len();
+        };
+        tokio::pin!(turn);
+        tokio::select! {
+            biased;
+            come = &mut turn => return come,
+            () = std::future::ready(()) => {}
         }
-        waiting();
-        flight.lock_owned().await
+        loop {
+            go_on(&mut lines);
+            tokio::select! {
+                come = &mut turn => {
+                    go_on(&mut lines);
+                    return come;
+                }
+                _lives_with_self = lines.changed() => {}
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::bytecode::{adopt, compile};
 use super::installer::{Bench, Installer, find_uv};
-use super::lease::{Flights, Lease, Shared};
+use super::lease::{Flights, Lease, Shared, Story};
 use super::lock::FileLock;
 use super::shelf::{COMPILED, Manifest, SITE_PACKAGES, Shelf, Unfinished, remove, size_of};
 use super::yard::Yard;
@@ -20,6 +20,8 @@ use crate::time::UnixMillis;
 
 /// How long making an environment may take.
 const DEADLINE: Duration = Duration::from_secs(300);
+/// Between two words on an installation that takes its time.
+const PROGRESS: Duration = Duration::from_secs(2);
 
 /// Is told what is going on, line by line.
 type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);
@@ -48,6 +50,7 @@ struct Inner {
     tools: PathBuf,
     installer: OnceCell<Installer>,
     flights: Flights,
+    stories: Shared<Story>,
     leases: Shared<Lease>,
     compiling: Flights,
 }
@@ -78,6 +81,7 @@ impl Environments {
             tools,
             installer: OnceCell::new(),
             flights: Flights::default(),
+            stories: Shared::default(),
             leases: Shared::default(),
             compiling: Flights::default(),
         };
@@ -117,12 +121,17 @@ impl Environments {
         if let Some(environment) = self.known(&request) {
             return Ok(environment);
         }
-        let waiting = || progress("Waiting for the same packages, which are being installed".to_owned());
-        let _flight = self.inner.flights.enter(&request, waiting).await;
+        // An upload has begun with it: then the launch tells its story.
+        let story = self.inner.stories.get(&request, Story::default);
+        let _flight = story.told_to(progress, self.inner.flights.enter(&request)).await;
         if let Some(environment) = self.known(&request) {
             return Ok(environment);
         }
-        let made = tokio::time::timeout(DEADLINE, self.make(wish, &request, progress)).await;
+        let told = |line: String| {
+            story.add(line.clone());
+            progress(line);
+        };
+        let made = tokio::time::timeout(DEADLINE, self.make(wish, &request, &told)).await;
         made.unwrap_or_else(|_| {
             let message = format!("The packages were not installed within {} s.", DEADLINE.as_secs());
             Err(EnvironmentError::with_hint(message, "Try again; what was downloaded is kept."))
@@ -236,13 +245,37 @@ impl Environments {
         self.inner.yard.make(&target)?;
         progress(format!("Installing {}", counted(pins.len(), "package")));
         if !pins.is_empty() {
-            installer.install(self.bench(), pins, &target).await?;
+            self.install(installer, pins, &target, progress).await?;
         }
         let python = self.inner.interpreter.version_text();
         let manifest = Manifest { packages: pins.to_vec(), python, bytes: size_of(&target)? };
         self.share_bytecode(pins, &unfinished.0).await?;
         shelf.publish(key, &manifest)?;
         self.trim(installer, key).await
+    }
+
+    /// Installs what is pinned, and says from time to time how far that is.
+    async fn install(
+        &self,
+        installer: &Installer,
+        pins: &[String],
+        target: &Path,
+        progress: Progress<'_>,
+    ) -> Result<(), EnvironmentError> {
+        let began = Instant::now();
+        let installing = installer.install(self.bench(), pins, target);
+        tokio::pin!(installing);
+        loop {
+            tokio::select! {
+                installed = &mut installing => break installed?,
+                () = tokio::time::sleep(PROGRESS) => {
+                    let (there, seconds) = (installed_in(target), began.elapsed().as_secs());
+                    progress(format!("Installing: {there} of {} in place after {seconds} s", pins.len()));
+                }
+            }
+        }
+        progress(format!("Installed {}", pins.join(", ")));
+        Ok(())
     }
 
     /// Gives an environment that is being made the bytecode of those that have the same packages.
@@ -307,6 +340,12 @@ impl Environments {
             drop((turn, environment));
         });
     }
+}
+
+/// How many packages are whole: their metadata comes last.
+fn installed_in(target: &Path) -> usize {
+    let entries = std::fs::read_dir(target).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".dist-info")).count()
 }
 
 fn hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {

@@ -18,7 +18,8 @@ use crate::preview::State as Life;
 pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Json<Value>> {
     let active = app.previews.active(&owned.generation.id);
     if let Some(running) = active.filter(|active| matches!(active.state(), Life::Running(_)))
-        && let Ok(offer) = crate::endpoints::ask(&app.gateway.forwarder(&running), &running.options.probe).await
+        && let Ok(offer) =
+            crate::endpoints::ask(&app.gateway.forwarder(&running), &running.options.probe).await
         && let Some(document) = offer.document
     {
         return Ok(axum::Json(document));

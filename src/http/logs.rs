@@ -19,12 +19,16 @@ use super::ticket::LIFETIME;
 use crate::config::LogLevel;
 use crate::error::{Error, Result};
 use crate::id::GenerationId;
-use crate::logs::{Event, Filter, Follow, Page, Source, Start};
+use crate::logs::{Entry, Event, Filter, Follow, Page, RequestId, Source, Start, Text, plain};
 use crate::time::UnixMillis;
 
 /// Entries of a page: not given, and at the most.
 const PAGE: usize = 200;
 const LARGEST_PAGE: usize = 1000;
+/// Characters of a search.
+const LONGEST_SEARCH: usize = 1000;
+/// Entries that become text together.
+const DOWNLOADED_AT_ONCE: usize = 1000;
 /// Entries that `tail` can ask for.
 const LARGEST_TAIL: usize = 100_000;
 
@@ -51,15 +55,14 @@ pub(super) async fn page(State(app): State<App>, owned: Owned, query: Query) -> 
     let in_range = |text: &str| text.parse().ok().filter(|n| (1..=LARGEST_PAGE).contains(n));
     let limit = query.parse("limit", "a number from 1 to 1000", in_range)?.unwrap_or(PAGE);
     let filter = filter(&query)?;
-    let hub = app.previews.log(&owned.generation.id).await?;
-    Ok(axum::Json(hub.page(after, limit, &filter)))
+    Ok(axum::Json(app.previews.log_page(&owned.generation.id, after, limit, &filter).await?))
 }
 
 /// The log as it is written, as server-sent events
 #[utoipa::path(get, operation_id = "stream_log", path = "/api/generations/{id}/preview/logs/stream", tag = "logs",
     params(("id" = String, Path), ("Last-Event-ID" = Option<u64>, Header), ("lastEventId" = Option<u64>, Query),
         ("level" = Option<String>, Query), ("source" = Option<String>, Query), ("tail" = Option<u64>, Query),
-        ("requestId" = Option<String>, Query), ("ticket" = Option<String>, Query)),
+        ("q" = Option<String>, Query), ("requestId" = Option<String>, Query), ("ticket" = Option<String>, Query)),
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = 204),
         (status = 400, body = Failure), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
@@ -105,25 +108,70 @@ pub(super) async fn ticket(State(app): State<App>, owned: Owned) -> Result<axum:
     Ok(axum::Json(Ticket { ticket, expires_at }))
 }
 
-/// The log as text
-#[utoipa::path(get, operation_id = "download_log", path = "/api/generations/{id}/preview/logs/download", tag = "logs", params(("id" = String, Path)),
-    responses((status = 200, body = String, content_type = "text/plain"), (status = 401, body = Failure),
-        (status = 403, body = Failure), (status = 404, body = Failure)))]
-pub(super) async fn download(State(app): State<App>, owned: Owned) -> Result<Response> {
-    let hub = app.previews.log(&owned.generation.id).await?;
-    let mut text = String::new();
-    for entry in hub.last(usize::MAX) {
-        let parsed = entry.read();
-        let (level, source) = (entry.level.as_str(), entry.source.as_str());
-        text.push_str(&format!("{} {level:<5} {source:<7} {}\n", parsed.timestamp, parsed.message));
-    }
-    let name = format!("attachment; filename=\"{}.log\"", owned.generation.id);
+/// The log as a file
+///
+/// As text without colours, or with `format=ndjson` as the stream's own JSON, a line each.
+#[utoipa::path(get, operation_id = "download_log", path = "/api/generations/{id}/preview/logs/download", tag = "logs",
+    params(("id" = String, Path), ("format" = Option<String>, Query), ("level" = Option<String>, Query),
+        ("source" = Option<String>, Query), ("q" = Option<String>, Query), ("requestId" = Option<String>, Query)),
+    responses((status = 200, body = String, content_type = "text/plain"), (status = 400, body = Failure),
+        (status = 401, body = Failure), (status = 403, body = Failure), (status = 404, body = Failure)))]
+pub(super) async fn download(State(app): State<App>, owned: Owned, query: Query) -> Result<Response> {
+    let format = query.parse("format", "text or ndjson", Format::parse)?.unwrap_or(Format::Text);
+    let filter = filter(&query)?;
+    let entries = app.previews.log(&owned.generation.id).await?.last(usize::MAX);
+    let parts = stream::unfold(0, move |from| {
+        let part = entries.get(from..).filter(|rest| !rest.is_empty()).map(|rest| {
+            let part = &rest[..rest.len().min(DOWNLOADED_AT_ONCE)];
+            let wanted = part.iter().filter(|entry| filter.matches(entry));
+            let text: String = wanted.map(|entry| format.line(entry)).collect();
+            (Ok::<_, Infallible>(text), from + part.len())
+        });
+        std::future::ready(part)
+    });
+    let (kind, extension) = format.media();
+    let name = format!("attachment; filename=\"{}.{extension}\"", owned.generation.id);
     let headers = [
-        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CONTENT_TYPE, kind),
         (header::CONTENT_DISPOSITION, name.as_str()),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    Ok((headers, text).into_response())
+    Ok((headers, Body::from_stream(parts)).into_response())
+}
+
+/// How a log is written into a file.
+#[derive(Clone, Copy)]
+enum Format {
+    Text,
+    Ndjson,
+}
+
+impl Format {
+    fn parse(name: &str) -> Option<Self> {
+        match name {
+            "text" => Some(Self::Text),
+            "ndjson" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
+
+    fn media(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Text => ("text/plain; charset=utf-8", "log"),
+            Self::Ndjson => ("application/x-ndjson", "ndjson"),
+        }
+    }
+
+    fn line(self, entry: &Entry) -> String {
+        match self {
+            Self::Ndjson => format!("{}\n", entry.json()),
+            Self::Text => {
+                let parsed = entry.read();
+                let (level, source) = (entry.level.as_str(), entry.source.as_str());
+                format!("{} {level:<5} {source:<7} {}\n", parsed.timestamp, plain(&parsed.message))
+            }
+        }
+    }
 }
 
 /// Whoever may read a log stream: the owner, or who has a ticket.
@@ -151,9 +199,13 @@ fn filter(query: &Query) -> Result<Filter> {
     Ok(Filter {
         level: query.parse("level", "DEBUG, INFO, WARN or ERROR", LogLevel::parse)?,
         source: query.parse("source", "install, startup, app, request or server", Source::parse)?,
-        text: query.get("q").filter(|q| !q.is_empty()).map(str::to_owned),
-        request_id: query.get("requestId").map(str::to_owned),
+        text: query.parse("q", "at most 1000 characters", text)?.flatten(),
+        request_id: query.get("requestId").map(RequestId::new),
     })
+}
+
+fn text(q: &str) -> Option<Option<Text>> {
+    (q.chars().count() <= LONGEST_SEARCH).then(|| Text::new(q))
 }
 
 fn start(headers: &HeaderMap, query: &Query) -> Result<Start> {

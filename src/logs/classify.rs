@@ -17,6 +17,8 @@ use crate::runtime::{Kind, Places, Record};
 pub const PATIENCE_MICROS: u64 = 100_000;
 /// Lines of one traceback; deeper ones go on in another entry.
 const MAX_LINES: usize = 500;
+/// Empty lines before the word on a further exception; Loguru has two.
+const BLANKS: usize = 2;
 const HEADLINE: &str = "Traceback (most recent call last):";
 const CHAINS: [&str; 2] = [
     "During handling of the above exception, another exception occurred:",
@@ -50,6 +52,22 @@ enum State {
     Chained,
 }
 
+/// A line of text and where it comes from.
+struct Said<'a> {
+    line: &'a [u8],
+    cut: bool,
+    micros: u64,
+    stream: StreamName,
+    request_id: Option<String>,
+}
+
+impl<'a> Said<'a> {
+    fn of(record: &'a Record, stream: StreamName) -> Self {
+        let Record { payload, cut, micros, .. } = record;
+        Self { line: payload, cut: *cut, micros: *micros, stream, request_id: None }
+    }
+}
+
 impl Classifier {
     /// One that hides these places in what it reads.
     #[must_use]
@@ -63,9 +81,19 @@ impl Classifier {
             self.flush(out);
         }
         let draft = match record.kind {
-            Kind::Stdout => self.text(record, offset, StreamName::Stdout, out),
-            Kind::Stderr => self.text(record, offset, StreamName::Stderr, out),
-            Kind::Record => structured(record, offset),
+            Kind::Stdout => self.text(&Said::of(record, StreamName::Stdout), offset, out),
+            Kind::Stderr => self.text(&Said::of(record, StreamName::Stderr), offset, out),
+            Kind::Record => match serde_json::from_slice(&record.payload) {
+                Ok(Structured::Print { message, stream, request_id }) => {
+                    let said = Said { line: message.as_bytes(), request_id, ..Said::of(record, stream) };
+                    self.text(&said, offset, out)
+                }
+                parsed => {
+                    let parsed = parsed.ok();
+                    self.end_of_request(parsed.as_ref(), out);
+                    Some(structured(record, parsed, offset))
+                }
+            },
             Kind::Note => note(record, offset),
         };
         if let Some(mut draft) = draft {
@@ -112,48 +140,56 @@ impl Classifier {
         }
     }
 
+    /// What a request printed is complete when its own record comes.
+    fn end_of_request(&mut self, record: Option<&Structured>, out: &mut Vec<Draft>) {
+        let Some(Structured::Request { request_id: Some(id), .. }) = record else { return };
+        let waiting = self.traceback.as_ref().and_then(|t| t.draft.fields.get("requestId"));
+        if waiting.is_some_and(|waiting| waiting == id) {
+            self.flush(out);
+        }
+    }
+
     /// A line of text: part of a traceback, the start of one, or an entry of its own.
-    fn text(
-        &mut self,
-        record: &Record,
-        offset: u64,
-        stream: StreamName,
-        out: &mut Vec<Draft>,
-    ) -> Option<Draft> {
-        let mut message = ansi::clean(&record.payload);
-        if record.cut {
+    fn text(&mut self, said: &Said<'_>, offset: u64, out: &mut Vec<Draft>) -> Option<Draft> {
+        let mut message = ansi::clean(said.line);
+        if said.cut {
             message.push_str(CUT);
         }
-        if self.traceback.as_ref().is_some_and(|t| t.draft.stream == stream) {
-            if self.goes_on(&message, record.micros) {
+        let fields = fields([("requestId", said.request_id.clone())]);
+        // Of two requests that print at once, each has tracebacks of its own.
+        if self.traceback.as_ref().is_some_and(|t| t.draft.stream == said.stream && t.draft.fields == fields)
+        {
+            if self.goes_on(&message, said.micros) {
                 return None;
             }
             self.flush(out);
         }
         let bare = ansi::plain(&message).into_owned();
-        if bare.trim_start().starts_with(HEADLINE) && self.traceback.is_none() {
-            let mut draft = plain(record.micros, offset, stream, message);
-            draft.level = LogLevel::Error;
-            let state = State::Frames;
-            self.traceback = Some(Traceback { draft, lines: 1, state, last_micros: record.micros, blank: 0 });
-            return None;
+        let begins = bare.trim_start().starts_with(HEADLINE);
+        let level = level::of_line(&bare).unwrap_or(LogLevel::Info);
+        let draft = Draft { level, fields, ..plain(said.micros, offset, said.stream, message) };
+        if !begins {
+            return Some(draft);
         }
-        let mut draft = plain(record.micros, offset, stream, message);
-        draft.level = level::of_line(&bare).unwrap_or(LogLevel::Info);
-        Some(draft)
+        self.flush(out);
+        let draft = Draft { level: LogLevel::Error, ..draft };
+        let state = State::Frames;
+        self.traceback = Some(Traceback { draft, lines: 1, state, last_micros: said.micros, blank: 0 });
+        None
     }
 
     /// Adds a line to the traceback if it belongs to it.
     fn goes_on(&mut self, line: &str, micros: u64) -> bool {
         let Some(traceback) = &mut self.traceback else { return false };
         let bare = ansi::plain(line);
-        let indented = bare.starts_with([' ', '\t']);
+        // Loguru marks the frame that caught it.
+        let indented = bare.starts_with([' ', '\t', '>']);
         let next = match traceback.state {
             _ if traceback.lines >= MAX_LINES => None,
             State::Frames if indented || bare.is_empty() => Some(State::Frames),
             State::Frames => Some(State::Exception),
-            State::Exception if bare.is_empty() && traceback.blank == 0 => {
-                traceback.blank = 1;
+            State::Exception if bare.is_empty() && traceback.blank < BLANKS => {
+                traceback.blank += 1;
                 traceback.last_micros = micros;
                 return true;
             }
@@ -207,6 +243,13 @@ enum Structured {
         #[serde(rename = "requestId")]
         request_id: Option<String>,
     },
+    /// A line that was printed while a request was handled.
+    Print {
+        message: String,
+        stream: StreamName,
+        #[serde(rename = "requestId")]
+        request_id: Option<String>,
+    },
     Request {
         method: String,
         path: String,
@@ -224,19 +267,18 @@ enum Structured {
     },
 }
 
-fn structured(record: &Record, offset: u64) -> Option<Draft> {
-    let parsed = serde_json::from_slice(&record.payload);
+fn structured(record: &Record, parsed: Option<Structured>, offset: u64) -> Draft {
     let draft =
         |message: &str| plain(record.micros, offset, StreamName::System, ansi::clean(message.as_bytes()));
-    Some(match parsed {
-        Ok(Structured::Log { levelno, logger, message, stream, request_id }) => {
+    match parsed {
+        Some(Structured::Log { levelno, logger, message, stream, request_id }) => {
             // What uvicorn has to warn of is the application's doing.
             let is_servers = logger.starts_with("uvicorn") && levelno < 30;
             let source = if is_servers { Source::Startup } else { Source::App };
             let fields = fields([("logger", Some(logger)), ("requestId", request_id)]);
             Draft { level: of_number(levelno), source, stream, fields, ..draft(&message) }
         }
-        Ok(Structured::Request { method, path, status, millis, client, request_id }) => {
+        Some(Structured::Request { method, path, status, millis, client, request_id }) => {
             let reason = status.and_then(reason_phrase);
             let outcome = status.map_or_else(|| "no response".to_owned(), |s| s.to_string());
             let mut message = format!("{method} {path} {outcome}");
@@ -258,7 +300,7 @@ fn structured(record: &Record, offset: u64) -> Option<Draft> {
             let level = if failed { LogLevel::Error } else { LogLevel::Info };
             Draft { level, source: Source::Request, stream: StreamName::Stdout, fields, ..draft(&message) }
         }
-        Ok(Structured::ImportFailed { exception, error, message }) => Draft {
+        Some(Structured::ImportFailed { exception, error, message }) => Draft {
             level: LogLevel::Error,
             source: Source::Startup,
             stream: StreamName::Stderr,
@@ -266,8 +308,8 @@ fn structured(record: &Record, offset: u64) -> Option<Draft> {
             ..draft(&message)
         },
         // Whatever else the program wrote there: shown as it is.
-        Err(_) => draft(&String::from_utf8_lossy(&record.payload)),
-    })
+        Some(Structured::Print { .. }) | None => draft(&String::from_utf8_lossy(&record.payload)),
+    }
 }
 
 fn fields<const N: usize>(texts: [(&str, Option<String>); N]) -> Map<String, Value> {
@@ -361,6 +403,22 @@ ValueError: 1
         assert_eq!((out[0].level, out[0].fields["requestId"].as_str()), (LogLevel::Error, Some("r1")));
         assert_eq!((out[1].level, out[1].message.as_str()), (LogLevel::Info, "GET /errors 200 OK in 15 ms"));
         assert_eq!(out[2].message, "{not json");
+    }
+
+    #[test]
+    fn a_printed_line_names_its_request_and_is_read_like_any_other() {
+        let print = |text: &str, id: &str| {
+            serde_json::json!({"kind": "print", "message": text, "stream": "stdout", "requestId": id})
+                .to_string()
+        };
+        let lines: Vec<_> =
+            [HEADLINE, "> File \"a.py\", line 1", "KeyError: 1"].map(|text| print(text, "a")).into();
+        let other = print("ERROR: between", "b");
+        let all = [&lines[0], &other, &lines[1], &lines[2]].map(|line| (Kind::Record, 1, line.as_str()));
+        let out = run(&all);
+        let told: Vec<_> = out.iter().map(|d| (d.fields["requestId"].as_str().unwrap(), d.level)).collect();
+        assert_eq!(told, [("b", LogLevel::Error), ("a", LogLevel::Error)]);
+        assert_eq!(out[1].message, format!("{HEADLINE}\n> File \"a.py\", line 1\nKeyError: 1"));
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! One entry of a log.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::ansi;
 use crate::config::LogLevel;
 use crate::store::LogRow;
 use crate::time::UnixMillis;
@@ -102,6 +105,9 @@ struct Wire<'a> {
     timestamp: UnixMillis,
     level: LogLevel,
     message: &'a str,
+    /// Where the message has colours: the message without them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plain: Option<&'a str>,
     source: Source,
     stream: StreamName,
     #[serde(flatten)]
@@ -129,11 +135,13 @@ impl Entry {
     /// Gives a draft its id.
     #[must_use]
     pub fn new(id: u64, draft: &Draft) -> Self {
+        let plain = ansi::plain(&draft.message);
         let wire = Wire {
             id,
             timestamp: UnixMillis(i64::try_from(draft.micros / 1000).unwrap_or(i64::MAX)),
             level: draft.level,
             message: &draft.message,
+            plain: matches!(plain, Cow::Owned(_)).then_some(plain.as_ref()),
             source: draft.source,
             stream: draft.stream,
             fields: &draft.fields,
@@ -168,6 +176,25 @@ impl Entry {
             clean: false,
         };
         Some(Self::new(u64::try_from(row.id).ok()?, &draft))
+    }
+
+    /// For the store.
+    #[must_use]
+    pub fn to_row(&self) -> Option<LogRow> {
+        const COLUMNS: [&str; 5] = ["id", "level", "source", "timestamp", "plain"];
+        let mut parsed = self.read();
+        parsed.fields.retain(|name, _| !COLUMNS.contains(&name.as_str()));
+        let at: jiff::Timestamp = parsed.timestamp.parse().ok()?;
+        Some(LogRow {
+            id: i64::try_from(self.id).ok()?,
+            at: UnixMillis(at.as_millisecond()),
+            level: self.level,
+            source: self.source.as_str().to_owned(),
+            searched: ansi::plain(&parsed.message).to_lowercase(),
+            stream: parsed.stream,
+            message: parsed.message,
+            fields: serde_json::to_string(&parsed.fields).ok().filter(|_| !parsed.fields.is_empty()),
+        })
     }
 
     /// The entry as a server-sent event. JSON has no line ends, so one `data` line holds it.

@@ -52,7 +52,7 @@ impl Follow {
     /// Begins to read.
     #[must_use]
     pub fn new(hub: Arc<Hub>, start: Start, filter: Filter) -> Self {
-        let changed = hub.changed();
+        let changed = hub.changes();
         let (seen, next_change) = {
             let ring = hub.ring();
             let oldest = ring.first_id() - 1;

@@ -84,10 +84,6 @@ impl Hub {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn changed(&self) -> watch::Receiver<u64> {
-        self.version.subscribe()
-    }
-
     fn touch(&self) {
         self.version.send_modify(|version| *version += 1);
     }
@@ -153,11 +149,25 @@ impl Hub {
         ring.entries.iter().skip(ring.entries.len().saturating_sub(count)).cloned().collect()
     }
 
+    /// The entries after `id`, of these the last `count`.
+    #[must_use]
+    pub fn newest(&self, id: u64, count: usize) -> Vec<Arc<Entry>> {
+        let ring = self.ring();
+        let beyond = ring.entries.len().saturating_sub(count);
+        ring.entries.iter().skip(beyond).filter(|entry| entry.id > id).cloned().collect()
+    }
+
+    /// Told of every change.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
     /// A page of what is kept, after an id.
     #[must_use]
     pub fn page(&self, after_id: u64, limit: usize, filter: &Filter) -> Page {
         let candidates: Vec<_> = self.ring().after(after_id).cloned().collect();
-        Page::of(candidates.iter().map(AsRef::as_ref), limit, filter)
+        Page::of(candidates.iter().map(AsRef::as_ref).filter(|entry| filter.matches(entry)), limit)
     }
 }
 

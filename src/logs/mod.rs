@@ -12,6 +12,7 @@ mod hub;
 mod level;
 mod note;
 mod page;
+mod search;
 
 pub use ansi::plain;
 pub use classify::Classifier;
@@ -20,3 +21,4 @@ pub use follow::{Event, Follow, Start};
 pub use hub::Hub;
 pub use note::Note;
 pub use page::{Filter, Page};
+pub use search::{RequestId, Text};

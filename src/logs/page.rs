@@ -3,8 +3,10 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Entry, Source, ansi};
+use super::search::{RequestId, Text};
+use super::{Entry, Source};
 use crate::config::LogLevel;
+use crate::store::LogQuery;
 
 /// Which entries are wanted.
 #[derive(Clone, Debug, Default)]
@@ -13,10 +15,10 @@ pub struct Filter {
     pub level: Option<LogLevel>,
     /// About this.
     pub source: Option<Source>,
-    /// Text that the message contains, in either case.
-    pub text: Option<String>,
+    /// With this in the message.
+    pub text: Option<Text>,
     /// Of this request.
-    pub request_id: Option<String>,
+    pub request_id: Option<RequestId>,
 }
 
 impl Filter {
@@ -25,19 +27,21 @@ impl Filter {
     pub fn matches(&self, entry: &Entry) -> bool {
         self.level.is_none_or(|level| entry.level >= level)
             && self.source.is_none_or(|source| entry.source == source)
-            && self.matches_content(entry)
+            && self.request_id.as_ref().is_none_or(|id| id.is_of(entry))
+            && self.text.as_ref().is_none_or(|text| text.is_in(entry))
     }
 
-    fn matches_content(&self, entry: &Entry) -> bool {
-        if self.text.is_none() && self.request_id.is_none() {
-            return true;
+    /// The same choice, for the store.
+    #[must_use]
+    pub fn to_query(&self, after_id: u64, limit: usize) -> LogQuery {
+        LogQuery {
+            after_id: i64::try_from(after_id).unwrap_or(i64::MAX),
+            limit: i64::try_from(limit).unwrap_or(i64::MAX),
+            level: self.level,
+            source: self.source.map(|source| source.as_str().to_owned()),
+            q: self.text.as_ref().map(|text| text.folded().to_owned()),
+            request_id: self.request_id.as_ref().map(|id| id.as_str().to_owned()),
         }
-        let parsed = entry.read();
-        let id = parsed.fields.get("requestId").and_then(|id| id.as_str());
-        let contains =
-            |text: &String| ansi::plain(&parsed.message).to_lowercase().contains(&text.to_lowercase());
-        self.text.as_ref().is_none_or(contains)
-            && self.request_id.as_ref().is_none_or(|wanted| id == Some(wanted))
     }
 }
 
@@ -52,9 +56,9 @@ pub struct Page {
 }
 
 impl Page {
-    /// The first `limit` of `entries` that are wanted.
-    pub fn of<'a>(entries: impl Iterator<Item = &'a Entry>, limit: usize, filter: &Filter) -> Self {
-        let mut wanted = entries.filter(|entry| filter.matches(entry));
+    /// The first `limit` of `entries`, all of which are wanted.
+    pub fn of<'a>(entries: impl Iterator<Item = &'a Entry>, limit: usize) -> Self {
+        let mut wanted = entries;
         let mut page = Self { logs: Vec::new(), next_after_id: None };
         let mut last = 0;
         for entry in wanted.by_ref().take(limit) {

@@ -8,6 +8,7 @@ mod active;
 mod describe;
 mod failure;
 mod hint;
+mod history;
 mod lane;
 mod launch;
 mod owner;
@@ -81,6 +82,7 @@ impl PublicAddress {
 pub struct Previews {
     host: Host,
     active: Arc<Mutex<HashMap<GenerationId, Arc<Active>>>>,
+    unsaved: Arc<Mutex<HashMap<PreviewId, Arc<Hub>>>>,
     owners: TaskTracker,
 }
 
@@ -88,7 +90,7 @@ impl Previews {
     /// None yet; see [`Previews::recover`].
     #[must_use]
     pub fn new(host: Host) -> Self {
-        Self { host, active: Arc::default(), owners: TaskTracker::new() }
+        Self { host, active: Arc::default(), unsaved: Arc::default(), owners: TaskTracker::new() }
     }
 
     /// The active preview of a generation.
@@ -141,18 +143,9 @@ impl Previews {
         }
     }
 
-    /// The log of the active preview, or of the last one that there was.
-    ///
-    /// # Errors
-    /// `no_active_preview` if there never was one, or the store's failure.
-    pub async fn log(&self, generation: &GenerationId) -> Result<Arc<Hub>> {
-        if let Some(active) = self.active(generation) {
-            return Ok(Arc::clone(&active.hub));
-        }
-        let Some(last) = self.host.store.latest_preview(generation).await? else {
-            return Err(no_active(None));
-        };
-        stop::kept_log(&self.host.store, &last).await
+    /// Logs that are not wholly in the store yet.
+    fn unsaved(&self) -> MutexGuard<'_, HashMap<PreviewId, Arc<Hub>>> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn registry(&self) -> MutexGuard<'_, HashMap<GenerationId, Arc<Active>>> {

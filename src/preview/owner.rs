@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::active::{Active, Orders};
+use super::history::Keeping;
 use super::project::Project;
 use super::pump::Pumping;
 use super::state::{Phases, Running, State, StopReason};
@@ -19,6 +20,8 @@ use crate::time::UnixMillis;
 
 /// Between two looks at a preview's health.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
+/// For the store to take a health check.
+const RECORDING: Duration = Duration::from_secs(1);
 /// The longest sleep towards a wall-clock moment, since a suspended machine's timers stand still.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How long before the end of its time a preview says so.
@@ -50,6 +53,7 @@ pub(super) struct Owner {
     pub(super) active: Arc<Active>,
     pub(super) orders: Orders,
     pub(super) pumping: Pumping,
+    pub(super) keeping: Keeping,
     /// The packages that it runs with; holding them keeps them from being removed.
     pub(super) environment: Option<Environment>,
     /// Number of the next start.
@@ -67,8 +71,19 @@ impl std::fmt::Debug for Previews {
 
 impl Owner {
     pub(super) fn new(previews: Previews, active: Arc<Active>, orders: Orders, pumping: Pumping) -> Self {
+        let keeping = Keeping::of(&previews, &active);
         let (environment, retiring) = (None, None);
-        Self { previews, active, orders, pumping, environment, next_slot: 1, retiring, served: false }
+        Self {
+            previews,
+            active,
+            orders,
+            pumping,
+            keeping,
+            environment,
+            next_slot: 1,
+            retiring,
+            served: false,
+        }
     }
 
     /// For a preview that served before this server was started.
@@ -109,25 +124,32 @@ impl Owner {
 
     /// Returns when it is over, and says why. Between, it may sleep.
     pub(super) async fn watch(&mut self) -> Ending {
-        self.served = true;
+        let taken_over = std::mem::replace(&mut self.served, true);
+        let warning = self.warning();
+        // The server before this one has said so.
+        let mut warned = taken_over && UnixMillis::now() >= warning;
         loop {
             if matches!(self.active.state(), State::Asleep(_))
                 && let Some(ending) = self.sleep().await
             {
                 return ending;
             }
-            match self.watch_awake().await {
+            match self.watch_awake(&mut warned).await {
                 Ending::Stop(StopReason::Idle) if self.falls_asleep().await => {}
                 ending => return ending,
             }
         }
     }
 
-    async fn watch_awake(&mut self) -> Ending {
+    /// When it is told that its time is nearly over.
+    fn warning(&self) -> UnixMillis {
+        UnixMillis(self.active.expires_at.0 - i64::try_from(WARNING * 1000).unwrap_or(0))
+    }
+
+    async fn watch_awake(&mut self, warned: &mut bool) -> Ending {
         let mut stop = self.orders.stop.clone();
         let expires_at = self.active.expires_at;
-        let warning = UnixMillis(expires_at.0 - i64::try_from(WARNING * 1000).unwrap_or(0));
-        let mut warned = UnixMillis::now() >= warning;
+        let warning = self.warning();
         let inactive_timeout = self.previews.host.config.inactive_timeout;
         let mut check_at = Instant::now() + HEALTH_INTERVAL;
         loop {
@@ -138,9 +160,9 @@ impl Owner {
                 exit = runtime.ended(&active.id, slot) => return Ending::Exited(exit),
                 () = until(expires_at) => return Ending::Stop(StopReason::Expired),
                 () = idle(&active, inactive_timeout) => return Ending::Stop(StopReason::Idle),
-                () = until(warning), if !warned => {
-                    warned = true;
-                    self.note(Note::info(Source::Server, "This preview expires in 5 minutes")).await;
+                () = until(warning), if !*warned => {
+                    *warned = true;
+                    self.note(Note::info(Source::Server, expires_in(expires_at))).await;
                 }
                 () = tokio::time::sleep_until(check_at) => {
                     self.check_health(slot).await;
@@ -172,8 +194,16 @@ impl Owner {
                 (running.health, running.checked_at) = (health, now);
             }
         });
-        if let Err(e) = self.previews.host.store.set_health(&self.active.id, health, now).await {
-            tracing::warn!(preview = %self.active.id, error = %e, "a health check could not be recorded");
+        let recording = self.previews.host.store.set_health(&self.active.id, health, now);
+        // The next one will do: an owner that waits for the store sees no end coming.
+        match tokio::time::timeout(RECORDING, recording).await {
+            Ok(Ok(_runs)) => {}
+            Ok(Err(e)) => {
+                tracing::warn!(preview = %self.active.id, error = %e, "a health check could not be recorded");
+            }
+            Err(_) => {
+                tracing::warn!(preview = %self.active.id, "a health check was not recorded: the store is busy");
+            }
         }
         if changed {
             self.active.hub.announce(&self.active.state().to_event());
@@ -195,6 +225,14 @@ impl Owner {
 
     pub(super) fn has_served(&self) -> bool {
         self.served
+    }
+}
+
+fn expires_in(moment: UnixMillis) -> String {
+    let left = u64::try_from(moment.0 - UnixMillis::now().0).unwrap_or(0);
+    match left.div_ceil(60_000).max(1) {
+        1 => "This preview expires within a minute".to_owned(),
+        minutes => format!("This preview expires in {minutes} minutes"),
     }
 }
 

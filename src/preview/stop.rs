@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::active::Active;
+use super::history::Keeping;
 use super::owner::{Ending, Owner};
 use super::state::{State, StopReason};
 use super::{Previews, no_active};
 use crate::error::{LaunchFailure, Result};
 use crate::id::GenerationId;
-use crate::logs::{Entry, Hub, Note, Source};
-use crate::store::{LogQuery, LogRow, Preview, Status, Store, StoreError};
+use crate::logs::{Note, Source};
+use crate::store::StoreError;
 use crate::time::UnixMillis;
 
 /// For the application's own shutdown.
@@ -75,8 +76,7 @@ impl Owner {
     /// Cleans up: processes, output, store, address, files; then everybody is told.
     pub(super) async fn end(self, ending: Ending) {
         self.end_code(&ending).await;
-        let pump = self.pumping_stopped().await;
-        let (owner, mut pump) = pump;
+        let (owner, mut pump, keeping) = self.pumping_stopped().await;
         let drain = |pump: &mut Option<super::pump::Pump>| {
             if let Some(Err(e)) = pump.as_mut().map(super::pump::Pump::drain) {
                 tracing::error!(preview = %owner.active.id, error = %e, "the last lines cannot be read");
@@ -86,6 +86,7 @@ impl Owner {
         let state = owner.final_state(ending);
         owner.note(last_note(&state, owner.has_served())).await;
         drain(&mut pump);
+        keeping.finish().await;
         owner.record(&state).await;
         let id = &owner.active.id;
         owner.active.close_address().await;
@@ -107,11 +108,11 @@ impl Owner {
         runtime.ended(id, slot).await;
     }
 
-    async fn pumping_stopped(self) -> (Ended, Option<super::pump::Pump>) {
+    async fn pumping_stopped(self) -> (Ended, Option<super::pump::Pump>, Keeping) {
         let served = self.has_served();
         let (previews, active) = (self.previews, self.active);
         let pump = self.pumping.stop().await;
-        (Ended { previews, active, served }, pump)
+        (Ended { previews, active, served }, pump, self.keeping)
     }
 }
 
@@ -150,14 +151,10 @@ impl Ended {
         let _no_keeper = self.previews.host.runtime.note(&self.active.id, note.to_json()).await;
     }
 
-    /// Keeps the last lines and the end in the store.
+    /// Keeps the end in the store.
     async fn record(&self, state: &State) {
-        let rows: Vec<_> = {
-            let lines = self.active.hub.last(self.previews.host.config.max_log_lines);
-            lines.iter().filter_map(|entry| to_row(entry)).collect()
-        };
         for attempt in 1..=RECORD_TRIES {
-            match self.try_record(state, &rows).await {
+            match self.try_record(state).await {
                 Ok(()) => return,
                 Err(e) => {
                     tracing::error!(preview = %self.active.id, attempt, error = %e, "an end cannot be recorded");
@@ -167,9 +164,8 @@ impl Ended {
         }
     }
 
-    async fn try_record(&self, state: &State, rows: &[LogRow]) -> Result<(), StoreError> {
+    async fn try_record(&self, state: &State) -> Result<(), StoreError> {
         let (store, id) = (&self.previews.host.store, &self.active.id);
-        store.save_logs(id, rows).await?;
         match state {
             State::Failed(failure) => store.mark_failed(id, failure, UnixMillis::now()).await?,
             State::Stopped { reason, at } => store.mark_stopped(id, reason.as_str(), *at).await?,
@@ -228,32 +224,4 @@ fn last_note(state: &State, served: bool) -> Note {
         (_, StopReason::Deleted) => Note::info(Source::Server, "Stopped: its generation was deleted"),
         _ => Note::info(Source::Server, "Stopped"),
     }
-}
-
-fn to_row(entry: &Entry) -> Option<LogRow> {
-    const OWN: [&str; 4] = ["id", "level", "source", "timestamp"];
-    let mut parsed = entry.read();
-    parsed.fields.retain(|name, _| !OWN.contains(&name.as_str()));
-    let at: jiff::Timestamp = parsed.timestamp.parse().ok()?;
-    Some(LogRow {
-        id: i64::try_from(entry.id).ok()?,
-        at: UnixMillis(at.as_millisecond()),
-        level: entry.level,
-        source: entry.source.as_str().to_owned(),
-        stream: parsed.stream,
-        message: parsed.message,
-        fields: serde_json::to_string(&parsed.fields).ok().filter(|_| !parsed.fields.is_empty()),
-    })
-}
-
-/// The log of a preview that is over, as the store kept it.
-pub(super) async fn kept_log(store: &Store, preview: &Preview) -> Result<Arc<Hub>> {
-    let query = LogQuery { limit: i64::MAX, ..LogQuery::default() };
-    let rows = store.logs(&preview.id, &query).await?;
-    let entries = rows.iter().filter_map(Entry::from_row).collect();
-    let reason = preview.stop_reason.as_deref().unwrap_or(match preview.status {
-        Status::Failed => "crashed",
-        _ => "stopped",
-    });
-    Ok(Hub::of_ended(entries, reason))
 }

@@ -17,6 +17,12 @@ impl StoreError {
         Self { doing, source: source.into() }
     }
 
+    /// The error with what caused it, for the server's log.
+    #[must_use]
+    pub fn whole(&self) -> String {
+        format!("{self}: {}", self.source)
+    }
+
     /// A row that this version would never have written.
     pub(super) fn row(column: &str) -> Self {
         Self::new("a row of the store cannot be read", format!("column {column}"))

@@ -1,7 +1,7 @@
-use futures_util::TryStreamExt as _;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
+use super::pools::Backend;
 use super::records::read;
 use super::{Result, Store, Transaction, placeholders};
 use crate::config::LogLevel;
@@ -10,6 +10,10 @@ use crate::time::UnixMillis;
 
 /// Rows of one INSERT.
 const ROWS_AT_ONCE: usize = 100;
+/// Between two previews' keys: no preview has so many lines.
+const KEYS_OF_A_PREVIEW: i64 = 1 << 32;
+/// Characters of a search that the index is asked for; what it finds is looked at anyway.
+const INDEXED: usize = 48;
 
 /// One kept line of a preview.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub struct LogRow {
     pub stream: String,
     /// What it says.
     pub message: String,
+    /// What a search looks at: the message without colours, in lower case.
+    pub searched: String,
     /// Further fields, as a JSON object.
     pub fields: Option<String>,
 }
@@ -41,33 +47,38 @@ pub struct LogQuery {
     pub level: Option<LogLevel>,
     /// From there only.
     pub source: Option<String>,
-    /// With this in the message, whatever the case.
+    /// With this in what is searched; lower case.
     pub q: Option<String>,
-}
-
-impl LogQuery {
-    /// Whether the line is wanted, the limit aside.
-    #[must_use]
-    pub fn takes(&self, row: &LogRow) -> bool {
-        row.id > self.after_id
-            && self.level.is_none_or(|level| row.level >= level)
-            && self.source.as_ref().is_none_or(|source| row.source == *source)
-            && self.q.as_ref().is_none_or(|q| row.message.to_lowercase().contains(&q.to_lowercase()))
-    }
+    /// Of this request only.
+    pub request_id: Option<String>,
 }
 
 impl Store {
-    /// Keeps these lines of a preview in place of what was kept. NUL, which PostgreSQL cannot hold, is shown as U+FFFD.
+    /// Adds lines to a preview's, in the order of their ids, and keeps its last `keep`. Lines that are there already are
+    /// left as they are. `false` if there is no such preview any more.
+    ///
+    /// NUL, which PostgreSQL cannot hold, is shown as U+FFFD.
     ///
     /// # Errors
-    /// If there is no such preview, or the store fails; then the old lines are still there.
-    pub async fn save_logs(&self, id: &PreviewId, rows: &[LogRow]) -> Result<()> {
+    /// If the store fails; then nothing has changed.
+    pub async fn append_logs(&self, id: &PreviewId, rows: &[LogRow], keep: usize) -> Result<bool> {
         let mut tx = self.write().await?;
-        sqlx::query("DELETE FROM logs WHERE preview_id = $1").bind(id.as_str()).execute(&mut *tx).await?;
+        let statement = "SELECT number FROM previews WHERE id = $1";
+        let number: Option<i64> =
+            sqlx::query_scalar(statement).bind(id.as_str()).fetch_optional(&mut *tx).await?;
+        let (Some(number), Some(newest)) = (number, rows.last()) else { return Ok(number.is_some()) };
         for rows in rows.chunks(ROWS_AT_ONCE) {
-            insert(&mut tx, id, rows).await?;
+            insert(&mut tx, number, rows).await?;
         }
-        Ok(tx.commit().await?)
+        let first = number * KEYS_OF_A_PREVIEW;
+        let dropped = newest.id.saturating_sub(i64::try_from(keep).unwrap_or(i64::MAX)).max(0);
+        sqlx::query("DELETE FROM log_lines WHERE key > $1 AND key <= $2")
+            .bind(first)
+            .bind(first + dropped)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// The kept lines that the query takes, in order.
@@ -75,21 +86,20 @@ impl Store {
     /// # Errors
     /// If the store fails.
     pub async fn logs(&self, id: &PreviewId, query: &LogQuery) -> Result<Vec<LogRow>> {
-        let limit = usize::try_from(query.limit).unwrap_or(0);
-        let mut found = Vec::new();
-        // Filtered here: upper and lower case beyond ASCII are not the same to every database.
-        let mut rows = sqlx::query("SELECT * FROM logs WHERE preview_id = $1 AND id > $2 ORDER BY id")
-            .bind(id.as_str())
-            .bind(query.after_id)
-            .fetch(&self.readers);
-        while found.len() < limit {
-            let Some(row) = rows.try_next().await? else { break };
-            let row = from_row(&row)?;
-            if query.takes(&row) {
-                found.push(row);
-            }
+        let statement = "SELECT number FROM previews WHERE id = $1";
+        let number: Option<i64> =
+            sqlx::query_scalar(statement).bind(id.as_str()).fetch_optional(&self.readers).await?;
+        let Some(number) = number else { return Ok(Vec::new()) };
+        let first = number * KEYS_OF_A_PREVIEW;
+        let search = Search::of(query, self.backend);
+        let mut statement = sqlx::query(AssertSqlSafe(search.statement))
+            .bind(first + query.after_id.clamp(0, KEYS_OF_A_PREVIEW - 1))
+            .bind(first + KEYS_OF_A_PREVIEW - 1)
+            .bind(query.limit);
+        for text in search.texts {
+            statement = statement.bind(text);
         }
-        Ok(found)
+        statement.fetch_all(&self.readers).await?.iter().map(from_row).collect()
     }
 
     /// Id of the last kept line; 0 if there is none.
@@ -97,26 +107,99 @@ impl Store {
     /// # Errors
     /// If the store fails.
     pub async fn last_log_id(&self, id: &PreviewId) -> Result<i64> {
-        let statement = "SELECT COALESCE(MAX(id), 0) FROM logs WHERE preview_id = $1";
+        let statement = "SELECT COALESCE(MAX(log_lines.id), 0) FROM log_lines \
+                         JOIN previews ON previews.number = log_lines.preview WHERE previews.id = $1";
         Ok(sqlx::query_scalar(statement).bind(id.as_str()).fetch_one(&self.readers).await?)
     }
 }
 
-async fn insert(tx: &mut Transaction, id: &PreviewId, rows: &[LogRow]) -> Result<()> {
+/// A query as a statement; its texts come after the bounds of the keys and the limit.
+struct Search {
+    statement: String,
+    texts: Vec<String>,
+}
+
+impl Search {
+    fn of(query: &LogQuery, backend: Backend) -> Self {
+        let (mut wheres, mut texts) = (Vec::new(), Vec::new());
+        let mut add = |condition: &str, text: String| {
+            texts.push(text);
+            wheres.push(condition.replace('?', &format!("${}", texts.len() + 3)));
+        };
+        let trigrams = query.q.as_deref().filter(|_| backend == Backend::Sqlite).and_then(trigrams);
+        // Found in the order of the keys, so that a page of a word that is everywhere is found at once.
+        let (from, key) = match trigrams {
+            Some(trigrams) => {
+                add("log_index MATCH ?", trigrams);
+                ("log_index CROSS JOIN log_lines ON log_lines.key = log_index.rowid", "log_index.rowid")
+            }
+            None => ("log_lines", "log_lines.key"),
+        };
+        if let Some(q) = &query.q {
+            add(r"log_lines.searched LIKE ? ESCAPE '\'", containing(&without_nul(q)));
+        }
+        if let Some(source) = &query.source {
+            add("source = ?", without_nul(source));
+        }
+        if let Some(id) = &query.request_id {
+            let field = serde_json::Value::from(id.as_str());
+            // Exactly: to SQLite's LIKE upper and lower case are the same.
+            add("replace(fields, ?, '') <> fields", format!("\"requestId\":{field}"));
+        }
+        if let Some(level) = query.level {
+            let levels = LogLevel::ALL.into_iter().filter(|other| *other >= level);
+            let names: Vec<_> = levels.map(|level| format!("'{level}'")).collect();
+            wheres.push(format!("level IN ({})", names.join(", ")));
+        }
+        let wheres: String = wheres.iter().map(|condition| format!(" AND {condition}")).collect();
+        let statement = format!(
+            "SELECT log_lines.* FROM {from} WHERE {key} > $1 AND {key} <= $2{wheres} ORDER BY {key} LIMIT $3"
+        );
+        Self { statement, texts }
+    }
+}
+
+/// What the index is asked for; nothing where the text is too short to be in it.
+fn trigrams(text: &str) -> Option<String> {
+    let characters: Vec<char> = without_nul(text).chars().take(INDEXED).collect();
+    let quoted = |three: &[char]| format!("\"{}\"", three.iter().collect::<String>().replace('"', "\"\""));
+    let all: Vec<_> = characters.windows(3).map(quoted).collect();
+    (!all.is_empty()).then(|| all.join(" AND "))
+}
+
+fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern + "%"
+}
+
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
+}
+
+async fn insert(tx: &mut Transaction, number: i64, rows: &[LogRow]) -> Result<()> {
     let statement = format!(
-        "INSERT INTO logs (preview_id, id, at, level, source, stream, message, fields) VALUES {}",
-        placeholders(rows.len(), 8)
+        "INSERT INTO log_lines (key, preview, id, at, level, source, stream, message, searched, fields) \
+         VALUES {} ON CONFLICT (key) DO NOTHING",
+        placeholders(rows.len(), 10)
     );
     let mut query = sqlx::query(AssertSqlSafe(statement));
     for row in rows {
         query = query
-            .bind(id.as_str())
+            .bind(number * KEYS_OF_A_PREVIEW + row.id)
+            .bind(number)
             .bind(row.id)
             .bind(row.at.0)
             .bind(row.level.as_str())
             .bind(&row.source)
             .bind(&row.stream)
-            .bind(row.message.replace('\0', "\u{FFFD}"))
+            .bind(without_nul(&row.message))
+            .bind(without_nul(&row.searched))
             .bind(&row.fields);
     }
     query.execute(&mut **tx).await?;
@@ -131,6 +214,7 @@ fn from_row(row: &AnyRow) -> Result<LogRow> {
         source: row.try_get("source")?,
         stream: row.try_get("stream")?,
         message: row.try_get("message")?,
+        searched: row.try_get("searched")?,
         fields: row.try_get("fields")?,
     })
 }

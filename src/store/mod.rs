@@ -68,7 +68,15 @@ impl Store {
     }
 
     async fn write(&self) -> Result<Transaction> {
-        Ok(self.writers.begin_with(self.backend.begin()).await?)
+        match self.writers.begin_with(self.backend.begin()).await {
+            // A full disk makes SQLite end a transaction by itself, of which its driver knows nothing: that connection
+            // is of no use any more.
+            Err(sqlx::Error::InvalidSavePointStatement | sqlx::Error::BeginFailed) => {
+                let _broken = self.writers.acquire().await?.close().await;
+                Ok(self.writers.begin_with(self.backend.begin()).await?)
+            }
+            begun => Ok(begun?),
+        }
     }
 }
 

@@ -19,11 +19,25 @@ const CONNECTIONS: u32 = 8;
 const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; \
                             PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON";
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[
-    (1, "first", include_str!("migrations/0001_first.sql")),
-    (3, "requests", include_str!("migrations/0003_requests.sql")),
-    (4, "found", include_str!("migrations/0004_found.sql")),
+/// Number, name and text: for SQLite, and for PostgreSQL.
+type Step = (i64, &'static str, &'static str, &'static str);
+
+const MIGRATIONS: &[Step] = &[
+    both(1, "first", include_str!("migrations/0001_first.sql")),
+    both(2, "log history", include_str!("migrations/0002_log_history.sql")),
+    (
+        3,
+        "log search",
+        include_str!("migrations/0003_log_search.sqlite.sql"),
+        include_str!("migrations/0003_log_search.postgres.sql"),
+    ),
+    both(4, "found", include_str!("migrations/0004_found.sql")),
+    both(5, "requests", include_str!("migrations/0005_requests.sql")),
 ];
+
+const fn both(number: i64, name: &'static str, text: &'static str) -> Step {
+    (number, name, text, text)
+}
 
 /// Number of the lock that migrations of PostgreSQL hold: "previewd" in ASCII.
 const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"previewd");
@@ -52,6 +66,14 @@ impl Backend {
         match self {
             Self::Sqlite => "BLOB",
             Self::Postgres => "BYTEA",
+        }
+    }
+
+    /// A key of 64 bits that is the row's own number where rows have one.
+    fn big_key(self) -> &'static str {
+        match self {
+            Self::Sqlite => "INTEGER",
+            Self::Postgres => "BIGINT",
         }
     }
 }
@@ -127,8 +149,10 @@ fn make_private(file: &Path) -> io::Result<()> {
 /// All of it in one transaction, so that two processes at their first start do it one after the other.
 async fn migrate(store: &Store) -> Result<()> {
     let failed = |source| StoreError::new("the store's schema cannot be brought up to date", source);
-    let migration = |(version, name, text): &(i64, &'static str, &str)| {
-        let sql = AssertSqlSafe(text.replace("BLOB_TYPE", store.backend.blob_type())).into_sql_str();
+    let migration = |(version, name, sqlite, postgres): &Step| {
+        let text = if store.backend == Backend::Sqlite { sqlite } else { postgres };
+        let text = text.replace("BLOB_TYPE", store.backend.blob_type());
+        let sql = AssertSqlSafe(text.replace("BIG_KEY", store.backend.big_key())).into_sql_str();
         Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
     };
     let mut migrator = Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect());

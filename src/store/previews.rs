@@ -188,6 +188,15 @@ impl Store {
         Ok(self.select(sqlx::query(statement).bind(id.as_str())).await?.into_iter().next())
     }
 
+    /// The preview that was launched last.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn newest_preview(&self) -> Result<Option<Preview>> {
+        let statement = "SELECT * FROM previews ORDER BY number DESC LIMIT 1";
+        Ok(self.select(sqlx::query(statement)).await?.into_iter().next())
+    }
+
     /// A user's previews, newest first.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Preview, Server, Stream, eventually, probe};
+use crate::harness::{Generation, Preview, Server, Stream, asgi, eventually, probe};
 
 async fn started(server: &Server) -> (Generation, Preview) {
     let app = server.user("ana").upload(&probe()).await;
@@ -184,14 +184,41 @@ async fn lines_of_a_request_name_it() {
 }
 
 #[tokio::test]
-async fn previewd_tells_what_it_does_in_the_same_log() {
-    let server = Server::start().await;
-    let (app, _) = started(&server).await;
+async fn previewd_tells_the_whole_story_in_the_same_log() {
+    // Five minutes and a little: it says at once that its time is nearly over.
+    let server = Server::with(&[("SESSION_TIMEOUT", "302")]).await;
+    server.kill_serve();
+    // Environments of its own, so that one has to be made.
+    let environments = server.data_dir().join("environments");
+    std::fs::remove_file(&environments).unwrap();
+    server.serve_again().await;
+    let app = server.user("ana").upload(&asgi("print('importing', flush=True)")).await;
+    let preview = app.launch().await;
+    app.line("This preview expires in 5 minutes").await;
+    let patch = json!({ "files": { "app/note.txt": "x" } });
+    app.user.patch(&app.path("/files"), &patch).await.expect(200);
     app.stop().await.expect(200);
-    let log = app.log().await;
-    let ours: Vec<_> = log.iter().filter(|line| line["stream"] == "system").collect();
-    let text = ours.iter().map(|line| line["message"].as_str().unwrap()).collect::<Vec<_>>().join("\n");
-    for part in ["Starting app.main:app", "Ready in ", "Stopped"] {
-        assert!(text.contains(part), "{part} in {text}");
+    let story: Vec<String> = app
+        .log()
+        .await
+        .iter()
+        .map(|line| format!("{}: {}", line["source"].as_str().unwrap(), line["message"].as_str().unwrap()))
+        .collect();
+    let mut rest = story.iter();
+    for part in [
+        "install: Resolving 3 requirements",
+        "install: Installing ",
+        "install: Installed ",
+        "install: Environment ready in ",
+        "startup: Starting app.main:app",
+        "app: importing",
+        "server: Ready in ",
+        "server: This preview expires in 5 minutes",
+        "server: Reloading: revision 2",
+        "server: Revision 2 serves",
+        "server: Stopped",
+    ] {
+        assert!(rest.any(|line| line.starts_with(part)), "{part}, in its turn, in {story:#?}");
     }
+    assert!(story.iter().any(|line| line.contains(&preview.base_url)), "{story:#?}");
 }

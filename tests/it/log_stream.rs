@@ -24,7 +24,7 @@ async fn events_are_as_the_contract_says() {
     let (app, preview) = spoken(&server, 3).await;
     let answer = app.open_stream("", None).await;
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
-    assert!(answer.headers()["cache-control"].to_str().unwrap().contains("no-cache"));
+    assert_eq!(answer.headers()["cache-control"], "no-cache, no-transform");
     assert_eq!(answer.headers()["x-accel-buffering"], "no");
     let mut stream = Stream::new(answer);
     let events = stream.until_message("line 2").await;
@@ -280,6 +280,42 @@ async fn nothing_is_lost_of_what_is_printed_at_full_speed() {
         assert!(lines.iter().enumerate().all(|(number, line)| *line == format!("line {number}")), "in order");
     }
     drop(asleep);
+}
+
+#[tokio::test]
+async fn it_is_the_same_over_http_2() {
+    use http_body_util::BodyExt as _;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let server = Server::start().await;
+    let (app, preview) = spoken(&server, 3).await;
+    let connection = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+    let shake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(connection));
+    let (mut sender, connection) = shake.await.unwrap();
+    tokio::spawn(connection);
+    let mut open = async || {
+        let url = format!("http://{}{}", server.address(), app.path("/preview/logs/stream"));
+        let call = hyper::Request::get(url).header("authorization", format!("Bearer {}", app.user.token));
+        let call = call.body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
+        let answer = sender.send_request(call).await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.version()), (200, hyper::Version::HTTP_2));
+        assert_eq!(answer.headers()["x-accel-buffering"], "no");
+        answer.into_body()
+    };
+    // Two streams on one connection, and what is printed later reaches both.
+    let (mut one, mut two) = (open().await, open().await);
+    preview.get("/print?text=later").await.expect(200);
+    let mut seen = Vec::new();
+    for body in [&mut one, &mut two] {
+        let (mut parser, mut events) = (Parser::default(), Vec::new());
+        while !events.iter().any(|event: &Event| event.message() == "later") {
+            let frame = tokio::time::timeout(crate::harness::PATIENCE, body.frame()).await.unwrap();
+            let data = frame.unwrap().unwrap().into_data().unwrap();
+            events.extend(data.iter().filter_map(|byte| parser.push(*byte)));
+        }
+        seen.push(ids(&events));
+    }
+    assert_eq!(seen[0], (1..=seen[0].len() as u64).collect::<Vec<_>>());
+    assert_eq!(seen[0], seen[1]);
 }
 
 #[tokio::test]

@@ -1,11 +1,8 @@
 //! A place beside servers that run already: a data directory and an address of its own.
 
-use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
 
-use rustix::fs::{FlockOperation, flock};
-
+use crate::cli::serve::is_served;
 use crate::config::{Config, SETTINGS};
 
 /// The settings, with the next free data directory below the given one where another previewd serves that, and a free
@@ -27,12 +24,6 @@ pub(super) fn of_its_own(config: Config) -> Config {
     config
 }
 
-/// Whether a server holds the lock of this data directory.
-fn is_served(directory: &Path) -> bool {
-    let Ok(file) = File::open(directory.join("serve.lock")) else { return false };
-    flock(&file, FlockOperation::NonBlockingLockExclusive).is_err()
-}
-
 /// An address that somebody chose is never changed.
 fn is_default(address: SocketAddr) -> bool {
     let default = SETTINGS.iter().find(|setting| setting.variable == "PREVIEW_LISTEN");
@@ -41,6 +32,11 @@ fn is_default(address: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::path::Path;
+
+    use rustix::fs::{FlockOperation, flock};
+
     use super::*;
     use crate::test_support::TempDir;
 

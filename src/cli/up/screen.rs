@@ -3,25 +3,15 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use serde::Deserialize;
-
+use crate::cli::line::Line;
 use crate::cli::paint::{Colour, Paint};
-use crate::config::LogLevel;
 use crate::error::LaunchFailure;
-use crate::logs::{Event, Filter, Follow, Hub, Source, Start, plain};
+use crate::logs::{Event, Filter, Follow, Hub, Source, Start};
 
 /// Prints lines, with colours where the reader is a person.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Screen {
     paint: Paint,
-}
-
-/// One entry of the log, as it is streamed.
-#[derive(Deserialize)]
-struct Line {
-    level: LogLevel,
-    source: Source,
-    message: String,
 }
 
 impl Screen {
@@ -72,40 +62,9 @@ impl Screen {
                 let Ok(line) = serde_json::from_str::<Line>(json) else { continue };
                 // previewd's own lines are told here in other words.
                 if line.source != Source::Server {
-                    self.say(&self.render(&line));
+                    self.say(&line.render(self.paint));
                 }
             }
         }
-    }
-
-    fn render(self, line: &Line) -> String {
-        let colour = match line.level {
-            LogLevel::Debug => Colour::Quiet,
-            LogLevel::Info => Colour::Good,
-            LogLevel::Warn => Colour::Careful,
-            LogLevel::Error => Colour::Bad,
-        };
-        let level = self.paint.paint(colour, &format!("{:<5}", line.level.to_string()));
-        let source = self.paint.paint(Colour::Quiet, &format!("{:<7}", line.source.as_str()));
-        let message = if self.paint.is_on() {
-            self.paint.close(&line.message)
-        } else {
-            plain(&line.message).into_owned()
-        };
-        format!("{level} {source} {}", message.replace('\n', "\n              "))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_shows_its_level_and_source_and_hangs_together() {
-        let json =
-            r#"{"id":1,"level":"ERROR","source":"app","message":"\u001b[31mTraceback:\u001b[0m\n  boom"}"#;
-        let line: Line = serde_json::from_str(json).unwrap();
-        let screen = Screen { paint: Paint::plain() };
-        assert_eq!(screen.render(&line), "ERROR app     Traceback:\n                boom");
     }
 }

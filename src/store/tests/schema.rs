@@ -61,7 +61,8 @@ async fn the_checks_refuse_what_no_version_writes(db: &Fixture) {
     insert(db, &generation, 1, "running", "65536").await.unwrap_err();
     for statement in [
         "DELETE FROM blobs",
-        "INSERT INTO logs (preview_id, id, at, level, source, stream, message) VALUES ('x', 1, 0, 'INFO', '', '', '')",
+        "INSERT INTO log_lines (key, preview, id, at, level, source, stream, message, searched) \
+         VALUES (1, 999, 1, 0, 'INFO', '', '', '', '')",
         "INSERT INTO files (generation_id, path, size, sha256) VALUES ('x', 'a', 0, 'none')",
         "DELETE FROM projects",
     ] {
@@ -73,7 +74,7 @@ async fn opening_again_changes_nothing(db: &Fixture) {
     let generation = generation_of(&db.store, "ana").await;
     let again = Store::open(&db.url).await.unwrap();
     again.ping().await.unwrap();
-    assert_eq!(again.schema_version().await.unwrap(), 4);
+    assert_eq!(again.schema_version().await.unwrap(), 5);
     assert_eq!(again.generation(&generation.id).await.unwrap(), Some(generation));
 }
 

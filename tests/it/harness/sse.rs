@@ -54,6 +54,9 @@ pub struct Parser {
     last_id: String,
     /// How many comments there were.
     pub comments: usize,
+    /// Milliseconds to wait before coming back, if the stream says so.
+    pub retry: Option<u64>,
+    begun: bool,
 }
 
 impl Parser {
@@ -71,6 +74,9 @@ impl Parser {
 
     fn end_of_line(&mut self) -> Option<Event> {
         let line = String::from_utf8(std::mem::take(&mut self.line)).expect("events are UTF-8");
+        // One byte order mark at the start of the stream is none of its text.
+        let first = !std::mem::replace(&mut self.begun, true);
+        let line = line.strip_prefix('\u{feff}').filter(|_| first).unwrap_or(&line).to_owned();
         if line.is_empty() {
             return self.dispatch();
         }
@@ -86,6 +92,9 @@ impl Parser {
             "id" if !value.contains('\0') => {
                 value.clone_into(&mut self.last_id);
                 self.own_id = Some(value.to_owned());
+            }
+            "retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
+                self.retry = value.parse().ok();
             }
             _ => {}
         }
@@ -168,8 +177,8 @@ impl Stream {
 #[test]
 fn events_are_told_apart_as_browsers_do() {
     let mut parser = Parser::default();
-    let text =
-        ": hi\rid: 1\r\ndata: a\ndata:  b\n\nevent: x\ndata\n\nid: 2\n\nid: a\0b\ndata: c\n\ndata: cut";
+    let text = "\u{feff}: hi\rid: 1\r\ndata: a\ndata:  b\n\nevent: x\ndata\n\nid: 2\n\nid: a\0b\ndata: c\n\nretry: 1s\nretry: 250\n\
+         \u{feff}data: d\nid\ndata:e\nEVENT: no\r\n\r\ndata: cut";
     let events: Vec<_> = text.bytes().filter_map(|byte| parser.push(byte)).collect();
     let event = |kind: &str, data: &str, own_id: Option<&str>, last_id: &str| Event {
         kind: kind.to_owned(),
@@ -181,7 +190,9 @@ fn events_are_told_apart_as_browsers_do() {
         event("message", "a\n b", Some("1"), "1"),
         event("x", "", None, "1"),
         event("message", "c", None, "2"),
+        // An id without a value takes the last one away; field names are exact.
+        event("message", "e", Some(""), ""),
     ];
     assert_eq!(events, expected);
-    assert_eq!(parser.comments, 1);
+    assert_eq!((parser.comments, parser.retry), (1, Some(250)));
 }

@@ -180,7 +180,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The log as text */
+        /**
+         * The log as a file
+         * @description As text without colours, or with `format=ndjson` as the stream's own JSON, a line each.
+         */
         get: operations["download_log"];
         put?: never;
         post?: never;
@@ -1457,7 +1460,13 @@ export interface operations {
     };
     download_log: {
         parameters: {
-            query?: never;
+            query?: {
+                format?: string;
+                level?: string;
+                source?: string;
+                q?: string;
+                requestId?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -1472,6 +1481,14 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
             401: {
@@ -1507,6 +1524,7 @@ export interface operations {
                 level?: string;
                 source?: string;
                 tail?: number;
+                q?: string;
                 requestId?: string;
                 ticket?: string;
             };
