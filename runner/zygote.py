@@ -1,6 +1,6 @@
 """Forks previews from a process that has imported their slow libraries already. Standard library only.
 
-Started by previewd's keeper in a sandbox of its own: other namespaces, no rights, no network. Descriptor 3 is a
+Started by previewd's keeper in a sandbox of its own: other namespaces, no rights, no network but that which its previews have. Descriptor 3 is a
 `SOCK_SEQPACKET` socket to the keeper; each message is JSON with descriptors beside it:
 
     keeper: {"do": "setup", "runner": path, "rehearsal": path, "paths": [...],
@@ -213,6 +213,8 @@ class Zygote:
             given, go = fds[:5], fds[5]
             landlock = fds[6] if order["landlock"] else None
             check(libc.setns(fds[-1], order["namespaces"]), "join the sandbox")
+            # Who ignores it has the kernel reap its children: one that ended at once would have ended untold.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             pid = os.fork()
             if pid == 0:
                 self.become(order, given, go, landlock)
@@ -229,7 +231,6 @@ class Zygote:
         status = 70
         try:
             self.control.detach()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.setsid()
             go = set_aside(go)
             landlock = None if landlock is None else set_aside(landlock)

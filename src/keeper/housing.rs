@@ -117,8 +117,10 @@ impl Housing {
     /// Ends what was made ahead.
     pub fn close(&self) {
         self.zygotes.end_all();
-        for directory in self.spares.ancestors().take(2) {
-            let _something_is_kept_there = std::fs::remove_dir(directory);
+        // With one whose making has been cut off.
+        let _none_was_made = std::fs::remove_dir_all(&self.spares);
+        if let Some(workroom) = self.spares.parent() {
+            let _something_is_kept_there = std::fs::remove_dir(workroom);
         }
         if let Err(e) = self.workshop.cgroups.sweep().and_then(|()| self.workshop.cgroups.close()) {
             tracing::warn!(error = %e, "cgroups are left");
@@ -361,6 +363,7 @@ fn recipe(warm: &Warm) -> Recipe {
     Recipe {
         python: warm.python.clone(),
         zygote: warm.zygote_program.clone(),
+        egress: warm.egress,
         runner: warm.runner.clone(),
         rehearsal: warm.rehearsal.clone(),
         packages: warm.packages.clone(),

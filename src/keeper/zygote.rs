@@ -49,6 +49,8 @@ pub struct Recipe {
     pub packages: Vec<PathBuf>,
     /// Directories that it sees besides the system's: those above, and what the interpreter needs.
     pub visible: Vec<PathBuf>,
+    /// Whether it has the host's network: a fork cannot join what its zygote is not in.
+    pub egress: bool,
     /// The host's user id that it has, where the keeper may give one.
     pub identity: Option<u32>,
     /// The host's user ids that its previews may have, first and how many.
@@ -357,7 +359,7 @@ fn policy(recipe: &Recipe) -> Policy {
     policy.identity = recipe.identity;
     policy.delegated = recipe.delegated;
     policy.role = Role::Forker;
-    policy.network = Network::None;
+    policy.network = if recipe.egress { Network::Host } else { Network::None };
     policy.read_only.clone_from(&recipe.visible);
     policy
 }

@@ -99,8 +99,9 @@ impl Scene {
 
 async fn run(preview: &Preview, code: &str) -> Value {
     let answer = preview.call(Method::POST, "/").body(code.to_owned()).send().await.expect("an answer");
-    assert_eq!(answer.status(), 200, "after {code}");
-    answer.json().await.unwrap()
+    let (status, text) = (answer.status(), answer.text().await.unwrap());
+    assert_eq!(status, 200, "after {code}: {text}");
+    serde_json::from_str(&text).unwrap()
 }
 
 fn strings(attempts: &[&str]) -> Vec<String> {

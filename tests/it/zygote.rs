@@ -54,6 +54,7 @@ impl Nest {
             rehearsal: self.directory.join("rehearsal.py"),
             packages: vec![self.directory.join("packages")],
             visible: vec![self.directory.clone()],
+            egress: false,
             identity: privileged.then_some(209_999),
             delegated: privileged.then_some((210_000, 1000)),
         }

@@ -135,9 +135,10 @@ impl LocalRuntime {
         let user = hex::encode(Sha256::digest(user.0.as_bytes()));
         let [runner, zygote_program, rehearsal] = self.workspaces.programs();
         let tools = runner.parent().map(Path::to_owned);
+        let network = if self.settings.egress { ".egress" } else { "" };
         let visible = [environment.site_packages.clone(), self.settings.python_prefix.clone()];
         Warm {
-            zygote: format!("{}.{}", environment.key, &user[..16]),
+            zygote: format!("{}.{}{network}", environment.key, &user[..16]),
             python: environment.python.clone(),
             zygote_program: zygote_program.to_owned(),
             runner: runner.to_owned(),

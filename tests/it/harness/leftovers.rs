@@ -1,6 +1,8 @@
 //! What the system shows of previews: processes, descriptors, directories.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -19,32 +21,29 @@ pub fn marked<'a>(previews: impl IntoIterator<Item = &'a String>) -> Vec<i32> {
     all().into_iter().filter(is_one).collect()
 }
 
+/// Namespaces by name. The kernel gives the name of one that is gone to a new one: not while it is held open.
+pub type Namespaces = BTreeMap<PathBuf, File>;
+
 /// The process namespaces of the sandboxes that a keeper has made.
-pub fn namespaces_below(keeper: i32) -> BTreeSet<PathBuf> {
+pub fn namespaces_below(keeper: i32) -> Namespaces {
     let own = namespace(keeper);
-    let below = descendants(keeper).into_iter().filter_map(|(pid, _)| namespace(pid));
-    below.filter(|found| Some(found) != own.as_ref()).collect()
+    let below = descendants(keeper).into_iter().filter_map(|(pid, _)| {
+        let held = File::open(format!("/proc/{pid}/ns/pid")).ok()?;
+        let name = std::fs::read_link(format!("/proc/self/fd/{}", held.as_raw_fd())).ok()?;
+        Some((name, held))
+    });
+    below.filter(|(found, _)| Some(found) != own.as_ref()).collect()
 }
 
-/// What runs in these namespaces, but for the first process of each, which only holds it. The kernel gives the numbers of
-/// namespaces that are gone to new ones: those of other keepers than that of `data_dir` are not meant.
-pub fn inside(namespaces: &BTreeSet<PathBuf>, data_dir: &Path) -> Vec<i32> {
-    let is_inside = |pid: &i32| namespace(*pid).is_some_and(|found| namespaces.contains(&found));
+/// What runs in these namespaces, but for the first process of each, which only holds it.
+pub fn inside(namespaces: &Namespaces) -> Vec<i32> {
+    let is_inside = |pid: &i32| namespace(*pid).is_some_and(|found| namespaces.contains_key(&found));
     let is_first = |pid: &i32| {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1"))
     };
     let runs = |pid: &i32| process(*pid).is_some_and(is_alive);
-    let found: Vec<_> =
-        all().into_iter().filter(|pid| is_inside(pid) && !is_first(pid) && runs(pid)).collect();
-    let own = keeper_of(data_dir);
-    let others: BTreeSet<i32> = all()
-        .into_iter()
-        .filter(|pid| is_keeper(*pid) && Some(*pid) != own)
-        .flat_map(descendants)
-        .map(|(pid, _)| pid)
-        .collect();
-    found.into_iter().filter(|pid| !others.contains(pid)).collect()
+    all().into_iter().filter(|pid| is_inside(pid) && !is_first(pid) && runs(pid)).collect()
 }
 
 fn namespace(pid: i32) -> Option<PathBuf> {
@@ -79,11 +78,6 @@ pub fn process(pid: i32) -> Option<Process> {
 /// Open descriptors of a process.
 pub fn descriptors(pid: i32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
-}
-
-fn is_keeper(pid: i32) -> bool {
-    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    line.split(|byte| *byte == 0).nth(1) == Some(b"keeper".as_slice())
 }
 
 /// The keeper of a data directory.

@@ -37,7 +37,7 @@ pub struct Shared {
     /// Every preview that an answer named.
     previews: Mutex<BTreeSet<String>>,
     /// The process namespaces of every sandbox that was seen.
-    namespaces: Mutex<BTreeSet<PathBuf>>,
+    namespaces: Mutex<leftovers::Namespaces>,
     /// Every generation that was uploaded, with the token of its owner.
     pub generations: Mutex<Vec<(String, String)>>,
 }
@@ -203,7 +203,7 @@ impl Server {
         let keeper = leftovers::keeper_of(&self.data_dir());
         namespaces.extend(keeper.map(leftovers::namespaces_below).unwrap_or_default());
         let mut all = leftovers::marked(&self.shared.previews());
-        all.extend(leftovers::inside(&namespaces, &self.data_dir()));
+        all.extend(leftovers::inside(&namespaces));
         all
     }
 
