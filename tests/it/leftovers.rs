@@ -4,6 +4,10 @@ use serde_json::json;
 
 use crate::harness::{Server, asgi, descriptors, eventually};
 
+/// A zygote and the sandbox beside it may be there before or only after, with fewer descriptors than there are rounds.
+const MADE_AHEAD: usize = 12;
+const ROUNDS: usize = 20;
+
 #[tokio::test]
 async fn twenty_rounds_leave_nothing() {
     let server = Server::start().await;
@@ -25,12 +29,14 @@ async fn twenty_rounds_leave_nothing() {
     }
     let (serve, keeper) = (server.serve_pid(), server.keeper_pid());
     let before = (descriptors(serve), descriptors(keeper));
-    for _ in 0..20 {
+    for _ in 0..ROUNDS {
         round().await;
     }
     // Connections of clients that have gone are closed a moment later.
-    let same = async || (descriptors(serve) <= before.0 && descriptors(keeper) <= before.1).then_some(());
-    eventually("no descriptor more than before", same).await;
+    let same = async || {
+        (descriptors(serve) <= before.0 && descriptors(keeper) <= before.1 + MADE_AHEAD).then_some(())
+    };
+    eventually("no descriptor for each round", same).await;
 }
 
 #[tokio::test]
@@ -42,10 +48,12 @@ async fn failed_launches_leave_no_descriptor() {
     }
     let (serve, keeper) = (server.serve_pid(), server.keeper_pid());
     let before = (descriptors(serve), descriptors(keeper));
-    for _ in 0..10 {
+    for _ in 0..ROUNDS {
         app.try_launch(&json!({})).await.error(500, "launch_failed");
     }
-    let same = async || (descriptors(serve) <= before.0 && descriptors(keeper) <= before.1).then_some(());
-    eventually("no descriptor more than before", same).await;
+    let same = async || {
+        (descriptors(serve) <= before.0 && descriptors(keeper) <= before.1 + MADE_AHEAD).then_some(())
+    };
+    eventually("no descriptor for each round", same).await;
     assert_eq!((server.preview_processes(), server.ports().held()), (vec![], vec![]));
 }
