@@ -68,6 +68,18 @@ impl Wanted {
     }
 }
 
+impl Wanted {
+    /// What to ask for to follow the log, when everything up to `seen` was printed.
+    fn stream_after(&self, seen: u64) -> String {
+        let mut query = self.query();
+        match self.tail.filter(|_| seen == 0) {
+            Some(lines) => query.append_pair("tail", &lines.to_string()),
+            None => query.append_pair("lastEventId", &seen.to_string()),
+        };
+        format!("/stream?{}", query.finish())
+    }
+}
+
 /// Prints the log that the server has, and with `--follow` what comes.
 pub(super) fn run(config: &Config, wanted: &Wanted) -> ExitCode {
     match runtime().and_then(|runtime| runtime.block_on(show(config, wanted))) {
@@ -109,20 +121,16 @@ async fn all(wanted: &Wanted, log: &Log, screen: &mut Screen) -> Result<(), Fail
 /// What the server has, and what comes until the preview is over.
 async fn follow(config: &Config, wanted: &Wanted, log: &Log, screen: &mut Screen) -> Result<(), Failed> {
     let mut log = log.clone();
-    loop {
-        let mut query = wanted.query();
-        match wanted.tail.filter(|_| screen.seen == 0) {
-            Some(lines) => query.append_pair("tail", &lines.to_string()),
-            None => query.append_pair("lastEventId", &screen.seen.to_string()),
-        };
-        // Nothing: the preview ended while the server was away, and everything had been said.
-        let Some(lines) = log.open(&format!("/stream?{}", query.finish())).await? else { return Ok(()) };
+    let mut opened = log.open(&wanted.stream_after(screen.seen)).await?;
+    // Nothing: the preview ended while the server was away, and everything had been said.
+    while let Some(lines) = opened {
         if screen.stream(lines).await {
-            return Ok(());
+            break;
         }
         eprintln!("previewd: the server went away; waiting for it");
-        log = log.again(config).await?;
+        opened = log.open_again(config, &wanted.stream_after(screen.seen)).await?;
     }
+    Ok(())
 }
 
 struct Screen {

@@ -307,11 +307,14 @@ async fn it_is_the_same_over_http_2() {
     let mut seen = Vec::new();
     for body in [&mut one, &mut two] {
         let (mut parser, mut events) = (Parser::default(), Vec::new());
-        while !events.iter().any(|event: &Event| event.message() == "later") {
+        let later = |event: &Event| event.message() == "later";
+        while !events.iter().any(later) {
             let frame = tokio::time::timeout(crate::harness::PATIENCE, body.frame()).await.unwrap();
             let data = frame.unwrap().unwrap().into_data().unwrap();
             events.extend(data.iter().filter_map(|byte| parser.push(*byte)));
         }
+        // A frame may hold the next one as well.
+        events.truncate(events.iter().position(later).unwrap() + 1);
         seen.push(ids(&events));
     }
     assert_eq!(seen[0], (1..=seen[0].len() as u64).collect::<Vec<_>>());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Buf as _, BytesMut};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
-use hyper::{Request, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
@@ -66,12 +66,16 @@ impl Log {
         Ok(self)
     }
 
-    /// The same at the next server of the data directory.
-    pub(super) async fn again(&self, config: &Config) -> Result<Self, Failed> {
+    /// As [`Self::open`], at the next server of the data directory, once that answers.
+    pub(super) async fn open_again(&mut self, config: &Config, rest: &str) -> Result<Option<Lines>, Failed> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while tokio::time::Instant::now() < deadline {
             if let Some(server) = serving(config).await {
-                return Self { server, ..self.clone() }.signed(config);
+                *self = Self { server, ..self.clone() }.signed(config)?;
+                // One that is dying still takes connections, and answers none.
+                if let Ok(answer) = self.ask(rest).await {
+                    return read(answer).await;
+                }
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -80,6 +84,10 @@ impl Log {
 
     /// The lines of an answer; `None` if there is nothing more to come.
     pub(super) async fn open(&self, rest: &str) -> Result<Option<Lines>, Failed> {
+        read(self.ask(rest).await?).await
+    }
+
+    async fn ask(&self, rest: &str) -> Result<Response<Incoming>, Failed> {
         let unreached = |e: String| refused(format!("the server at {} does not answer: {e}", self.server));
         let stream = TcpStream::connect(self.server).await.map_err(|e| unreached(e.to_string()))?;
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
@@ -90,12 +98,15 @@ impl Log {
             .header("authorization", format!("Bearer {}", self.token))
             .body(Empty::<Bytes>::new())
             .map_err(doing("the request cannot be made"))?;
-        let answer = sender.send_request(request).await.map_err(|e| unreached(e.to_string()))?;
-        match answer.status() {
-            StatusCode::OK => Ok(Some(Lines { body: answer.into_body(), buffer: BytesMut::new() })),
-            StatusCode::NO_CONTENT => Ok(None),
-            status => Err(refused(message_of(answer.into_body(), status).await)),
-        }
+        sender.send_request(request).await.map_err(|e| unreached(e.to_string()))
+    }
+}
+
+async fn read(answer: Response<Incoming>) -> Result<Option<Lines>, Failed> {
+    match answer.status() {
+        StatusCode::OK => Ok(Some(Lines { body: answer.into_body(), buffer: BytesMut::new() })),
+        StatusCode::NO_CONTENT => Ok(None),
+        status => Err(refused(message_of(answer.into_body(), status).await)),
     }
 }
 

@@ -99,6 +99,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/generations/{id}/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The generation's OpenAPI document
+         * @description The running application's own where it has one, else one of version 3.1 that is read from the source.
+         */
+        get: operations["get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/generations/{id}/preview": {
         parameters: {
             query?: never;
@@ -250,6 +270,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/generations/{id}/preview/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The last requests to the generation's previews, newest first
+         * @description At most 500 are kept. Secrets in headers, queries and bodies are not kept.
+         */
+        get: operations["list_requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/generations/{id}/preview/requests.har": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The history as HAR 1.2 */
+        get: operations["export_requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/generations/{id}/preview/requests/{requestId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One request with its headers and bodies */
+        get: operations["get_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/generations/{id}/preview/requests/{requestId}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a request of the history again, to the preview that runs now
+         * @description What the body names takes the place of what was kept; the secrets that were not kept can be given so.
+         */
+        post: operations["replay_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/generations/{id}/preview/status": {
         parameters: {
             query?: never;
@@ -380,6 +474,10 @@ export interface components {
     schemas: {
         /** @description What the preview answered, whatever that was. */
         Answer: {
+            /** @description The cookies of the session that was named. */
+            cookies?: {
+                [key: string]: string;
+            } | null;
             /** @description Its body, as `dataEncoding` says. */
             data: unknown;
             /** @description `json`, `text` or `base64`. */
@@ -391,6 +489,8 @@ export interface components {
             durationMs: number;
             /** @description Its headers; one that occurs more than once is an array. */
             headers: Record<string, unknown>;
+            /** @description Of a replay: the secrets that the history did not have and the preview was not sent. */
+            redacted?: string[] | null;
             /** @description Names the request in the log. */
             requestId: string;
             /**
@@ -398,8 +498,28 @@ export interface components {
              * @description Its HTTP status.
              */
             statusCode: number;
-            /** @description Whether the body went on beyond the limit. */
+            /** @description Where they went. */
+            timing: components["schemas"]["Timing"];
+            /** @description Whether the body went on beyond the limit of size or time. */
             truncated: boolean;
+        };
+        /** @description What a request has beside method and path. */
+        Content: {
+            /** @description Any JSON, as `bodyEncoding` says. */
+            body?: unknown;
+            /** @description What `body` is. */
+            bodyEncoding?: components["schemas"]["Encoding"];
+            /** @description Values are texts or lists of them. */
+            headers?: Record<string, unknown> | null;
+            /** @description Values are scalars or lists of them. */
+            query?: Record<string, unknown> | null;
+            /** @description Names a jar: cookies that answers set in this session are sent with its next requests. */
+            session?: string | null;
+            /**
+             * Format: int64
+             * @description Gives up earlier than the server would; an answer that has begun is cut then.
+             */
+            timeoutMs?: number | null;
         };
         /**
          * @description Which database a launch uses.
@@ -410,7 +530,7 @@ export interface components {
          * @description How a body stands in the envelope.
          * @enum {string}
          */
-        Encoding: "json" | "text" | "base64" | "form";
+        Encoding: "json" | "text" | "base64" | "form" | "multipart";
         /** @description An endpoint. Types are OpenAPI's names of types. */
         Endpoint: {
             /** @description The body that it takes, likewise. */
@@ -463,19 +583,11 @@ export interface components {
             warnings: components["schemas"]["EndpointWarning"][];
         };
         /** @description The request to send. */
-        Envelope: {
-            /** @description Any JSON, as `bodyEncoding` says. */
-            body?: unknown;
-            /** @description What `body` is. */
-            bodyEncoding?: components["schemas"]["Encoding"];
-            /** @description Values are texts or lists of them. */
-            headers?: Record<string, unknown> | null;
+        Envelope: components["schemas"]["Content"] & {
             /** @description `GET`, `POST`, … */
             method: string;
             /** @description Starts with `/`; without a query. */
             path: string;
-            /** @description Values are scalars or lists of them. */
-            query?: Record<string, unknown> | null;
         };
         /** @description Every error of the API. */
         Failure: {
@@ -780,6 +892,8 @@ export interface components {
         };
         /** @description A preview's status. */
         StatusBody: {
+            /** @description Whether it sleeps: it runs, but has no process until the next request. */
+            asleep: boolean;
             /** @description The preview's own address. */
             baseUrl?: string | null;
             /**
@@ -854,6 +968,24 @@ export interface components {
             expiresAt: string;
             /** @description For `?ticket=`. */
             ticket: string;
+        };
+        /** @description Milliseconds of an exchange, each from its beginning. */
+        Timing: {
+            /**
+             * Format: double
+             * @description Being connected to the application; 0 where a connection was open.
+             */
+            connectMs: number;
+            /**
+             * Format: double
+             * @description To the head of the answer.
+             */
+            firstByteMs: number;
+            /**
+             * Format: double
+             * @description To the end of its body.
+             */
+            totalMs: number;
         };
         /** @description An upload as JSON. */
         Upload: {
@@ -1181,6 +1313,51 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": number[];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             401: {
@@ -1689,6 +1866,231 @@ export interface operations {
                 };
             };
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_requests: {
+        parameters: {
+            query?: {
+                beforeId?: number;
+                limit?: number;
+                method?: string;
+                /** @description `404`, or `4xx` */
+                status?: string;
+                q?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    export_requests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                requestId: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    replay_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                requestId: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Content"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
