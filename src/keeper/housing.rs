@@ -327,16 +327,20 @@ impl Housing {
     }
 }
 
-/// What holds for every preview of one environment and user, with its database in a directory of the host.
-fn policy(warm: &Warm, database: PathBuf) -> Policy {
-    let limits = &warm.limits;
-    let mut policy = Policy::new(Limits {
+/// A preview's limits, as a sandbox takes them: in bytes.
+pub fn bounds(limits: &crate::config::Limits) -> Limits {
+    Limits {
         memory: limits.memory_mb << 20,
         tasks: limits.tasks,
         open_files: limits.open_files,
         disk: limits.disk_mb << 20,
         cpu: limits.cpu,
-    });
+    }
+}
+
+/// What holds for every preview of one environment and user, with its database in a directory of the host.
+fn policy(warm: &Warm, database: PathBuf) -> Policy {
+    let mut policy = Policy::new(bounds(&warm.limits));
     policy.role = Role::Program;
     policy.network = if warm.egress { Network::Host } else { Network::None };
     policy.read_only.clone_from(&warm.visible);

@@ -23,6 +23,7 @@ pub mod zygote;
 mod zygotes;
 
 pub use client::{Client, ClientError, Event};
+pub use housing::bounds;
 pub use process::kill_marked as kill_strays;
 pub use server::run;
 

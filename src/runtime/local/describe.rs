@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use sandbox::{Limits, Network, Policy};
+use sandbox::{Network, Policy};
 use serde_json::json;
 
 use super::{LocalRuntime, minimal_environment, workspace};
@@ -61,14 +61,7 @@ impl LocalRuntime {
             "paths": [describe.environment.site_packages], "module": module, "attribute": attribute,
             "factory": describe.factory, "env": describe.variables, "dir": sandbox::WORK_DIR,
         });
-        let limits = &self.settings.limits;
-        let mut policy = Policy::new(Limits {
-            memory: limits.memory_mb << 20,
-            tasks: limits.tasks,
-            open_files: limits.open_files,
-            disk: limits.disk_mb << 20,
-            cpu: limits.cpu,
-        });
+        let mut policy = Policy::new(crate::keeper::bounds(&self.settings.limits));
         policy.identity = sandbox::is_privileged().then_some(IDENTITY);
         policy.network = Network::None;
         policy.read_only =
