@@ -5,9 +5,13 @@ mod answers;
 mod crowds;
 mod environments;
 mod flood;
+mod gateway;
+mod idle;
 mod launches;
+mod load;
 mod logs;
 mod measure;
+mod nginx;
 mod plain;
 mod processes;
 mod server;
@@ -21,18 +25,40 @@ use server::Server;
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Outcome<()> {
+    // `cargo bench --bench previewd -- gateway idle` measures these only.
+    let parts: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|name| name == part);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let server = Server::start(0, &[]).await?;
         let mut table = Table::new();
         table.bounded("serve, idle: resident MB", server.resident_mb()?, 25.0);
-        launches::measure(&server, &mut table).await?;
-        crowds::measure(&server, &mut table).await?;
-        answers::measure(&server, &mut table).await?;
-        logs::measure(&server, &mut table).await?;
-        environments::measure(&server, &mut table).await?;
+        if wanted("launches") {
+            launches::measure(&server, &mut table).await?;
+        }
+        if wanted("crowds") {
+            crowds::measure(&server, &mut table).await?;
+        }
+        if wanted("answers") {
+            answers::measure(&server, &mut table).await?;
+        }
+        if wanted("gateway") {
+            gateway::measure(&server, &mut table).await?;
+        }
+        if wanted("idle") {
+            idle::measure(&server, &mut table).await?;
+        }
+        if wanted("logs") {
+            logs::measure(&server, &mut table).await?;
+        }
+        if wanted("environments") {
+            environments::measure(&server, &mut table).await?;
+        }
         table.bounded("serve, after all of this: resident MB", server.resident_mb()?, 25.0);
         server.end().await?;
-        flood::measure(&mut table).await
+        if wanted("flood") {
+            flood::measure(&mut table).await?;
+        }
+        Ok(())
     })
 }

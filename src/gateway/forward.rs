@@ -8,9 +8,9 @@ use axum::http::{Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::Instant;
 
-use super::hop;
 use super::pool::{Connection, Pool, connect};
 use super::record::{Counted, Recording};
+use super::{expect, hop};
 use crate::error::{Error, Result};
 use crate::history::{History, Via};
 use crate::preview::{Active, Place};
@@ -55,7 +55,7 @@ impl Forwarder {
     pub async fn send(&self, request: Request<Body>, via: Via, request_id: &str) -> Result<Answered> {
         let (request, recording) = Recording::begin(&self.history, &self.preview, request, via, request_id);
         let place = self.preview.enter_awake().await?;
-        let answered = self.send_in(&place, request).await?;
+        let answered = self.send_in(&place, expect::keep_back(request)).await?;
         let response = recording.answered(answered.response);
         Ok(Answered { response: hold(response, place), ..answered })
     }
