@@ -31,10 +31,11 @@ def check(client, version):
     answer = client.get("/login", follow_redirects=True)
     assert answer.url.path == "/echo/home" and header(answer.json(), "cookie") == ['session="s 1"'], answer.json()
     assert client.delete("/nowhere").json() == {"detail": "Not Found"}
-    # One that was broken off leaves nothing behind on the connection.
-    with client.stream("GET", "/bytes/50000000") as answer:
-        next(answer.iter_raw())
-    assert client.get("/echo/again").json()["path"] == "/echo/again"
+    if version == "HTTP/1.1":
+        # One that was broken off is forgotten. Over HTTP/2 httpx does not tell that it broke off.
+        with client.stream("GET", "/bytes/50000000") as answer:
+            next(answer.iter_raw())
+        assert client.get("/echo/again").json()["path"] == "/echo/again"
 
 
 options = {"base_url": ADDRESS, "headers": {"X-Preview-Token": TOKEN}, "timeout": 60, "trust_env": False}
