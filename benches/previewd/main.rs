@@ -1,5 +1,5 @@
 //! `make bench`: what previewd costs, each number beside that of the plain thing, measured in turns in the same run.
-//! Compare the ratios; the milliseconds are the machine's.
+//! Compare the ratios; the milliseconds are the machine's. `cargo bench --bench previewd -- logs flood` measures these only.
 
 mod answers;
 mod crowds;
@@ -25,9 +25,8 @@ use server::Server;
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Outcome<()> {
-    // `cargo bench --bench previewd -- gateway idle` measures these only.
-    let parts: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|name| name == part);
+    let named: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |part: &str| named.is_empty() || named.iter().any(|name| name == part);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let server = Server::start(0, &[]).await?;
