@@ -87,16 +87,12 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
     for _ in 0..3 {
         held.push(TcpStream::connect(address).await.unwrap());
     }
-    let waiting = tokio::spawn({
+    let mut waiting = tokio::spawn({
         let request = request.clone();
         async move { raw(address, request.as_bytes()).await.0 }
     });
-    let early = tokio::time::timeout(Duration::from_millis(500), async {
-        while !waiting.is_finished() {
-            tokio::task::yield_now().await
-        }
-    });
-    assert!(early.await.is_err(), "no place for a fourth yet");
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut waiting).await;
+    assert!(early.is_err(), "no place for a fourth yet");
     drop(held.pop());
     assert_eq!(waiting.await.unwrap(), 200);
     // Those who say nothing hold their places for the time to ask and no longer.
