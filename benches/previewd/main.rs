@@ -3,6 +3,7 @@
 
 mod answers;
 mod crowds;
+mod endpoints;
 mod environments;
 mod flood;
 mod launches;
@@ -29,6 +30,7 @@ fn main() -> Outcome<()> {
         launches::measure(&server, &mut table).await?;
         crowds::measure(&server, &mut table).await?;
         answers::measure(&server, &mut table).await?;
+        endpoints::measure(&server, &mut table).await?;
         logs::measure(&server, &mut table).await?;
         environments::measure(&server, &mut table).await?;
         table.bounded("serve, after all of this: resident MB", server.resident_mb()?, 25.0);
