@@ -28,6 +28,7 @@ use ruff_text_size::{Ranged, TextSize};
 use crate::endpoint::Warning;
 use crate::modules::Modules;
 use crate::parse::{Parsed, Unread, line_at, parse};
+pub(crate) use builtins::MODEL_SCHEMA;
 pub(crate) use call::yields;
 use value::{Heap, Id, Place, ScopeId, Value};
 
@@ -110,7 +111,7 @@ pub(crate) struct Interp<'a> {
     environment: HashMap<String, String>,
     /// Where the statement that is followed begins.
     here: Place,
-    /// Why the code that is followed raised, where that is worth telling.
+    /// What the code that is followed could not import, if it raised for that.
     raised: Option<String>,
     failures: Vec<Failure>,
 }
@@ -121,6 +122,8 @@ pub(crate) struct Failure {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) hint: String,
+    /// Words of what Python then says.
+    pub(crate) signs: Vec<String>,
 }
 
 impl<'a> Interp<'a> {
@@ -154,9 +157,9 @@ impl<'a> Interp<'a> {
         }
     }
 
-    fn fail(&mut self, place: Place, code: &'static str, message: String, hint: &str) {
+    fn fail(&mut self, place: Place, code: &'static str, message: String, hint: &str, signs: Vec<String>) {
         if self.failures.len() < WARNINGS {
-            self.failures.push(Failure { place, code, message, hint: hint.to_owned() });
+            self.failures.push(Failure { place, code, message, hint: hint.to_owned(), signs });
         }
     }
 

@@ -162,10 +162,19 @@ impl FieldInfo {
             bound(&mut schema, name, value);
         }
         if let Some(property) = self.text("discriminator")
-            && let Some(alternatives) = schema.remove("anyOf")
+            && let Some(Json::Array(alternatives)) = schema.remove("anyOf")
         {
-            schema.insert("oneOf".to_owned(), alternatives);
-            schema.insert("discriminator".to_owned(), json!({"propertyName": property}));
+            let (null, kinds): (Vec<Json>, Vec<Json>) =
+                alternatives.into_iter().partition(|one| one["type"] == "null");
+            let mut chosen = Schema::new();
+            chosen.insert("oneOf".to_owned(), kinds.into());
+            chosen.insert("discriminator".to_owned(), json!({"propertyName": property}));
+            if null.is_empty() {
+                schema.extend(chosen);
+            } else {
+                let alternatives: Vec<Json> = [Json::Object(chosen)].into_iter().chain(null).collect();
+                schema.insert("anyOf".to_owned(), alternatives.into());
+            }
         }
         schema
     }

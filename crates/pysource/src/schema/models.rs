@@ -158,6 +158,14 @@ impl<'a> Schemas<'_, 'a> {
         schema_of("$ref", super::naming::placeholder(index))
     }
 
+    /// What `model_json_schema()` gives, but for its references, which lead into the document.
+    pub(super) fn written_out(&mut self, model: &Value) -> Option<Json> {
+        let Value::Class(class) = model else { return None };
+        let reference = self.class_schema(*class, &[], &Env::default(), Mode::Input);
+        let index = super::naming::target(&reference)?;
+        Some(Json::Object(self.definitions[index].schema.clone()))
+    }
+
     fn enum_schema(&mut self, class: Id) -> Schema {
         let members = self.interp.enum_members(class).unwrap_or_default();
         let values: Option<Vec<Json>> = members.iter().map(|member| self.json(member)).collect();

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::fields::FieldInfo;
 use super::known::{scalar, written};
 use super::{Env, Mode, Schema, Schemas, schema_of, typed, typed_with};
+use crate::interp::MODEL_SCHEMA;
 use crate::interp::value::{Call, Id, ListKind, Value, last_part};
 
 /// How deep types may be nested in one another, named ones aside.
@@ -100,9 +101,18 @@ impl Schemas<'_, '_> {
                 nullable = true;
                 continue;
             }
-            let schema = Json::Object(self.schema(&arg, env, mode));
-            if !alternatives.contains(&schema) {
-                alternatives.push(schema);
+            // What has alternatives itself, as Decimal does, adds them.
+            let flat = match self.schema(&arg, env, mode) {
+                mut schema if schema.len() == 1 => match schema.remove("anyOf") {
+                    Some(Json::Array(inner)) => inner,
+                    _ => vec![Json::Object(schema)],
+                },
+                schema => vec![Json::Object(schema)],
+            };
+            for schema in flat {
+                if !alternatives.contains(&schema) {
+                    alternatives.push(schema);
+                }
             }
         }
         if nullable {
@@ -236,7 +246,10 @@ impl Schemas<'_, '_> {
                 }
                 self.json(&inner)?
             }
-            Value::Call(id) => written(&self.interp.heap.calls[*id])?,
+            Value::Call(id) => match self.interp.heap.calls[*id].clone() {
+                call if call.callee.as_ref() == MODEL_SCHEMA => self.written_out(call.args.first()?)?,
+                call => written(&call)?,
+            },
             _ => return None,
         })
     }

@@ -2,6 +2,7 @@
 # Fetches what the tests and their truth need, into target/truth.
 #
 #     fetch.sh             the source distributions of FastAPI and SQLModel, whose examples the tests read
+#     fetch.sh --validator what checks OpenAPI documents, into target/truth/validator
 #     fetch.sh --truth     makes examples.jsonl and projects.json afresh, in an environment that it builds first
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -28,6 +29,17 @@ fetch() {
     rm -r "$archives"
 }
 
+if [ "${1:-}" = --validator ]; then
+    version=0.9.0
+    [ -d "$truth/validator/openapi_spec_validator-$version.dist-info" ] && exit
+    new=$(mktemp -d)
+    pip install -q --disable-pip-version-check --target "$new" "openapi-spec-validator==$version"
+    mkdir -p "$truth"
+    rm -rf "$truth/validator"
+    mv "$new" "$truth/validator"
+    exit
+fi
+
 mkdir -p "$truth/sdist"
 fastapi=$(grep '^fastapi==' "$here/requirements.txt")
 sqlmodel=$(grep '^sqlmodel==' "$here/requirements.txt")
@@ -40,5 +52,6 @@ if [ "${1:-}" = --truth ]; then
     "$python" -m pip install -q -r "$here/requirements.txt"
     "$python" "$here/truth.py" examples "$truth/sdist/fastapi-${fastapi#*==}" "$truth/sdist/sqlmodel-${sqlmodel#*==}" \
         >"$here/examples.jsonl"
-    "$python" "$here/truth.py" projects "$here"/../projects/*.txt >"$here/projects.json"
+    "$python" "$here/truth.py" projects "$here"/../projects/*.txt "$here/../../../../examples/bookshop" \
+        >"$here/projects.json"
 fi
