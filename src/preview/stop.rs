@@ -130,13 +130,14 @@ impl Ended {
     }
 
     fn final_state(&self, ending: Ending) -> State {
+        let slot = self.active.lane.slot();
         let config = &self.previews.host.config;
         let failure = match ending {
             Ending::Stop(reason) => return State::Stopped { reason, at: UnixMillis::now() },
             Ending::Exited(exit) => {
-                failure::of_exit(exit, self.served, config.limits.memory_mb, &self.active.hub, 0)
+                failure::of_exit(exit, self.served, config.limits.memory_mb, &self.active.hub, slot)
             }
-            Ending::NeverAnswered => failure::of_timeout(config.launch_timeout, &self.active.hub, 0),
+            Ending::NeverAnswered => failure::of_timeout(config.launch_timeout, &self.active.hub, slot),
             Ending::Failed(failure) => *failure,
         };
         State::Failed(advice::add(failure, &self.problems))
