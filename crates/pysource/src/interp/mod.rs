@@ -28,6 +28,7 @@ use ruff_text_size::{Ranged, TextSize};
 use crate::endpoint::Warning;
 use crate::modules::Modules;
 use crate::parse::{Parsed, Unread, line_at, parse};
+use crate::pins::Versions;
 pub(crate) use builtins::MODEL_SCHEMA;
 pub(crate) use call::yields;
 use value::{Heap, Id, Place, ScopeId, Value};
@@ -103,8 +104,8 @@ pub(crate) struct Interp<'a> {
     uncertain: usize,
     /// How many loops are being followed, one in another.
     rounds: usize,
-    /// Older FastAPI: routes are copied when a router is included, later ones are lost.
-    pub(crate) copies_on_include: bool,
+    /// The libraries that will run it.
+    pub(crate) versions: Versions,
     /// Decorators of libraries on functions of the project.
     marks: HashMap<Id, Vec<Value>>,
     /// `.env` of the project, once something has loaded it.
@@ -127,7 +128,7 @@ pub(crate) struct Failure {
 }
 
 impl<'a> Interp<'a> {
-    pub(crate) fn new(sources: &'a Sources<'a>, copies_on_include: bool) -> Self {
+    pub(crate) fn new(sources: &'a Sources<'a>, versions: Versions) -> Self {
         Self {
             sources,
             heap: Heap::default(),
@@ -138,7 +139,7 @@ impl<'a> Interp<'a> {
             depth: 0,
             uncertain: 0,
             rounds: 0,
-            copies_on_include,
+            versions,
             marks: HashMap::new(),
             environment: HashMap::new(),
             here: Place::default(),

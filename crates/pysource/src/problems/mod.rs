@@ -15,6 +15,7 @@ use crate::endpoint::Entrypoint;
 use crate::interp::{Interp, Sources};
 use crate::modules::{Files, Modules};
 use crate::parse::line_at;
+use crate::pins::Versions;
 use crate::read::{application, with_deep_stack};
 use distributions::Installed;
 
@@ -64,7 +65,7 @@ pub fn problems(files: &Files, entrypoint: &Entrypoint, requirements: &[String])
 
 fn find(files: &Files, entrypoint: &Entrypoint, requirements: &[String]) -> Vec<Problem> {
     let sources = Sources::new(Modules::new(files));
-    let mut interp = Interp::new(&sources, false);
+    let mut interp = Interp::new(&sources, Versions::default());
     application(&mut interp, entrypoint);
     let absent = absent(&interp, entrypoint);
     let installed = Installed::new(requirements);

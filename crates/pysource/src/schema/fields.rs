@@ -12,7 +12,7 @@ use crate::interp::value::{Call, Keywords, Value, keyword, last_part};
 const MARKERS: [&str; 11] =
     ["Field", "Query", "Path", "Header", "Cookie", "Body", "Form", "File", "Depends", "Security", "Param"];
 /// Arguments that bound a value, with their keys, and those for arrays.
-const BOUNDS: [(&str, &str, &str); 8] = [
+const BOUNDS: [(&str, &str, &str); 10] = [
     ("gt", "exclusiveMinimum", "exclusiveMinimum"),
     ("ge", "minimum", "minimum"),
     ("lt", "exclusiveMaximum", "exclusiveMaximum"),
@@ -21,6 +21,8 @@ const BOUNDS: [(&str, &str, &str); 8] = [
     ("min_length", "minLength", "minItems"),
     ("max_length", "maxLength", "maxItems"),
     ("pattern", "pattern", "pattern"),
+    ("min_items", "minItems", "minItems"),
+    ("max_items", "maxItems", "maxItems"),
 ];
 
 /// What a field starts with.
@@ -187,6 +189,7 @@ impl FieldInfo {
         title: Option<String>,
     ) -> Schema {
         let mut schema = self.apply(schema);
+        let title = title.filter(|_| !(schemas.is_v1() && schema.contains_key("$ref")));
         if let Some(title) = self.text("title").map(str::to_owned).or(title) {
             schema.insert("title".to_owned(), title.into());
         }
@@ -211,7 +214,7 @@ impl FieldInfo {
         if let Some(Json::Object(extra)) = extra.and_then(|extra| schemas.json(&extra)) {
             schema.extend(extra);
         }
-        schema
+        if schemas.is_v1() { super::pydantic_v1::around_reference(schema) } else { schema }
     }
 }
 

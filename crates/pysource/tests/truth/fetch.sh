@@ -3,11 +3,10 @@
 #
 #     fetch.sh             the source distributions of FastAPI and SQLModel, whose examples the tests read
 #     fetch.sh --validator what checks OpenAPI documents, into target/truth/validator
-#     fetch.sh --truth     makes examples.jsonl and projects.json afresh, in an environment that it builds first
+#     fetch.sh --truth     makes examples.jsonl, projects.json and pydantic_v1.json afresh, in environments that it builds
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 truth=$(cd "$here/../../../.." && pwd)/target/truth
-python="$truth/venv/bin/python"
 
 pip() {
     if "${PYTHON:-python3}" -m pip --version >/dev/null 2>&1; then
@@ -47,11 +46,21 @@ fetch "$fastapi" &
 fetch "$sqlmodel"
 wait $!
 
+# environment DIRECTORY REQUIREMENTS…: the Python of an environment with these packages.
+environment() {
+    python="$truth/$1/bin/python"
+    [ -x "$python" ] || "${PYTHON:-python3}" -m venv "$truth/$1"
+    shift
+    "$python" -m pip install -q --disable-pip-version-check "$@" >&2
+}
+
 if [ "${1:-}" = --truth ]; then
-    [ -x "$python" ] || "${PYTHON:-python3}" -m venv "$truth/venv"
-    "$python" -m pip install -q -r "$here/requirements.txt"
+    environment venv-v1 fastapi==0.110.0 pydantic==1.10.21 email-validator python-multipart
+    "$python" "$here/truth.py" projects "$here/../projects/pydantic_v1.txt" >"$here/pydantic_v1.json"
+    environment venv -r "$here/requirements.txt"
     "$python" "$here/truth.py" examples "$truth/sdist/fastapi-${fastapi#*==}" "$truth/sdist/sqlmodel-${sqlmodel#*==}" \
         >"$here/examples.jsonl"
-    "$python" "$here/truth.py" projects "$here"/../projects/*.txt "$here/../../../../examples/bookshop" \
-        >"$here/projects.json"
+    # shellcheck disable=SC2046 # names without spaces
+    "$python" "$here/truth.py" projects $(ls "$here"/../projects/*.txt | grep -v pydantic_v1) \
+        "$here/../../../../examples/bookshop" >"$here/projects.json"
 fi

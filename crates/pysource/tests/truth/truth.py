@@ -172,7 +172,6 @@ def examples(directory):
 
 def main(arguments):
     import fastapi.applications  # noqa: F401  loaded once, before the forks
-    import pydantic_settings  # noqa: F401
 
     if arguments[0] == "examples":
         for directory in arguments[1:]:
