@@ -15,6 +15,8 @@ const SUBSCRIBERS: usize = 500;
 const SPACED: usize = 60;
 const READERS: usize = 10;
 const LINES: usize = 100_000;
+/// The best of so many counts: what disturbs a machine makes things slower, never faster.
+const TURNS: usize = 3;
 const SEARCHES: usize = 20;
 
 fn app() -> Vec<(String, String)> {
@@ -49,20 +51,28 @@ pub async fn measure(table: &mut Table) -> Outcome<()> {
     table.bounded("a log line, 500 subscribers, median: ms", ages.median(), 10.0);
 
     let before = server.resident_mb()?;
-    let alone = flood(&server, &stream, &preview, "first").await?;
+    let first = flood(&server, &stream, &preview, "first").await?;
     let per_thousand = (server.resident_mb()? - before) / (f64::from(u32::try_from(LINES)?) / 1000.0);
+    let (mut alone, mut beside) = (first, 0.0_f64);
+    let full = server.resident_mb()?;
+    for _ in 0..TURNS {
+        let asleep = server.request(Method::GET, &stream).send().await?;
+        beside = beside.max(flood(&server, &stream, &preview, "beside").await?);
+        drop(asleep);
+        alone = alone.max(flood(&server, &stream, &preview, "alone").await?);
+    }
     table.at_least("100,000 lines to 10 subscribers, none lost: events/s in sum", alone, 200_000.0);
     table.bounded("serve, per 1,000 kept lines: MB", per_thousand, 1.0);
+    // How many times as long the others take.
+    table.compared(
+        "10 subscribers beside one that never reads: s per 1,000,000 events",
+        1e6 / beside,
+        1e6 / alone,
+        Some(1.05),
+    );
+    table.bounded("serve, for one that never reads: MB", server.resident_mb()? - full, 10.0);
 
-    let asleep = server.request(Method::GET, &stream).send().await?;
-    let before = server.resident_mb()?;
-    let beside = flood(&server, &stream, &preview, "second").await?;
-    let again = flood(&server, &stream, &preview, "third").await?;
-    table.compared("the same beside one that never reads: events/s", beside.max(again), alone, None);
-    table.bounded("serve, for one that never reads: MB", server.resident_mb()? - before, 10.0);
-    drop(asleep);
-
-    let search = format!("/api/generations/{generation}/preview/logs?q=third+99");
+    let search = format!("/api/generations/{generation}/preview/logs?q=alone+99");
     table.bounded("search in 100,000 lines, running, median: ms", searches(&server, &search).await?, 50.0);
     server.stop(&generation).await?;
     table.bounded("search in 100,000 lines, over, median: ms", searches(&server, &search).await?, 50.0);
@@ -160,7 +170,7 @@ async fn searches(server: &Server, path: &str) -> Outcome<f64> {
         let began = Instant::now();
         let answer = server.request(Method::GET, path).send().await?.error_for_status()?.text().await?;
         samples.add(began.elapsed());
-        if !answer.contains("third 99") {
+        if !answer.contains("alone 99") {
             return Err("the search found nothing".into());
         }
     }

@@ -11,7 +11,9 @@ pub(super) fn run(args: &[OsString]) -> ExitCode {
         eprintln!("previewd keeper: takes the data directory; `previewd serve` starts it");
         return ExitCode::from(USAGE);
     };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    // Its log is on the disk that may be full, and to complain of that where it fails would be a panic.
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false);
+    log.log_internal_errors(false).init();
     match keeper::run(Path::new(data_dir)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &error),

@@ -88,7 +88,9 @@ pub(super) fn run(config: Config) -> ExitCode {
 /// What the server has to say about itself goes to standard error; `RUST_LOG` chooses.
 pub(super) fn start_logging() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false);
+    // Standard error may be a file on a full disk: to complain of that there would be a panic.
+    log.log_internal_errors(false).init();
 }
 
 /// The threads that everything runs on.

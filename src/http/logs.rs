@@ -104,7 +104,7 @@ pub(super) async fn stream(
         (status = 404, body = Failure)))]
 pub(super) async fn ticket(State(app): State<App>, owned: Owned) -> Result<axum::Json<Ticket>> {
     const { assert!(LIFETIME <= 60) };
-    let (ticket, expires_at) = app.tickets.issue(&owned.generation.id)?;
+    let (ticket, expires_at) = app.tickets.issue(&owned.generation.id, UnixMillis::now())?;
     Ok(axum::Json(Ticket { ticket, expires_at }))
 }
 
@@ -190,7 +190,7 @@ impl FromRequestParts<App> for Reader {
         };
         let id = parameter(parts, "id").await;
         let generation = id.as_deref().and_then(GenerationId::parse).ok_or(Error::GenerationNotFound)?;
-        app.tickets.redeem(ticket, &generation)?;
+        app.tickets.redeem(ticket, &generation, UnixMillis::now())?;
         Ok(Self { generation })
     }
 }

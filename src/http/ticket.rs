@@ -18,9 +18,8 @@ pub(super) struct Tickets {
 
 impl Tickets {
     /// One for the logs of this generation's preview. It opens one connection and nothing else.
-    pub fn issue(&self, generation: &GenerationId) -> Result<(String, UnixMillis)> {
+    pub fn issue(&self, generation: &GenerationId, now: UnixMillis) -> Result<(String, UnixMillis)> {
         let ticket = random_hex::<24>().map_err(Error::internal)?;
-        let now = UnixMillis::now();
         let expires_at = now.plus_seconds(LIFETIME);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|_, (_, until)| *until > now);
@@ -29,10 +28,10 @@ impl Tickets {
     }
 
     /// Uses a ticket up.
-    pub fn redeem(&self, ticket: &str, generation: &GenerationId) -> Result<()> {
+    pub fn redeem(&self, ticket: &str, generation: &GenerationId, now: UnixMillis) -> Result<()> {
         let found = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
         match found {
-            Some((of, until)) if of == *generation && until > UnixMillis::now() => Ok(()),
+            Some((of, until)) if of == *generation && until > now => Ok(()),
             _ => Err(Error::Unauthorized {
                 message: "This ticket was used, is too old or is for another preview: get a new one."
                     .to_owned(),
@@ -47,13 +46,30 @@ mod tests {
 
     #[test]
     fn a_ticket_is_good_once_and_for_one_generation() {
-        let tickets = Tickets::default();
+        let (tickets, now) = (Tickets::default(), UnixMillis::now());
         let (one, other) = (GenerationId::random().unwrap(), GenerationId::random().unwrap());
-        let (ticket, _) = tickets.issue(&one).unwrap();
-        assert!(tickets.redeem("guess", &one).is_err());
-        tickets.redeem(&ticket, &one).unwrap();
-        assert!(tickets.redeem(&ticket, &one).is_err());
-        let (ticket, _) = tickets.issue(&one).unwrap();
-        assert!(tickets.redeem(&ticket, &other).is_err());
+        let (ticket, _) = tickets.issue(&one, now).unwrap();
+        assert!(tickets.redeem("guess", &one, now).is_err());
+        tickets.redeem(&ticket, &one, now).unwrap();
+        assert!(tickets.redeem(&ticket, &one, now).is_err());
+        let (ticket, _) = tickets.issue(&one, now).unwrap();
+        assert!(tickets.redeem(&ticket, &other, now).is_err());
+        assert!(tickets.redeem(&ticket, &one, now).is_err(), "who showed it to another has used it up");
+    }
+
+    #[test]
+    fn a_ticket_is_good_for_a_minute() {
+        let (tickets, now) = (Tickets::default(), UnixMillis::now());
+        let generation = GenerationId::random().unwrap();
+        let in_time = UnixMillis(now.plus_seconds(60).0 - 1);
+        let (ticket, until) = tickets.issue(&generation, now).unwrap();
+        assert_eq!(until, now.plus_seconds(60));
+        tickets.redeem(&ticket, &generation, in_time).unwrap();
+        let (ticket, until) = tickets.issue(&generation, now).unwrap();
+        assert!(tickets.redeem(&ticket, &generation, until).is_err());
+        // Late ones are not kept for ever.
+        tickets.issue(&generation, now).unwrap();
+        tickets.issue(&generation, until).unwrap();
+        assert_eq!(tickets.open.lock().unwrap().len(), 1);
     }
 }

@@ -28,11 +28,11 @@ pub async fn capture(held: Rc<Held>, pipe: OwnedFd, kind: Kind, slot: u16) -> io
         drop(ready);
         if read == 0 {
             lines.end(|line, cut| held.write(kind, slot, line, cut));
-            held.flush().await;
+            held.flush();
             return Ok(());
         }
         lines.feed(&chunk[..read], |line, cut| held.write(kind, slot, line, cut));
-        held.flush().await;
+        held.flush();
         // Other pipes and previews get their turn between two chunks of a runaway printer.
         tokio::task::yield_now().await;
     }

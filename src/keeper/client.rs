@@ -57,6 +57,8 @@ pub enum Event {
     Output {
         /// Whose.
         preview: String,
+        /// What the disk did not take of it.
+        memory: Option<File>,
     },
     /// A start is over.
     Exited {
@@ -189,7 +191,7 @@ impl Client {
                 }
                 return;
             }
-            Ok(Message::Output { preview }) => Event::Output { preview },
+            Ok(Message::Output { preview }) => Event::Output { preview, memory: fds.pop().map(File::from) },
             Ok(Message::Exited { preview, slot, exit }) => Event::Exited { preview, slot, exit },
             Err(e) => {
                 tracing::error!(error = %e, "the keeper said something unknown");

@@ -39,12 +39,7 @@ impl Outbox {
         receiver
     }
 
-    /// Nobody is connected any more.
-    pub fn disconnect(&self) {
-        self.sender.replace(None);
-    }
-
-    /// Whether somebody is.
+    /// Whether somebody is connected, which is as long as the queue lives.
     pub fn is_connected(&self) -> bool {
         self.sender.borrow().as_ref().is_some_and(|sender| !sender.is_closed())
     }

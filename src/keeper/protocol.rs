@@ -167,7 +167,8 @@ pub enum Message {
         /// What came of it.
         answer: Answer,
     },
-    /// The journal has grown. Sent once, then not again until [`Request::Consumed`].
+    /// The journal has grown. Sent once, then not again until [`Request::Consumed`] or the disk changes its mind. While
+    /// that does not take the journal, a file comes beside it that has the rest, at the same offsets.
     Output {
         /// Whose.
         preview: String,
@@ -196,7 +197,7 @@ pub enum Answer {
         /// Layers of isolation that this host does not offer, each with the reason.
         missing: Vec<String>,
     },
-    /// To `Next`: one, or none that is left.
+    /// To `Next`: one, or none that is left. Beside it a file, as with [`Message::Output`].
     Next {
         /// The preview.
         kept: Option<Kept>,

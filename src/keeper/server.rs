@@ -19,7 +19,7 @@ use super::held::Held;
 use super::housing::Housing;
 use super::journal::Kind;
 use super::packets::{Packets, listen_in};
-use super::protocol::{Answer, Call, Kept, Message, Open, Request, Start, VERSION};
+use super::protocol::{Answer, Call, Message, Open, Request, Start, VERSION};
 use super::readiness::watched;
 use super::{Layout, process};
 
@@ -110,10 +110,10 @@ impl Keeper {
         }
         tokio::select! {
             result = deliver(Rc::clone(&packets), queue) => log_end(result),
-            result = self.listen_to(&packets) => {
-                log_end(result);
-                self.outbox.disconnect();
-            }
+            result = self.listen_to(&packets) => log_end(result),
+        }
+        for held in self.held.borrow().values() {
+            held.reader_left();
         }
         self.changed.notify_waiters();
     }
@@ -121,21 +121,21 @@ impl Keeper {
     async fn listen_to(self: &Rc<Self>, packets: &Packets) -> io::Result<()> {
         while let Some((bytes, _fds)) = packets.receive().await? {
             let call: Call = serde_json::from_slice(&bytes)?;
-            self.handle(call).await;
+            self.handle(call);
         }
         Ok(())
     }
 
-    async fn handle(self: &Rc<Self>, call: Call) {
+    fn handle(self: &Rc<Self>, call: Call) {
         let seq = call.seq;
         let (answer, fd) = match call.request {
             Request::Hello { .. } => {
                 (Answer::Hello { version: VERSION, missing: self.housing.missing() }, None)
             }
-            Request::Next { after } => (Answer::Next { kept: self.next(after.as_deref()) }, None),
+            Request::Next { after } => self.next(after.as_deref()),
             Request::Open(open) => self.open(open),
             Request::Listener { preview } => self.listener(&preview),
-            Request::Note { preview, payload } => (self.note(&preview, &payload).await, None),
+            Request::Note { preview, payload } => (self.note(&preview, &payload), None),
             Request::Warm(warm) => {
                 self.housing.warm(&warm);
                 (Answer::Done, None)
@@ -166,10 +166,11 @@ impl Keeper {
         self.held.borrow().get(preview).cloned()
     }
 
-    fn next(&self, after: Option<&str>) -> Option<Kept> {
-        let held = self.held.borrow();
-        let mut later = held.iter().filter(|(id, _)| after.is_none_or(|after| id.as_str() > after));
-        later.next().map(|(_, held)| held.describe())
+    fn next(&self, after: Option<&str>) -> (Answer, Option<OwnedFd>) {
+        let all = self.held.borrow();
+        let mut later = all.iter().filter(|(id, _)| after.is_none_or(|after| id.as_str() > after));
+        let held = later.next().map(|(_, held)| held);
+        (Answer::Next { kept: held.map(|held| held.describe()) }, held.and_then(|held| held.memory()))
     }
 
     fn open(self: &Rc<Self>, open: Open) -> (Answer, Option<OwnedFd>) {
@@ -196,10 +197,10 @@ impl Keeper {
         }
     }
 
-    async fn note(&self, preview: &str, payload: &str) -> Answer {
+    fn note(&self, preview: &str, payload: &str) -> Answer {
         let Some(held) = self.get(preview) else { return Answer::Unknown };
         held.write(Kind::Note, 0, payload.as_bytes(), false);
-        held.flush().await;
+        held.flush();
         Answer::Done
     }
 

@@ -19,7 +19,8 @@ pub const PATIENCE_MICROS: u64 = 100_000;
 const MAX_LINES: usize = 500;
 /// Empty lines before the word on a further exception; Loguru has two.
 const BLANKS: usize = 2;
-const HEADLINE: &str = "Traceback (most recent call last):";
+const HEADLINE: &str = "Traceback (most recent call last)";
+const GROUP_HEADLINE: &str = "+ Exception Group Traceback (most recent call last):";
 const CHAINS: [&str; 2] = [
     "During handling of the above exception, another exception occurred:",
     "The above exception was the direct cause of the following exception:",
@@ -48,8 +49,23 @@ enum State {
     Frames,
     /// The exception's own line has been seen.
     Exception,
+    /// Exceptions of a group, drawn as a tree.
+    Group,
     /// A line that announces a further traceback has been seen.
     Chained,
+}
+
+impl State {
+    /// That after the first line of a traceback: Python's own, one that Rich draws a box around, or that of a group.
+    fn after_headline(bare: &str) -> Option<Self> {
+        let line = bare.trim_start();
+        let plain = line.strip_prefix(HEADLINE).is_some_and(|rest| rest.starts_with(':'));
+        let boxed = line.starts_with('╭') && line.contains(HEADLINE);
+        match line.starts_with(GROUP_HEADLINE) {
+            true => Some(Self::Group),
+            false => (plain || boxed).then_some(Self::Frames),
+        }
+    }
 }
 
 /// A line of text and where it comes from.
@@ -57,14 +73,15 @@ struct Said<'a> {
     line: &'a [u8],
     cut: bool,
     micros: u64,
+    slot: u16,
     stream: StreamName,
     request_id: Option<String>,
 }
 
 impl<'a> Said<'a> {
     fn of(record: &'a Record, stream: StreamName) -> Self {
-        let Record { payload, cut, micros, .. } = record;
-        Self { line: payload, cut: *cut, micros: *micros, stream, request_id: None }
+        let Record { payload, cut, micros, slot, .. } = record;
+        Self { line: payload, cut: *cut, micros: *micros, slot: *slot, stream, request_id: None }
     }
 }
 
@@ -98,6 +115,7 @@ impl Classifier {
         };
         if let Some(mut draft) = draft {
             self.hide_places(&mut draft);
+            draft.slot = record.slot;
             draft.clean = self.traceback.is_none();
             out.push(draft);
         }
@@ -131,11 +149,10 @@ impl Classifier {
     pub fn flush(&mut self, out: &mut Vec<Draft>) {
         if let Some(mut traceback) = self.traceback.take() {
             traceback.draft.message = self.places.hide(&traceback.draft.message).into_owned();
-            let (micros, offset, stream) =
-                (traceback.last_micros, traceback.draft.offset, traceback.draft.stream);
+            let Draft { offset, stream, slot, .. } = traceback.draft;
             out.push(traceback.draft);
             for _ in 0..traceback.blank {
-                out.push(plain(micros, offset, stream, String::new()));
+                out.push(Draft { slot, ..plain(traceback.last_micros, offset, stream, String::new()) });
             }
         }
     }
@@ -156,24 +173,23 @@ impl Classifier {
             message.push_str(CUT);
         }
         let fields = fields([("requestId", said.request_id.clone())]);
-        // Of two requests that print at once, each has tracebacks of its own.
-        if self.traceback.as_ref().is_some_and(|t| t.draft.stream == said.stream && t.draft.fields == fields)
-        {
+        // Of two requests that print at once, each has tracebacks of its own; so has the code before and after a reload.
+        let by_same =
+            |draft: &Draft| (draft.stream, draft.slot) == (said.stream, said.slot) && draft.fields == fields;
+        if self.traceback.as_ref().is_some_and(|traceback| by_same(&traceback.draft)) {
             if self.goes_on(&message, said.micros) {
                 return None;
             }
             self.flush(out);
         }
         let bare = ansi::plain(&message).into_owned();
-        let begins = bare.trim_start().starts_with(HEADLINE);
+        let begun = State::after_headline(&bare);
         let level = level::of_line(&bare).unwrap_or(LogLevel::Info);
-        let draft = Draft { level, fields, ..plain(said.micros, offset, said.stream, message) };
-        if !begins {
-            return Some(draft);
-        }
+        let draft =
+            Draft { level, fields, slot: said.slot, ..plain(said.micros, offset, said.stream, message) };
+        let Some(state) = begun else { return Some(draft) };
         self.flush(out);
         let draft = Draft { level: LogLevel::Error, ..draft };
-        let state = State::Frames;
         self.traceback = Some(Traceback { draft, lines: 1, state, last_micros: said.micros, blank: 0 });
         None
     }
@@ -182,22 +198,24 @@ impl Classifier {
     fn goes_on(&mut self, line: &str, micros: u64) -> bool {
         let Some(traceback) = &mut self.traceback else { return false };
         let bare = ansi::plain(line);
-        // Loguru marks the frame that caught it.
-        let indented = bare.starts_with([' ', '\t', '>']);
+        // Loguru marks the frame that caught it; the others are sides of a box.
+        let indented = bare.starts_with([' ', '\t', '>', '│', '╰']);
+        let of_tree = bare.trim_start().starts_with(['|', '+']);
         let next = match traceback.state {
             _ if traceback.lines >= MAX_LINES => None,
             State::Frames if indented || bare.is_empty() => Some(State::Frames),
             State::Frames => Some(State::Exception),
-            State::Exception if bare.is_empty() && traceback.blank < BLANKS => {
+            State::Exception | State::Group if bare.is_empty() && traceback.blank < BLANKS => {
                 traceback.blank += 1;
                 traceback.last_micros = micros;
                 return true;
             }
-            State::Exception if CHAINS.contains(&bare.trim()) => Some(State::Chained),
+            State::Exception | State::Group if CHAINS.contains(&bare.trim()) => Some(State::Chained),
+            State::Group if of_tree && traceback.blank == 0 => Some(State::Group),
             State::Exception if indented && traceback.blank == 0 => Some(State::Exception),
             State::Chained if bare.is_empty() => Some(State::Chained),
-            State::Chained if bare.trim_start().starts_with(HEADLINE) => Some(State::Frames),
-            State::Exception | State::Chained => None,
+            State::Chained => State::after_headline(&bare),
+            State::Exception | State::Group => None,
         };
         let Some(next) = next else { return false };
         for _ in 0..std::mem::take(&mut traceback.blank) {
@@ -220,6 +238,7 @@ fn plain(micros: u64, offset: u64, stream: StreamName, message: String) -> Draft
         stream,
         message,
         fields: Map::new(),
+        slot: 0,
         offset,
         clean: false,
     }
@@ -373,6 +392,49 @@ ValueError: 1
     }
 
     #[test]
+    fn a_traceback_in_a_box_and_that_of_a_group_are_one_each() {
+        let boxed = "╭───── Traceback (most recent call last) ─────╮
+│ main.py:3 in fail                            │
+╰──────────────────────────────────────────────╯
+KeyError: 'cause'
+
+The above exception was the direct cause of the following exception:
+
+╭───── Traceback (most recent call last) ─────╮
+│ main.py:5 in fail                            │
+╰──────────────────────────────────────────────╯
+ValueError: the effect";
+        let group = "  + Exception Group Traceback (most recent call last):
+  |   File \"a.py\", line 1, in <module>
+  | ExceptionGroup: two (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | ValueError: 1
+    +---------------- 2 ----------------
+    | KeyError: 2
+    +------------------------------------";
+        for traceback in [boxed, group] {
+            let lines = traceback.lines().chain(["after"]);
+            let lines: Vec<_> = lines.map(|line| (Kind::Stdout, 1, line)).collect();
+            let out = run(&lines);
+            let told: Vec<_> = out.iter().map(|draft| (draft.message.as_str(), draft.level)).collect();
+            assert_eq!(told, [(traceback, LogLevel::Error), ("after", LogLevel::Info)]);
+        }
+    }
+
+    #[test]
+    fn the_code_before_and_after_a_reload_has_tracebacks_of_its_own() {
+        let mut classifier = Classifier::default();
+        let mut out = Vec::new();
+        let lines = ["Traceback (most recent call last):", "  File \"a.py\", line 1", "KeyError: 1"];
+        for (slot, line) in [(1, lines[0]), (2, "new code"), (1, lines[1]), (1, lines[2])] {
+            classifier.take(&Record { slot, ..record(Kind::Stderr, 1, line) }, 0, &mut out);
+        }
+        classifier.flush(&mut out);
+        let told: Vec<_> = out.iter().map(|draft| (draft.slot, draft.message.as_str())).collect();
+        assert_eq!(told, [(2, "new code"), (1, lines.join("\n").as_str())]);
+    }
+
+    #[test]
     fn the_other_stream_and_a_pause_do_not_mix_in() {
         let out = run(&[
             (Kind::Stderr, 1, "Traceback (most recent call last):"),
@@ -411,14 +473,15 @@ ValueError: 1
             serde_json::json!({"kind": "print", "message": text, "stream": "stdout", "requestId": id})
                 .to_string()
         };
-        let lines: Vec<_> =
-            [HEADLINE, "> File \"a.py\", line 1", "KeyError: 1"].map(|text| print(text, "a")).into();
+        let lines: Vec<_> = ["Traceback (most recent call last):", "> File \"a.py\", line 1", "KeyError: 1"]
+            .map(|text| print(text, "a"))
+            .into();
         let other = print("ERROR: between", "b");
         let all = [&lines[0], &other, &lines[1], &lines[2]].map(|line| (Kind::Record, 1, line.as_str()));
         let out = run(&all);
         let told: Vec<_> = out.iter().map(|d| (d.fields["requestId"].as_str().unwrap(), d.level)).collect();
         assert_eq!(told, [("b", LogLevel::Error), ("a", LogLevel::Error)]);
-        assert_eq!(out[1].message, format!("{HEADLINE}\n> File \"a.py\", line 1\nKeyError: 1"));
+        assert_eq!(out[1].message, format!("{HEADLINE}:\n> File \"a.py\", line 1\nKeyError: 1"));
     }
 
     #[test]
@@ -429,7 +492,7 @@ ValueError: 1
 
     proptest::proptest! {
         #[test]
-        fn every_line_is_in_exactly_one_entry(lines in proptest::collection::vec("(Traceback \\(most recent call last\\):|  File|KeyError: 1||During handling of the above exception, another exception occurred:|x)", 0..40)) {
+        fn every_line_is_in_exactly_one_entry(lines in proptest::collection::vec("(Traceback \\(most recent call last\\):|╭ Traceback \\(most recent call last\\)|  \\+ Exception Group Traceback \\(most recent call last\\):|  \\| E|  File|KeyError: 1||During handling of the above exception, another exception occurred:|x)", 0..40)) {
             let records: Vec<_> = lines.iter().map(|l| (Kind::Stderr, 1, l.as_str())).collect();
             let joined: Vec<_> = run(&records).into_iter().map(|d| d.message).collect();
             proptest::prop_assert_eq!(joined.join("\n"), lines.join("\n"));

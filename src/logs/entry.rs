@@ -93,6 +93,8 @@ pub struct Draft {
     pub message: String,
     /// Further fields: `logger`, `requestId`, `method`, `path`, `statusCode`, `durationMs`, ….
     pub fields: Map<String, Value>,
+    /// Which start of the code said it; 0 for previewd itself.
+    pub slot: u16,
     /// Where its first record begins in the output.
     pub offset: u64,
     /// Whether reading can begin at `offset` and gives the same entries from here on.
@@ -123,6 +125,8 @@ pub struct Entry {
     pub level: LogLevel,
     /// What it is about.
     pub source: Source,
+    /// Which start of the code said it; 0 for previewd itself, and for an entry that came from the store.
+    pub slot: u16,
     /// Where its first record begins in the output; 0 for an entry that came from the store.
     pub offset: u64,
     /// Whether reading can begin there.
@@ -154,6 +158,7 @@ impl Entry {
             id,
             level: draft.level,
             source: draft.source,
+            slot: draft.slot,
             offset: draft.offset,
             clean: draft.clean,
             json: end - json.len()..end,
@@ -172,6 +177,7 @@ impl Entry {
             stream: StreamName::parse(&row.stream)?,
             message: row.message.clone(),
             fields: fields.unwrap_or_default(),
+            slot: 0,
             offset: 0,
             clean: false,
         };
@@ -249,6 +255,7 @@ mod tests {
             stream: StreamName::Stdout,
             message: "x\ndata: {}\r\nid: 9\n\nevent: end".to_owned(),
             fields: Map::new(),
+            slot: 1,
             offset: 24,
             clean: true,
         };

@@ -171,6 +171,7 @@ mod tests {
                 stream: StreamName::Stdout,
                 message: format!("line {n}"),
                 fields: Map::new(),
+                slot: 1,
                 offset: n,
                 clean: true,
             })

@@ -111,6 +111,14 @@ impl Hub {
         moved
     }
 
+    /// The first place at or after `offset` where reading may begin, as offset and id.
+    #[must_use]
+    pub fn place_from(&self, offset: u64) -> Option<(u64, u64)> {
+        let ring = self.ring();
+        let newest_first = ring.entries.iter().rev().take_while(|entry| entry.offset >= offset);
+        newest_first.filter(|entry| entry.clean).last().map(|entry| (entry.offset, entry.id))
+    }
+
     /// Tells a change of state to everybody who reads.
     pub fn announce(&self, status: &Value) {
         let mut ring = self.ring();
@@ -149,12 +157,22 @@ impl Hub {
         ring.entries.iter().skip(ring.entries.len().saturating_sub(count)).cloned().collect()
     }
 
-    /// The entries after `id`, of these the last `count`.
+    /// The last `count` entries that one start of the code said, oldest first. Of all starts for 0.
     #[must_use]
-    pub fn newest(&self, id: u64, count: usize) -> Vec<Arc<Entry>> {
+    pub fn last_of(&self, slot: u32, count: usize) -> Vec<Arc<Entry>> {
         let ring = self.ring();
-        let beyond = ring.entries.len().saturating_sub(count);
-        ring.entries.iter().skip(beyond).filter(|entry| entry.id > id).cloned().collect()
+        let said = ring.entries.iter().rev().filter(|entry| slot == 0 || u32::from(entry.slot) == slot);
+        let mut last: Vec<_> = said.take(count).cloned().collect();
+        last.reverse();
+        last
+    }
+
+    /// Of the last `keep` entries those after `id`, the first `count` of them.
+    #[must_use]
+    pub fn newest(&self, id: u64, keep: usize, count: usize) -> Vec<Arc<Entry>> {
+        let ring = self.ring();
+        let dropped = ring.next_id.saturating_sub(u64::try_from(keep).unwrap_or(u64::MAX).saturating_add(1));
+        ring.after(id.max(dropped)).take(count).cloned().collect()
     }
 
     /// Told of every change.
@@ -185,6 +203,7 @@ mod tests {
             stream: StreamName::Stdout,
             message,
             fields: serde_json::Map::new(),
+            slot: 1,
             offset: 100,
             clean: true,
         }
@@ -200,6 +219,25 @@ mod tests {
         assert_eq!(hub.newest_id(), 52);
         assert_eq!(moved.1, hub.ring().first_id());
         assert!(hub.ring().bytes <= MAX_BYTES);
+    }
+
+    #[test]
+    fn what_one_start_said_is_found_among_all_the_rest() {
+        let hub = Hub::new(40, 1);
+        let drafts: Vec<_> = (1..=9).map(|n| Draft { slot: n % 3, ..draft("x".into()) }).collect();
+        hub.append(&drafts);
+        let ids = |slot, count| hub.last_of(slot, count).iter().map(|entry| entry.id).collect::<Vec<_>>();
+        assert_eq!((ids(2, 2), ids(0, 2)), (vec![5, 8], vec![8, 9]));
+    }
+
+    #[test]
+    fn what_is_missing_is_taken_in_steps_and_no_further_back_than_is_kept() {
+        let hub = Hub::new(40, 1);
+        assert!(hub.newest(0, 10, 5).is_empty());
+        hub.append(&vec![draft("x".into()); 30]);
+        let ids = |id, keep, count| hub.newest(id, keep, count).iter().map(|e| e.id).collect::<Vec<_>>();
+        assert_eq!((ids(0, 3, 2), ids(29, 3, 2), ids(30, 3, 2)), (vec![28, 29], vec![30], vec![]));
+        assert_eq!((ids(0, 100, 2), ids(0, usize::MAX, 2)), (vec![1, 2], vec![1, 2]));
     }
 
     #[test]

@@ -23,7 +23,7 @@ struct Places {
 static PLACES: LazyLock<Option<Places>> = LazyLock::new(|| {
     let time = r"^[\[(<]?\d{1,4}[-/.:]\d{1,2}[-/.:]\d{1,4}[T\d:.,+Z/ -]*[\])>]?";
     Some(Places {
-        at_start: Regex::new(&format!(r"^(?:\[({UPPER})\s*\]|({UPPER})\s*(?::|\s-\s|\|))")).ok()?,
+        at_start: Regex::new(&format!(r"^(?:\[(?i:({UPPER}))\s*\]|({UPPER})\s*(?::|\s-\s|\|))")).ok()?,
         after_time: Regex::new(&format!(
             r"{time}(?:\s*[-|:]?\s*[\[(]?[\w.\-]+[\])]?\s*[-|: ]){{0,2}}?\s*[-|:]?\s*[\[(]?({UPPER})\s*(?:[\])|:-]|\s)"
         ))
@@ -85,6 +85,7 @@ mod tests {
             ("INFO:     Started server process [7]", LogLevel::Info),
             ("WARNING:root:careful", LogLevel::Warn),
             ("[ERROR] it broke", LogLevel::Error),
+            ("[error    ] it broke   key=1", LogLevel::Error),
             ("CRITICAL - it broke", LogLevel::Error),
             ("2025-10-20 12:20:05,123 - app.db - ERROR - it broke", LogLevel::Error),
             ("2025-10-20 12:20:05.123 | WARNING  | app.main:go:12 - careful", LogLevel::Warn),
@@ -108,6 +109,7 @@ mod tests {
             "GET /errors 200",
             "no error here",
             "ERRORS: 3",
+            "[errors] 3",
             "Error: not a level's spelling",
             "error",
             "INFORMATION: x",

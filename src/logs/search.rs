@@ -87,6 +87,7 @@ mod tests {
             stream: StreamName::Stdout,
             message: message.to_owned(),
             fields: Map::new(),
+            slot: 1,
             offset: 0,
             clean: true,
         };

@@ -10,11 +10,11 @@ const TAIL: usize = 50;
 /// Entries that are looked at for it.
 const ENTRIES: usize = 200;
 
-/// Why the code is not running any more. Entries up to `since` are of an earlier start.
+/// Why a start of the code is not running any more; 0 if it is not known which.
 #[must_use]
-pub fn of_exit(exit: Exit, served: bool, memory_mb: u64, hub: &Hub, since: u64) -> LaunchFailure {
-    let log_tail = tail(hub, since);
-    let import = import_failure(hub, since).filter(|_| !served && exit != Exit::OutOfMemory);
+pub fn of_exit(exit: Exit, served: bool, memory_mb: u64, hub: &Hub, slot: u32) -> LaunchFailure {
+    let log_tail = tail(hub, slot);
+    let import = import_failure(hub, slot).filter(|_| !served && exit != Exit::OutOfMemory);
     let (exit_code, signal) = match exit {
         Exit::Code(code) => (Some(code), None),
         Exit::Signal(number) => (None, Some(signal_name(number))),
@@ -45,9 +45,9 @@ pub fn of_exit(exit: Exit, served: bool, memory_mb: u64, hub: &Hub, since: u64) 
     LaunchFailure { reason, message, exit_code, signal, log_tail, hint }
 }
 
-/// It never answered. Entries up to `since` are of an earlier start.
+/// That start of the code never answered.
 #[must_use]
-pub fn of_timeout(seconds: u64, hub: &Hub, since: u64) -> LaunchFailure {
+pub fn of_timeout(seconds: u64, hub: &Hub, slot: u32) -> LaunchFailure {
     LaunchFailure {
         reason: FailureReason::LaunchTimeout,
         message: format!(
@@ -55,7 +55,7 @@ pub fn of_timeout(seconds: u64, hub: &Hub, since: u64) -> LaunchFailure {
         ),
         exit_code: None,
         signal: None,
-        log_tail: tail(hub, since),
+        log_tail: tail(hub, slot),
         hint: None,
     }
 }
@@ -74,9 +74,9 @@ pub fn of_host(message: &str) -> LaunchFailure {
 }
 
 /// The last lines that the program printed, as it printed them.
-fn tail(hub: &Hub, since: u64) -> Vec<String> {
+fn tail(hub: &Hub, slot: u32) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for entry in hub.last(ENTRIES).iter().filter(|entry| entry.id > since) {
+    for entry in hub.last_of(slot, ENTRIES) {
         let parsed = entry.read();
         if parsed.stream != "system" {
             lines.extend(parsed.message.lines().map(str::to_owned));
@@ -96,10 +96,9 @@ impl ImportFailure {
     }
 }
 
-fn import_failure(hub: &Hub, since: u64) -> Option<ImportFailure> {
-    let entries = hub.last(ENTRIES);
-    let mut newest_first = entries.iter().rev().take_while(|entry| entry.id > since);
-    let entry = newest_first.find(|e| e.source == Source::Startup && is_import_failure(e))?;
+fn import_failure(hub: &Hub, slot: u32) -> Option<ImportFailure> {
+    let entries = hub.last_of(slot, ENTRIES);
+    let entry = entries.iter().rev().find(|e| e.source == Source::Startup && is_import_failure(e))?;
     let fields = entry.read().fields;
     let text = |name: &str| fields.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
     Some(ImportFailure { kind: text("exceptionType"), text: text("exceptionMessage") })

@@ -116,9 +116,9 @@ impl Writer {
         };
         self.saved = Some(saved);
         let keep = self.host.config.max_log_lines;
-        let missing = self.hub.newest(saved, keep);
-        let rows: Vec<_> = missing.iter().take(BATCH).filter_map(|entry| entry.to_row()).collect();
-        let Some(last) = missing.get(rows.len().saturating_sub(1)) else { return Ok(Some(0)) };
+        let missing = self.hub.newest(saved, keep, BATCH);
+        let rows: Vec<_> = missing.iter().filter_map(|entry| entry.to_row()).collect();
+        let Some(last) = missing.last() else { return Ok(Some(0)) };
         let writing = store.append_logs(&id, &rows, keep);
         tokio::pin!(writing);
         let there = match tokio::time::timeout(SLOW, &mut writing).await {
@@ -129,7 +129,7 @@ impl Writer {
             }
         };
         self.saved = Some(last.id);
-        Ok(there.then_some(rows.len()))
+        Ok(there.then_some(missing.len()))
     }
 
     fn tell_delay(&mut self, why: &str) {

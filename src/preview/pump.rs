@@ -12,6 +12,9 @@ use crate::runtime::{Output, Places, Record};
 
 /// Once so much lies before the oldest entry that is kept, it is given back to the disk.
 const TRIM_STEP: u64 = 4 * 1024 * 1024;
+/// Once the machine keeps so much in memory for lack of room, half of it is given back: whoever reads has it already,
+/// and only a server that is started anew will miss it.
+const MEMORY_STEP: u64 = 4 * 1024 * 1024;
 /// How often a traceback that is held back is looked at.
 const LOOK: Duration = Duration::from_millis(25);
 
@@ -76,6 +79,7 @@ impl Pump {
                     if let Some((offset, id)) = self.take(&batch) {
                         self.trim(offset, id).await;
                     }
+                    self.spare_memory().await;
                 }
                 Err(e) => {
                     tracing::error!(error = %e, "a preview's output cannot be read");
@@ -111,6 +115,16 @@ impl Pump {
 
     async fn trim(&mut self, offset: u64, id: u64) {
         if offset > self.trimmed + TRIM_STEP {
+            self.trimmed = offset;
+            self.output.trim(offset, id).await;
+        }
+    }
+
+    async fn spare_memory(&mut self) {
+        let Some(from) = self.output.in_memory_from() else { return };
+        if self.offset > from.max(self.trimmed) + MEMORY_STEP
+            && let Some((offset, id)) = self.hub.place_from(self.offset - MEMORY_STEP / 2)
+        {
             self.trimmed = offset;
             self.output.trim(offset, id).await;
         }

@@ -63,12 +63,11 @@ impl Owner {
         let Project { files, plan } = project.map_err(|e| failure::of_host(&e.to_string()))?;
         let plan = plan?;
         let environment = self.prepared(&plan).await?;
-        let before = self.active.hub.newest_id();
         let new = self.start_code(&files, &plan, &environment).await?;
         let health = match self.await_answer(new, &mut Phases::default()).await {
             Ok(running) => running.health,
             Err(ending) => {
-                let failure = self.failure_of(ending, before).await;
+                let failure = self.failure_of(ending, new).await;
                 host.runtime.stop(&self.active.id, new, Duration::ZERO).await;
                 return Err(failure);
             }
@@ -119,16 +118,16 @@ impl Owner {
         Duration::from_secs(self.previews.host.config.request_timeout)
     }
 
-    /// Why new code does not serve. Entries up to `since` are of an earlier start.
-    pub(super) async fn failure_of(&self, ending: Ending, since: u64) -> LaunchFailure {
+    /// Why a start of new code does not serve.
+    pub(super) async fn failure_of(&self, ending: Ending, slot: u32) -> LaunchFailure {
         let (config, hub) = (&self.previews.host.config, &self.active.hub);
         match ending {
             Ending::Failed(failure) => *failure,
             Ending::Exited(exit) => {
                 self.pumping.catch_up().await;
-                failure::of_exit(exit, false, config.limits.memory_mb, hub, since)
+                failure::of_exit(exit, false, config.limits.memory_mb, hub, slot)
             }
-            Ending::NeverAnswered | Ending::Stop(_) => failure::of_timeout(config.launch_timeout, hub, since),
+            Ending::NeverAnswered | Ending::Stop(_) => failure::of_timeout(config.launch_timeout, hub, slot),
         }
     }
 }

@@ -83,9 +83,8 @@ impl Owner {
     /// Starts the generation's present files. If they do not start it goes on sleeping: the next edit may help.
     async fn wake(&mut self) -> Result<(), LaunchFailure> {
         let began = Instant::now();
-        let before = self.active.hub.newest_id();
         self.note(Note::info(Source::Server, "Waking")).await;
-        match self.bring_back(before).await {
+        match self.bring_back().await {
             Ok(running) => {
                 self.active.touch();
                 self.enter(State::Running(running));
@@ -101,7 +100,7 @@ impl Owner {
         }
     }
 
-    async fn bring_back(&mut self, before: u64) -> Result<Running, LaunchFailure> {
+    async fn bring_back(&mut self) -> Result<Running, LaunchFailure> {
         let host = self.previews.host.clone();
         let generation = host.store.generation(&self.active.generation_id).await;
         let generation = generation.ok().flatten().ok_or_else(|| store_failed(&self.active.id))?;
@@ -113,7 +112,7 @@ impl Owner {
         let woken = match brought {
             Ok(woken) => woken,
             Err(ending) => {
-                let failure = self.failure_of(ending, before).await;
+                let failure = self.failure_of(ending, slot).await;
                 host.runtime.stop(&self.active.id, slot, std::time::Duration::ZERO).await;
                 return Err(failure);
             }

@@ -129,6 +129,7 @@ impl Ended {
     }
 
     fn final_state(&self, ending: Ending) -> State {
+        let slot = self.active.lane.slot();
         match ending {
             Ending::Stop(reason) => State::Stopped { reason, at: UnixMillis::now() },
             Ending::Exited(exit) => State::Failed(super::failure::of_exit(
@@ -136,11 +137,11 @@ impl Ended {
                 self.served,
                 self.previews.host.config.limits.memory_mb,
                 &self.active.hub,
-                0,
+                slot,
             )),
             Ending::NeverAnswered => {
                 let seconds = self.previews.host.config.launch_timeout;
-                State::Failed(super::failure::of_timeout(seconds, &self.active.hub, 0))
+                State::Failed(super::failure::of_timeout(seconds, &self.active.hub, slot))
             }
             Ending::Failed(failure) => State::Failed(*failure),
         }

@@ -173,6 +173,8 @@ pub trait Output: Send {
     fn next_batch(&mut self) -> BoxFuture<'_, io::Result<Vec<Record>>>;
     /// The records that are there now, without waiting.
     fn drain(&mut self) -> io::Result<Vec<Record>>;
+    /// From where on what was read is kept in memory for lack of room, of which there is little. `None` as a rule.
+    fn in_memory_from(&self) -> Option<u64>;
     /// Nobody needs what lies before `offset` any more, where entry `first_id` begins.
     fn trim(&mut self, offset: u64, first_id: u64) -> BoxFuture<'_, ()>;
 }

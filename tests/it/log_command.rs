@@ -1,7 +1,7 @@
 //! `previewd logs`, as a person at a terminal has it.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -11,6 +11,24 @@ fn shown(server: &Server, arguments: &[&str]) -> String {
     let mut all = vec!["logs"];
     all.extend(arguments);
     let output = server.command(&all).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a person at a terminal sees of the log.
+fn at_a_terminal(server: &Server, variables: &[(&str, &str)], arguments: &[&str]) -> String {
+    let mut all = vec!["logs"];
+    all.extend(arguments);
+    let inner = server.command(&all);
+    let mut command = Command::new("python3");
+    let script = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    command.args(["-c", script]).arg(inner.get_program()).args(inner.get_args());
+    command.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
+        .current_dir(inner.get_current_dir().unwrap())
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null());
+    let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -67,6 +85,18 @@ async fn the_log_is_shown_narrowed_and_followed() {
     }
     assert!(child.wait().unwrap().success(), "it ends with the preview");
     assert!(shown(&server, &[]).ends_with("Stopped\n"));
+
+    let coloured = at_a_terminal(&server, &[], &["--grep", "red paint"]);
+    assert!(
+        coloured.contains("\x1b[32mINFO \x1b[0m") && coloured.contains("\x1b[31mred\x1b[0m"),
+        "{coloured:?}"
+    );
+    for (variables, arguments) in
+        [(&[("NO_COLOR", "1")][..], &["--grep", "red paint"][..]), (&[], &["--json", "-n", "1"])]
+    {
+        let plain = at_a_terminal(&server, variables, arguments);
+        assert!(plain.lines().count() == 1 && !plain.contains('\x1b'), "{plain:?}");
+    }
 
     assert!(server.terminate_serve().success());
     let error = refused(&server, &[]);

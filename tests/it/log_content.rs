@@ -64,6 +64,7 @@ async fn an_exception_with_its_causes_is_one_entry() {
     assert_eq!(entries.len(), 1, "{entries:#?}");
     let (entry, message) = (entries[0], entries[0]["message"].as_str().unwrap());
     assert_eq!(entry["level"], "ERROR");
+    assert!(entry["requestId"].is_string(), "{entry}");
     for part in ["KeyError: 'shelf'", "direct cause", "RuntimeError: the shelf fell over", "in crash"] {
         assert!(message.contains(part), "{part} in {message}");
     }
@@ -170,6 +171,16 @@ async fn lines_of_a_request_name_it() {
     let look = async || app.log().await.into_iter().find(|line| line["logger"] == "probe");
     let line = eventually("the line", look).await;
     assert_eq!((&line["requestId"], &line["level"]), (&json!("req-42"), &json!("WARN")), "{line}");
+    let look = async || app.log().await.into_iter().find(|line| line["source"] == "request");
+    let request = eventually("the request's own line", look).await;
+    let expected = json!({
+        "requestId": "req-42", "method": "GET", "path": "/log?level=WARNING&text=who+asked", "statusCode": 200,
+        "client": "127.0.0.1", "level": "INFO", "source": "request",
+    });
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(&request[name], value, "{name} of {request}");
+    }
+    assert!(request["durationMs"].as_f64().is_some_and(|millis| millis >= 0.0), "{request}");
     let answer = app.request(&preview, &json!({ "method": "GET", "path": "/errors" })).await.expect(200);
     let id = answer["requestId"].as_str().unwrap();
     let look = async || {

@@ -21,7 +21,7 @@ async fn found(app: &Generation, query: &str) -> Vec<String> {
     page["logs"].as_array().unwrap().iter().map(|line| line["message"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn metric(server: &Server, name: &str) -> String {
+pub async fn metric(server: &Server, name: &str) -> String {
     let text = server.with_token("none").get("/metrics").await.text();
     let line = text.lines().find(|line| line.starts_with(&format!("{name} ")));
     line.unwrap_or_else(|| panic!("no {name} in {text}")).rsplit_once(' ').unwrap().1.to_owned()
@@ -192,82 +192,4 @@ async fn a_locked_store_delays_it_and_nothing_else() {
     app.stop().await.expect(200);
     assert_eq!(found(&app, "q=line+99").await, ["line 99"]);
     assert_eq!(found(&app, "q=and+on&source=app").await, ["and on"]);
-}
-
-/// A file system of its own that is soon full. Only root may make one.
-struct SmallDisk(tempdir::Dir);
-
-impl SmallDisk {
-    fn new() -> Option<Self> {
-        let dir = tempdir::Dir::new();
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "none"]).arg(dir.path()).output();
-        mounted.is_ok_and(|output| output.status.success()).then(|| Self(dir))
-    }
-
-    fn fill(&self) -> std::path::PathBuf {
-        let path = self.0.path().join("ballast");
-        let written = std::fs::write(&path, vec![0; 8 << 20]);
-        assert!(written.is_err(), "it should be full by now");
-        path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
-    }
-}
-
-mod tempdir {
-    /// Removed when it is dropped.
-    pub struct Dir(std::path::PathBuf);
-
-    impl Dir {
-        pub fn new() -> Self {
-            let path = std::env::temp_dir().join(crate::harness::unique("previewd-disk"));
-            std::fs::create_dir(&path).unwrap();
-            Self(path)
-        }
-
-        pub fn path(&self) -> &std::path::Path {
-            &self.0
-        }
-    }
-
-    impl Drop for Dir {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir(&self.0);
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_full_disk_delays_it_and_nothing_else() {
-    let Some(disk) = SmallDisk::new() else {
-        eprintln!("skipped: no file system can be mounted here");
-        return;
-    };
-    let url = format!("sqlite://{}/previewd.db", disk.0.path().display());
-    let server = Server::with(&[("STORE_URL", &url)]).await;
-    let (app, preview) = started(&server).await;
-    let mut stream = app.stream("").await;
-    let ballast = disk.fill();
-    for round in 0..4 {
-        let path = format!("/print?text=round+{round}+line+{{n}}+{}&times=900", "x".repeat(200));
-        preview.get(&path).await.expect(200);
-        let last = format!("round {round} line 899 ");
-        let seen = stream.until(|event| event.message().starts_with(&last)).await;
-        assert_eq!(seen.iter().filter(|event| event.message().contains(" line ")).count(), 900);
-    }
-    let told = async || (metric(&server, "previewd_log_history_delayed").await == "1").then_some(());
-    eventually("the delay", told).await;
-    preview.get("/print?text=and+on").await.expect(200);
-    stream.until_message("and on").await;
-    std::fs::remove_file(ballast).unwrap();
-    let over = async || (metric(&server, "previewd_log_history_delayed").await == "0").then_some(());
-    eventually("the end of the delay", over).await;
-    app.stop().await.expect(200);
-    assert_eq!(found(&app, "q=round+3+line+899").await.len(), 1);
-    drop(server);
 }

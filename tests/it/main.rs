@@ -11,6 +11,7 @@ mod documents;
 mod ends;
 mod environments;
 mod failed_launches;
+mod full_disk;
 mod gateway;
 mod gateway_matrix;
 mod gateway_token;

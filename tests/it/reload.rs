@@ -111,11 +111,15 @@ async fn no_request_fails_while_code_is_reloaded_again_and_again() {
 #[tokio::test]
 async fn code_that_does_not_start_changes_nothing() {
     let server = Server::with(&[("LAUNCH_TIMEOUT", "10")]).await;
-    let app = server.user("ana").upload(&fastapi("@app.get('/version')\ndef version():\n    return 1")).await;
+    // It goes on talking while the new code fails.
+    let talkative = "import threading, time\ndef talk():\n    while True:\n        time.sleep(0.002)\n        \
+                     print('old code speaks')\nthreading.Thread(target=talk, daemon=True).start()\n";
+    let source = format!("{talkative}@app.get('/version')\ndef version():\n    return 1");
+    let app = server.user("ana").upload(&fastapi(&source)).await;
     let preview = app.launch().await;
     let broken = [
         ("import nothing_like_it", "import_failed"),
-        ("import os\nos._exit(3)", "exited"),
+        ("print('new code speaks')\nimport os\nos._exit(3)", "exited"),
         ("import time\ntime.sleep(600)", "launch_timeout"),
     ];
     for (number, (source, reason)) in broken.into_iter().enumerate() {
@@ -126,6 +130,9 @@ async fn code_that_does_not_start_changes_nothing() {
             "{patched}"
         );
         assert_eq!(patched["details"]["reason"], reason, "{patched}");
+        let tail = patched["details"]["logTail"].as_array().unwrap();
+        assert!(!tail.contains(&json!("old code speaks")), "{patched}");
+        assert!(reason != "exited" || tail[..] == ["new code speaks"], "{patched}");
         assert_eq!(app.fetch(&preview, "/version").await["data"], 1, "the old goes on serving");
         let status = app.status().await.expect(200);
         assert_eq!((&status["status"], &status["revision"]), (&json!("running"), &json!(1)));
@@ -138,6 +145,58 @@ async fn code_that_does_not_start_changes_nothing() {
     let patched = patch(&app, json!({ "app/main.py": version(9) })).await;
     assert_eq!(patched["reloaded"], true, "{patched}");
     assert_eq!(app.fetch(&preview, "/version").await["data"], 9);
+}
+
+/// Speaks until its end, and then says how much.
+const SPEAKER: &str = r#"
+import atexit, threading, time
+
+over = threading.Event()
+
+def speak():
+    number = 0
+    while not over.is_set():
+        print(f"NAME line {number}")
+        number += 1
+        if number % 20 == 0:
+            time.sleep(0.005)
+    print(f"NAME said {number} lines")
+
+speaker = threading.Thread(target=speak)
+speaker.start()
+
+@atexit.register
+def end():
+    over.set()
+    speaker.join()
+"#;
+
+#[tokio::test]
+async fn no_line_is_lost_or_repeated_when_code_that_speaks_is_reloaded() {
+    let server = Server::start().await;
+    let source = |name: &str| asgi(&SPEAKER.replace("NAME", name));
+    let app = server.user("ana").upload(&source("one")).await;
+    app.launch().await;
+    let (mut stream, mut other) = (app.stream("").await, app.stream("").await);
+    let patched = patch(&app, json!({ "app/main.py": source("two")["app/main.py"] })).await;
+    assert_eq!(patched["reloaded"], true, "{patched}");
+    let mut events = stream.until(|event| event.message().starts_with("one said ")).await;
+    app.stop().await.expect(200);
+    events.extend(stream.rest().await);
+    let lines: Vec<_> = events.iter().filter(|event| event.is_line()).collect();
+    for (position, event) in lines.iter().enumerate() {
+        assert_eq!(event.id(), position as u64 + 1);
+    }
+    for name in ["one", "two"] {
+        let said = lines.iter().map(|event| event.message()).filter(|text| text.starts_with(name));
+        let said: Vec<_> = said.collect();
+        let count = said.len() - 1;
+        let expected = (0..count).map(|number| format!("{name} line {number}"));
+        let expected: Vec<_> = expected.chain([format!("{name} said {count} lines")]).collect();
+        assert!(said == expected, "each line of {name} once, and in order");
+        assert!(count > 100, "{name} spoke while the code was changed: {count}");
+    }
+    assert!(other.rest().await == events, "everybody is told the same");
 }
 
 #[tokio::test]

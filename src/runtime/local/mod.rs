@@ -5,6 +5,7 @@ mod output;
 mod workspace;
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -28,15 +29,15 @@ use crate::keeper::{self, Client, ClientError, Layout};
 /// What serve knows of one preview from the keeper's messages.
 #[derive(Debug)]
 struct Watched {
-    /// Counts the announcements of new output.
-    output: watch::Sender<u64>,
+    /// Changes with each announcement of new output; what the disk did not take of it.
+    output: watch::Sender<Option<Arc<File>>>,
     /// How the starts ended.
     exits: watch::Sender<BTreeMap<u32, Exit>>,
 }
 
 impl Default for Watched {
     fn default() -> Self {
-        Self { output: watch::Sender::new(0), exits: watch::Sender::new(BTreeMap::new()) }
+        Self { output: watch::Sender::new(None), exits: watch::Sender::new(BTreeMap::new()) }
     }
 }
 
@@ -169,8 +170,8 @@ async fn dispatch(mut events: mpsc::UnboundedReceiver<keeper::Event>, watched: W
     while let Some(event) = events.recv().await {
         let watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            keeper::Event::Output { preview } => {
-                watched.get(&preview).inspect(|w| w.output.send_modify(|count| *count += 1));
+            keeper::Event::Output { preview, memory } => {
+                watched.get(&preview).inspect(|w| drop(w.output.send_replace(memory.map(Arc::new))));
             }
             keeper::Event::Exited { preview, slot, exit } => {
                 let tell = |exits: &mut BTreeMap<u32, Exit>| {
@@ -266,7 +267,7 @@ impl Runtime for LocalRuntime {
 
     fn output(&self, id: &PreviewId) -> io::Result<Box<dyn Output>> {
         // Without a keeper the journal is read to its end and no further.
-        let over = || watch::channel(0).1;
+        let over = || watch::channel(None).1;
         let wake = self.watched(id, |w| w.output.subscribe()).unwrap_or_else(over);
         let client = self.client.try_lock().ok().map(|client| Arc::clone(&client));
         Ok(Box::new(output::JournalOutput::open(&self.layout, id, wake, client)?))
@@ -325,10 +326,10 @@ impl Runtime for LocalRuntime {
         async move {
             let mut all = Vec::new();
             let mut after = None;
-            while let (Answer::Next { kept: Some(kept) }, _) =
+            while let (Answer::Next { kept: Some(kept) }, memory) =
                 self.call(Request::Next { after: after.clone() }).await?
             {
-                self.remember_exits(&kept);
+                self.remember(&kept, memory);
                 if let Some(id) = PreviewId::parse(&kept.preview) {
                     let (slots, environments) = (kept.slots, kept.environments);
                     all.push(Kept { id, slots, expired: kept.expired, environments });
@@ -350,10 +351,13 @@ impl Runtime for LocalRuntime {
 }
 
 impl LocalRuntime {
-    /// Ends that happened while no serve was there to be told.
-    fn remember_exits(&self, kept: &protocol::Kept) {
+    /// What happened while no serve was there to be told.
+    fn remember(&self, kept: &protocol::Kept, memory: Option<OwnedFd>) {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let watched = watched.entry(kept.preview.clone()).or_default();
+        if let Some(memory) = memory {
+            watched.output.send_replace(Some(Arc::new(File::from(memory))));
+        }
         watched.exits.send_modify(|exits| {
             exits.extend(kept.slots.iter().filter_map(|(slot, exit)| Some((*slot, (*exit)?))));
         });

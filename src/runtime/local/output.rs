@@ -1,5 +1,6 @@
 //! Following a preview's journal.
 
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
@@ -20,16 +21,17 @@ const BATCH: usize = 4096;
 pub struct JournalOutput {
     preview: String,
     reader: Reader,
-    wake: watch::Receiver<u64>,
+    wake: watch::Receiver<Option<Arc<File>>>,
     client: Option<Arc<Client>>,
 }
 
 impl JournalOutput {
-    /// Opens the journal of a preview at its oldest record.
+    /// Opens the journal of a preview at its oldest record. `wake` tells when it grows, and where the rest of it is while
+    /// the disk does not take it.
     pub fn open(
         layout: &Layout,
         id: &PreviewId,
-        wake: watch::Receiver<u64>,
+        wake: watch::Receiver<Option<Arc<File>>>,
         client: Option<Arc<Client>>,
     ) -> io::Result<Self> {
         let reader = Reader::open(&layout.journal(id.as_str()))?;
@@ -69,6 +71,7 @@ impl Output for JournalOutput {
     }
 
     fn drain(&mut self) -> io::Result<Vec<Record>> {
+        self.reader.memory.clone_from(&self.wake.borrow());
         let mut batch = Vec::new();
         while batch.len() < BATCH {
             match self.reader.next_record()? {
@@ -77,6 +80,10 @@ impl Output for JournalOutput {
             }
         }
         Ok(batch)
+    }
+
+    fn in_memory_from(&self) -> Option<u64> {
+        self.reader.in_memory_from()
     }
 
     fn trim(&mut self, offset: u64, first_id: u64) -> BoxFuture<'_, ()> {

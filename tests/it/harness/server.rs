@@ -70,8 +70,14 @@ impl Server {
 
     /// With these settings, named without `PREVIEW_`.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::within(settings, |_| ()).await
+    }
+
+    /// The same, in a data directory that was made ready before.
+    pub async fn within(settings: &[(&str, &str)], prepare: impl FnOnce(&Path)) -> Self {
         let root = std::env::temp_dir().join(super::unique("previewd-it"));
         std::fs::create_dir_all(root.join("data")).unwrap();
+        prepare(&root.join("data"));
         share_environments(&root.join("data"));
         let ports = Ports::reserve();
         let own = [("PORT_MIN", ports.min.to_string()), ("PORT_MAX", ports.max.to_string())];

@@ -27,6 +27,15 @@ rich_logger = logging.getLogger("rich-one")
 rich_logger.addHandler(RichHandler())
 rich_logger.propagate = False
 structured = structlog.get_logger()
+# Without Rich's boxes, and for machines.
+structured_plain = structlog.wrap_logger(
+    structlog.PrintLogger(),
+    [structlog.processors.add_log_level, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)],
+)
+structured_json = structlog.wrap_logger(
+    structlog.PrintLogger(),
+    [structlog.processors.add_log_level, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+)
 
 app = FastAPI()
 
@@ -59,7 +68,28 @@ def loguru() -> None:
 @app.get("/structlog")
 def structlogged() -> None:
     structured.warning("structlog speaks", shelf=7)
-    structured.error("structlog fails")
+    try:
+        fail()
+    except ValueError:
+        structured.exception("structlog fails")
+
+
+@app.get("/structlog-plain")
+def structlogged_plainly() -> None:
+    structured_plain.warning("structlog-plain speaks", shelf=7)
+    try:
+        fail()
+    except ValueError:
+        structured_plain.exception("structlog-plain fails")
+
+
+@app.get("/structlog-json")
+def structlogged_for_machines() -> None:
+    structured_json.warning("structlog-json speaks", shelf=7)
+    try:
+        fail()
+    except ValueError:
+        structured_json.exception("structlog-json fails")
 
 
 @app.get("/rich")
