@@ -3,6 +3,7 @@
 
 mod answers;
 mod crowds;
+mod endpoints;
 mod environments;
 mod flood;
 mod gateway;
@@ -46,6 +47,9 @@ fn main() -> Outcome<()> {
         }
         if wanted("idle") {
             idle::measure(&server, &mut table).await?;
+        }
+        if wanted("endpoints") {
+            endpoints::measure(&server, &mut table).await?;
         }
         if wanted("logs") {
             logs::measure(&server, &mut table).await?;
