@@ -8,6 +8,7 @@ descriptor 4, structured records go to descriptor 5, one JSON document a line.
 import asyncio
 import atexit
 import concurrent.futures
+import contextlib
 import contextvars
 import functools
 import gc
@@ -28,8 +29,12 @@ SPEC_FD, LISTENER_FD, RECORDS_FD = 3, 4, 5
 MAX_TEXT = 30_000
 # Answered for previewd alone, which knows the probe's secret.
 OFFER_PATH = "/__previewd__/endpoints"
-# Seconds that open requests may take at the end.
-GRACE = 5
+# Seconds that open requests may take at the end: the rest of the keeper's five is the application's own shutdown's.
+GRACE = 4
+# Seconds between looks at whether requests have ended, at the end.
+LOOK = 0.002
+# Seconds that a thread may go on while another wants the interpreter.
+SHORT_TURN = 0.0001
 # What importing makes stays: to look for garbage in it as often as usual costs a tenth of the time.
 RARELY = (50_000, 20, 20)
 
@@ -236,6 +241,7 @@ class Observed:
         self.app = app
         self.records = records
         self.probe = probe
+        self.told = None
 
     async def __call__(self, scope, receive, send):
         if scope["type"] not in ("http", "websocket"):
@@ -243,7 +249,7 @@ class Observed:
         headers = dict(scope.get("headers") or ())
         if self.probe and headers.get(b"x-previewd-probe") == self.probe:
             if scope["path"] == OFFER_PATH:
-                body = await asyncio.get_running_loop().run_in_executor(None, offer, self.app)
+                body = await self.offered()
                 start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
                 await send(start)
                 return await send({"type": "http.response.body", "body": body})
@@ -270,6 +276,30 @@ class Observed:
             end_lines(request_id.get())
             self.report(scope, status, (time.perf_counter() - started) * 1000)
 
+    async def offered(self):
+        """In a thread that nobody waits for: it takes its time, and a stop does not."""
+        loop = asyncio.get_running_loop()
+        told = self.told = loop.create_future()
+
+        def tell():
+            body = b""
+            try:
+                body = offer(self.app)
+            finally:
+                # The loop may be closed by now.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(lambda: told.done() or told.set_result(body))
+
+        threading.Thread(target=tell, name="previewd", daemon=True).start()
+        return await told
+
+    def end(self):
+        """Answers what is asked of it and not of the application."""
+        if self.told is not None and not self.told.done():
+            self.told.set_result(b"")
+            # What the thread does now interests nobody: it gets as little of the interpreter as there is.
+            sys.setswitchinterval(SHORT_TURN)
+
     def report(self, scope, status, millis):
         path = scope.get("path", "")
         if scope.get("query_string"):
@@ -291,6 +321,8 @@ def prepare_process(spec):
     os.environ.setdefault("HOME", spec["dir"])
     os.chdir(spec["dir"])
     sys.argv = ["uvicorn", spec["module"] + ":" + spec["attribute"]]
+    # The files are gone with the process, and so would their bytecode be.
+    sys.dont_write_bytecode = True
     sys.path[:0] = [spec["dir"]]
     sys.path.extend(p for p in spec["paths"] if p not in sys.path)
     # -S leaves these out, and scripts use them.
@@ -346,6 +378,8 @@ def make_server(app, started):
 
     import uvicorn
 
+    logger = logging.getLogger("uvicorn.error")
+
     class Server(uvicorn.Server):
         """Ends when asked, not at the next tenth of a second."""
 
@@ -370,11 +404,21 @@ def make_server(app, started):
                     pass
 
         async def shutdown(self, sockets=None):
-            # Without open connections there is nothing to wait for but the application's own shutdown.
-            if self.server_state.connections or self.server_state.tasks:
-                return await super().shutdown(sockets=sockets)
-            for server in self.servers:
-                server.close()
+            """As uvicorn's own, which looks only each tenth of a second whether requests have ended."""
+            app.end()
+            for listening in self.servers:
+                listening.close()
+            state = self.server_state
+            for connection in list(state.connections):
+                connection.shutdown()
+            end = time.monotonic() + GRACE
+            while (state.connections or state.tasks) and not self.force_exit:
+                if time.monotonic() > end:
+                    logger.warning("Cancelled %d request(s) that were still open after %d s", len(state.tasks), GRACE)
+                    for task in state.tasks:
+                        task.cancel()
+                    break
+                await asyncio.sleep(LOOK)
             if not self.force_exit:
                 await self.lifespan.shutdown()
 
@@ -384,7 +428,6 @@ def make_server(app, started):
         "interface": "asgi3",
         "proxy_headers": True,
         "forwarded_allow_ips": "*",
-        "timeout_graceful_shutdown": GRACE,
     }
     known = inspect.signature(uvicorn.Config.__init__).parameters
     return Server(uvicorn.Config(app, **{k: v for k, v in options.items() if k in known}))

@@ -8,12 +8,14 @@ Started by previewd's keeper in a sandbox of its own: other namespaces, no right
     zygote: {"say": "ready", "preloaded": [...], "single": bool}
     keeper: {"do": "fork", "id": n, "identity": id or null, "drop_groups": bool, "rlimits": [[resource, value], ...],
              "landlock": bool, "namespaces": flags}
-            beside it: instructions, listener, records, stdout, stderr, go, [landlock], the sandbox's init
+            beside it: gate, [landlock], the sandbox's init
     zygote: {"say": "started", "id": n, "pid": pid}   beside it: a pidfd
             {"say": "failed", "id": n, "message": text}
 
-A child waits for a byte on `go` before it runs anything of the application: by then the keeper has moved it to
-its cgroup. A fork shares the zygote's address layout and hash seed, so there is one for each user and environment.
+A child waits twice at its gate, which is a `SOCK_SEQPACKET` socket too. First until it is told that the keeper has moved it to its cgroup: then
+it gives up its rights, and rehearses while there is nothing else to do, so that the memory that every application
+changes is its own by the time that it is one. Then until it gets instructions, listener, records, stdout and stderr: then it is the
+application's. A fork shares the zygote's address layout and hash seed, so there is one for each user and environment.
 """
 
 import base64
@@ -25,6 +27,7 @@ import importlib.util
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -37,7 +40,7 @@ MAX_MESSAGE = 256 * 1024
 MAX_FDS = 16
 
 CLONE_THREAD = 0x10000
-PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 4, 22, 24, 38, 47
+PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 4, 15, 22, 24, 38, 47
 SECCOMP_MODE_FILTER, PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
 CAPABILITY_VERSION_3 = 0x20080522
 SYS_LANDLOCK_RESTRICT_SELF = 446
@@ -82,6 +85,11 @@ def prctl(step, option, *arguments):
     arguments = [ctypes.byref(a) if isinstance(a, ctypes.Structure) else a for a in arguments]
     arguments += [ctypes.c_ulong(0)] * (4 - len(arguments))
     check(libc.prctl(option, *arguments), step)
+
+
+def be_called(name):
+    """What `ps` shows to the operator, and to the tests."""
+    libc.prctl(PR_SET_NAME, name, 0, 0, 0)
 
 
 class Program(ctypes.Structure):
@@ -166,6 +174,7 @@ class Zygote:
         self.programs = []
         self.runner = None
         self.runner_path = None
+        self.rehearse = None
 
     def say(self, fds=(), **message):
         socket.send_fds(self.control, [json.dumps(message).encode()], fds)
@@ -197,7 +206,8 @@ class Zygote:
                 # Not there, or not working: the application will find out for itself.
                 continue
         self.runner = module_at("previewd_runner", self.runner_path)
-        module_at("previewd_rehearsal", order["rehearsal"]).rehearse()
+        self.rehearse = module_at("previewd_rehearsal", order["rehearsal"]).rehearse
+        self.rehearse()
         gc.freeze()
         # The kernel allows this to processes with a single thread only, and then it does nothing.
         single = libc.unshare(CLONE_THREAD) == 0
@@ -210,14 +220,13 @@ class Zygote:
         status = 1
         try:
             fds = list(fds)
-            given, go = fds[:5], fds[5]
-            landlock = fds[6] if order["landlock"] else None
+            gate, landlock = fds[0], fds[1] if order["landlock"] else None
             check(libc.setns(fds[-1], order["namespaces"]), "join the sandbox")
             # Who ignores it has the kernel reap its children: one that ended at once would have ended untold.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             pid = os.fork()
             if pid == 0:
-                self.become(order, given, go, landlock)
+                self.become(order, gate, landlock)
             pidfd = os.pidfd_open(pid)
             self.say([pidfd], say="started", id=order["id"], pid=pid)
             status = 0
@@ -226,26 +235,44 @@ class Zygote:
         finally:
             os._exit(status)
 
-    def become(self, order, given, go, landlock):
+    def become(self, order, gate, landlock):
         """The application's process, from here to its end."""
         status = 70
         try:
             self.control.detach()
             os.setsid()
-            go = set_aside(go)
+            gate = socket.socket(fileno=set_aside(gate))
             landlock = None if landlock is None else set_aside(landlock)
-            arrange(given)
-            if os.read(go, 1) != b"!":
-                os._exit(status)
-            confine(order, landlock, self.programs)
-            for fd in (go, landlock):
-                if fd is not None:
-                    os.close(fd)
-            status = self.run()
+            os.closerange(CONTROL_FD, ASIDE)
+            be_called(b"spare")
+            failure = self.prepare(order, gate, landlock)
+            given = socket.recv_fds(gate, 1, MAX_FDS, socket.MSG_CMSG_CLOEXEC)[1]
+            gate.close()
+            if given:
+                arrange(given)
+                be_called(b"preview")
+                if failure is not None:
+                    # Now there is somebody to hear of it.
+                    raise failure
+                status = self.run()
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
             os._exit(status)
+
+    def prepare(self, order, gate, landlock):
+        """Everything that can be done before there is an application. Returns what went wrong."""
+        try:
+            if not gate.recv(1):
+                raise EOFError
+            confine(order, landlock, self.programs)
+            if landlock is not None:
+                os.close(landlock)
+            awaited = select.poll()
+            awaited.register(gate, select.POLLIN)
+            self.rehearse(enough=lambda: awaited.poll(0))
+        except BaseException as error:
+            return error
 
     def run(self):
         with open(SPEC_FD, encoding="utf-8", closefd=False) as file:
@@ -292,4 +319,5 @@ if __name__ == "__main__":
     # Children of the intermediates are the keeper's; the intermediates themselves interest nobody.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     os.set_inheritable(CONTROL_FD, False)
+    be_called(b"zygote")
     Zygote(socket.socket(fileno=CONTROL_FD)).serve()

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::identity::{Block, Identities, Identity};
 use super::protocol::{Isolation, Start, Warm};
-use super::spare::Spare;
+use super::spare::{Room, Spare};
 use super::zygote::{Forked, Handover, Recipe, Zygote};
 use super::zygotes::Zygotes;
 use super::{making, places};
@@ -170,8 +170,9 @@ impl Housing {
         };
         self.refill_later(&start.warm);
         let (place, made) = match room {
-            Some((sandbox, identity)) => {
-                ((self.policy_of(start, identity.as_ref()), identity), Some(sandbox))
+            Some(room) => {
+                let identity = room.identity.clone();
+                ((self.policy_of(start, identity.as_ref()), identity), Some(room))
             }
             None => (self.place(start, identity, block)?, None),
         };
@@ -222,39 +223,32 @@ impl Housing {
         zygote: &Zygote,
         name: &str,
         (policy, identity): &Place,
-        made: Option<Sandbox>,
+        made: Option<Room>,
         start: &Start,
         ends: &Ends,
     ) -> io::Result<Housed> {
-        let (mut sandbox, furnishing) = match made {
-            Some(sandbox) => {
-                let furnishing =
-                    sandbox.furnish(&self.workshop.helper, &start.files).map_err(io::Error::other)?;
-                (sandbox, Some(furnishing))
+        let identity = identity.clone();
+        let (sandbox, forked) = match made {
+            Some(room) => furnish(room, &start.files).await?,
+            None => self.fork(zygote, name, policy.clone()).await?,
+        };
+        let gone = spec(start, sandbox.work_dir()).and_then(|spec| forked.go(&handover(spec, ends)?));
+        match gone {
+            Ok(()) => {
+                let Forked { pid, pidfd, .. } = forked;
+                Ok(Housed { pid, pidfd, sandbox, identity, not_forked: None })
             }
-            None => (zygote.prepare(&self.workshop, name, policy.clone()).await?, None),
-        };
-        let handover = Handover {
-            spec: super::process::spec_file(&spec(start, sandbox.work_dir()))?,
-            listener: ends.listener.try_clone()?,
-            records: ends.records.try_clone()?,
-            stdout: ends.stdout.try_clone()?,
-            stderr: ends.stderr.try_clone()?,
-        };
-        let furnished = async {
-            match furnishing {
-                Some(furnishing) => making::furnished(furnishing).await,
-                None => Ok(()),
+            Err(e) => {
+                destroy(sandbox);
+                Err(e)
             }
-        };
-        let forked = match tokio::join!(zygote.fork(&mut sandbox, &handover), furnished) {
-            (Ok(forked), Ok(())) => forked.go().map(|()| forked),
-            (Err(e), _) | (_, Err(e)) => Err(e),
-        };
-        match forked {
-            Ok(Forked { pid, pidfd, .. }) => {
-                Ok(Housed { pid, pidfd, sandbox, identity: identity.clone(), not_forked: None })
-            }
+        }
+    }
+
+    async fn fork(&self, zygote: &Zygote, name: &str, policy: Policy) -> io::Result<(Sandbox, Forked)> {
+        let mut sandbox = zygote.prepare(&self.workshop, name, policy).await?;
+        match zygote.fork(&mut sandbox).await {
+            Ok(forked) => Ok((sandbox, forked)),
             Err(e) => {
                 destroy(sandbox);
                 Err(e)
@@ -271,7 +265,7 @@ impl Housing {
         not_forked: Option<String>,
     ) -> io::Result<Housed> {
         let mut sandbox = making::prepare(&self.workshop, name, policy, None).await?;
-        let spec = super::process::spec_file(&spec(start, sandbox.work_dir()))?;
+        let spec = spec(start, sandbox.work_dir())?;
         let program = Program {
             path: start.warm.python.clone(),
             arguments: start.arguments().map(OsString::from).collect(),
@@ -357,10 +351,36 @@ pub fn destroy(sandbox: Sandbox) {
 }
 
 /// The runner's instructions; the directory is known only here.
-pub fn spec(start: &Start, work_dir: &Path) -> String {
+pub fn spec(start: &Start, work_dir: &Path) -> io::Result<OwnedFd> {
     let mut spec = start.spec.clone();
     spec["dir"] = work_dir.display().to_string().into();
-    spec.to_string()
+    super::process::spec_file(&spec.to_string())
+}
+
+fn handover(spec: OwnedFd, ends: &Ends) -> io::Result<Handover> {
+    Ok(Handover {
+        spec,
+        listener: ends.listener.try_clone()?,
+        records: ends.records.try_clone()?,
+        stdout: ends.stdout.try_clone()?,
+        stderr: ends.stderr.try_clone()?,
+    })
+}
+
+/// Brings the files to a place that was made ahead.
+async fn furnish(room: Room, files: &Path) -> io::Result<(Sandbox, Forked)> {
+    let Room { sandbox, forked, furnisher, .. } = room;
+    let furnished = match furnisher.furnish(files) {
+        Ok(furnishing) => making::furnished(furnishing).await,
+        Err(e) => Err(io::Error::other(e)),
+    };
+    match furnished {
+        Ok(()) => Ok((sandbox, forked)),
+        Err(e) => {
+            destroy(sandbox);
+            Err(e)
+        }
+    }
 }
 
 fn recipe(warm: &Warm) -> Recipe {

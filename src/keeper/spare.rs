@@ -1,19 +1,32 @@
-//! A sandbox made ahead, beside its zygote: making one takes longer than anything else that the keeper does for a launch.
+//! What is made ahead, beside its zygote: a sandbox, a process in it that was forked and has rehearsed, and a helper that will
+//! bring the files. Making it takes longer than anything else that is done for a launch but running the application itself.
 
 use std::io;
 use std::rc::Rc;
 
-use sandbox::{Kept, Policy, Sandbox, Workshop};
+use sandbox::{Furnisher, Kept, Leaf, Policy, Sandbox, Workshop};
 
 use super::identity::Identity;
-use super::zygote::Zygote;
+use super::zygote::{Forked, Zygote};
 
 /// What is still to be said of it when it is used: the files, and where the database is kept.
 #[derive(Debug)]
 pub struct Spare {
-    sandbox: Option<Sandbox>,
+    room: Option<Room>,
     policy: Policy,
-    identity: Option<Rc<Identity>>,
+}
+
+/// A place for a preview, with its process in it.
+#[derive(Debug)]
+pub struct Room {
+    /// Around it.
+    pub sandbox: Sandbox,
+    /// Waits for the application.
+    pub forked: Forked,
+    /// Waits for the files.
+    pub furnisher: Furnisher,
+    /// The user id on the host, where the keeper may give one.
+    pub identity: Option<Rc<Identity>>,
 }
 
 impl Spare {
@@ -33,9 +46,27 @@ impl Spare {
         for kept in &policy.kept {
             std::fs::create_dir_all(&kept.source)?;
         }
-        let mut spare = Self { sandbox: None, policy: policy.clone(), identity };
-        spare.sandbox = Some(zygote.prepare(workshop, name, policy).await?);
+        let mut spare = Self { room: None, policy: policy.clone() };
+        let mut sandbox = zygote.prepare(workshop, name, policy).await?;
+        give_way(&sandbox, true);
+        let waiting = match sandbox.furnisher(&workshop.helper) {
+            Ok(furnisher) => zygote.fork(&mut sandbox).await.map(|forked| (forked, furnisher)),
+            Err(e) => Err(io::Error::other(e)),
+        };
+        match waiting {
+            Ok((forked, furnisher)) => spare.room = Some(Room { sandbox, forked, furnisher, identity }),
+            Err(e) => {
+                super::housing::destroy(sandbox);
+                return Err(e);
+            }
+        }
         Ok(spare)
+    }
+
+    /// Bytes of memory that it holds.
+    pub fn memory_bytes(&self) -> u64 {
+        let cgroup = self.room.as_ref().and_then(|room| room.sandbox.cgroup());
+        cgroup.and_then(Leaf::memory_used).unwrap_or(0)
     }
 
     /// Whether it is what `policy` wants but for the files, the identity, and the place of what is kept.
@@ -47,26 +78,37 @@ impl Spare {
             |kept: &[Kept]| kept.iter().map(|k| (k.name.clone(), k.links.clone())).collect::<Vec<_>>();
         let same_names = names(&wanted.kept) == names(&own.kept);
         wanted.kept.clone_from(&own.kept);
-        same_names && wanted == *own && self.sandbox.as_ref().is_some_and(Sandbox::is_alive)
+        let lives = |room: &Room| room.sandbox.is_alive() && room.forked.is_alive();
+        same_names && wanted == *own && self.room.as_ref().is_some_and(lives)
     }
 
     /// Gives it to a preview that keeps what `policy` says, in directories that are empty. `None` if they are not.
-    pub fn occupy(mut self, policy: &Policy) -> Option<(Sandbox, Option<Rc<Identity>>)> {
+    pub fn occupy(mut self, policy: &Policy) -> Option<Room> {
         for (own, wanted) in self.policy.kept.iter().zip(&policy.kept) {
             // What is mounted inside stays the same directory.
             std::fs::rename(&own.source, &wanted.source).ok()?;
         }
-        Some((self.sandbox.take()?, self.identity.take()))
+        let room = self.room.take()?;
+        give_way(&room.sandbox, false);
+        Some(room)
     }
 }
 
 impl Drop for Spare {
     fn drop(&mut self) {
-        if let Some(sandbox) = self.sandbox.take() {
-            super::housing::destroy(sandbox);
+        if let Some(room) = self.room.take() {
+            // It is in the sandbox's cgroup, which must be empty.
+            drop(room.furnisher);
+            super::housing::destroy(room.sandbox);
         }
         for kept in &self.policy.kept {
             let _given_away = std::fs::remove_dir_all(&kept.source);
         }
+    }
+}
+
+fn give_way(sandbox: &Sandbox, gives: bool) {
+    if let Some(leaf) = sandbox.cgroup() {
+        leaf.give_way(gives);
     }
 }

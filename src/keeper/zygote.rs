@@ -14,18 +14,17 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
-use rustix::pipe::PipeFlags;
 use rustix::process::Pid;
 use sandbox::{Limits, Network, Policy, Process, Program, Role, Sandbox, Workshop};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
-use super::identity::Identity;
 use super::making;
-use super::packets::Packets;
-use super::spare::Spare;
+use super::packets::{Packets, send_once};
+use super::spare::{Room, Spare};
 
 /// What it may use: it holds libraries, no application.
 const LIMITS: Limits = Limits { memory: 768 << 20, tasks: 64, open_files: 1024, disk: 1 << 20, cpu: 2.0 };
@@ -72,7 +71,8 @@ pub struct Handover {
     pub stderr: OwnedFd,
 }
 
-/// A preview that was forked: a child of the keeper. It waits for [`Forked::go`], and ends if that does not come.
+/// A process that was forked into its sandbox and cgroup: a child of the keeper. It makes itself ready and waits for
+/// [`Forked::go`], and ends if that does not come.
 #[derive(Debug)]
 pub struct Forked {
     /// Its id, as the keeper sees it.
@@ -83,12 +83,20 @@ pub struct Forked {
 }
 
 impl Forked {
-    /// Lets it run.
+    /// Lets it become a preview.
     ///
     /// # Errors
     /// If it has ended.
-    pub fn go(&self) -> io::Result<()> {
-        Ok(rustix::io::write(&self.gate, b"!").map(drop)?)
+    pub fn go(&self, handover: &Handover) -> io::Result<()> {
+        let Handover { spec, listener, records, stdout, stderr } = handover;
+        send_once(&self.gate, b"!", &[spec, listener, records, stdout, stderr].map(AsFd::as_fd))
+    }
+
+    /// Whether it has not ended.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        let at_once = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&at_once)) == Ok(0)
     }
 }
 
@@ -198,16 +206,17 @@ impl Zygote {
         making::complete(pending).await
     }
 
-    /// Forks a preview into a sandbox that [`Self::prepare`] made, and puts it into its cgroup.
+    /// Forks a process into a sandbox that [`Self::prepare`] made, and puts it into its cgroup.
     ///
     /// # Errors
     /// What the zygote said, or that it is gone.
-    pub async fn fork(&self, sandbox: &mut Sandbox, handover: &Handover) -> io::Result<Forked> {
+    pub async fn fork(&self, sandbox: &mut Sandbox) -> io::Result<Forked> {
         let id = self.next.replace(self.next.get() + 1);
-        let (go_end, gate) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        let (gate, theirs) =
+            rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         let (sender, answer) = oneshot::channel();
         self.waiting.add(id, sender)?;
-        self.send_fork(id, sandbox, handover, go_end.as_fd()).await?;
+        self.send_fork(id, sandbox, theirs.as_fd()).await?;
         let child = tokio::time::timeout(FORK_PATIENCE, answer)
             .await
             .map_err(|_elapsed| io::Error::other("it did not fork in time"))?
@@ -217,10 +226,11 @@ impl Zygote {
         if let Some(leaf) = sandbox.cgroup() {
             leaf.add(child.pid).map_err(io::Error::other)?;
         }
+        send_once(&gate, b".", &[])?;
         Ok(Forked { pid: child.pid, pidfd: child.pidfd, gate })
     }
 
-    /// Makes a sandbox ahead, unless there is one or one is being made.
+    /// Makes a spare, unless there is one or one is being made.
     ///
     /// # Errors
     /// What kept it from being made.
@@ -240,18 +250,12 @@ impl Zygote {
         Ok(())
     }
 
-    /// Gives the sandbox that was made ahead, if there is one and it is such as `policy` wants.
-    pub(super) fn take_spare(&self, policy: &Policy) -> Option<(Sandbox, Option<Rc<Identity>>)> {
+    /// Gives what was made ahead, if there is something and it is such as `policy` wants.
+    pub(super) fn take_spare(&self, policy: &Policy) -> Option<Room> {
         self.spare.take().filter(|spare| spare.suits(policy))?.occupy(policy)
     }
 
-    async fn send_fork(
-        &self,
-        id: u64,
-        sandbox: &Sandbox,
-        handover: &Handover,
-        go: BorrowedFd<'_>,
-    ) -> io::Result<()> {
+    async fn send_fork(&self, id: u64, sandbox: &Sandbox, gate: BorrowedFd<'_>) -> io::Result<()> {
         let confinement = sandbox.confinement();
         let order = Order::Fork {
             id,
@@ -261,9 +265,7 @@ impl Zygote {
             landlock: sandbox.landlock().is_some(),
             namespaces: sandbox.joins().unwrap_or(0),
         };
-        let Handover { spec, listener, records, stdout, stderr } = handover;
-        let mut fds: Vec<_> = [spec, listener, records, stdout, stderr].map(AsFd::as_fd).into();
-        fds.push(go);
+        let mut fds = vec![gate];
         fds.extend(sandbox.landlock());
         fds.extend(sandbox.init());
         self.control.send(&serde_json::to_vec(&order)?, &fds).await
@@ -281,14 +283,15 @@ impl Zygote {
         self.process.pid()
     }
 
-    /// Bytes of memory that it holds.
+    /// Bytes of memory that it holds, with its spare.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
+        let spare = self.spare.borrow().as_ref().map_or(0, Spare::memory_bytes);
         let path = format!("/proc/{}/statm", self.pid().as_raw_nonzero());
         let pages = std::fs::read_to_string(path)
             .ok()
             .and_then(|text| text.split_ascii_whitespace().nth(1)?.parse::<u64>().ok());
-        pages.unwrap_or(0) * rustix::param::page_size() as u64
+        pages.unwrap_or(0) * rustix::param::page_size() as u64 + spare
     }
 
     /// Ends it. Previews that it forked go on.
@@ -336,7 +339,7 @@ impl Waiting {
 
     fn answer(&self, id: u64, result: Result<Child, String>) {
         if let Some(sender) = self.forks.borrow_mut().remove(&id) {
-            // Whoever waited may have given up; then the child reads an end on `go` and exits.
+            // Whoever waited may have given up; then the child reads an end at its gate and exits.
             let _given_up = sender.send(result);
         }
     }

@@ -1,11 +1,11 @@
-//! What is made before it is needed: a zygote and a sandbox for the next launch; and whose it then is.
+//! What is made before it is needed: a zygote, and a sandbox with a process for the next launch; and whose it then is.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::harness::{Generation, Server, asgi, descendants, eventually};
+use crate::harness::{Generation, Server, asgi, descendants, eventually, is_alive, is_spare};
 
 /// A process in a sandbox: its number there, and which sandbox.
 struct Inside {
@@ -16,7 +16,7 @@ struct Inside {
 
 /// Everything in the sandboxes of a keeper.
 fn inside(server: &Server) -> Vec<Inside> {
-    let below = descendants(server.keeper_pid()).into_iter();
+    let below = descendants(server.keeper_pid()).into_iter().filter(|process| is_alive(*process));
     let found = below.filter_map(|(pid, _)| {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
@@ -27,15 +27,20 @@ fn inside(server: &Server) -> Vec<Inside> {
     found.collect()
 }
 
-/// The sandboxes with nothing but their first process.
-fn empty(server: &Server) -> BTreeSet<PathBuf> {
-    let all = inside(server);
-    let used: BTreeSet<_> = all.iter().filter(|one| one.number > 1).map(|one| &one.sandbox).collect();
-    all.iter().map(|one| &one.sandbox).filter(|sandbox| !used.contains(sandbox)).cloned().collect()
+impl Inside {
+    /// Whether it runs an application.
+    fn serves(&self) -> bool {
+        self.number > 1 && !is_spare(self.pid)
+    }
+}
+
+/// The sandboxes with a process that does not run an application yet.
+fn waiting(server: &Server) -> BTreeSet<PathBuf> {
+    inside(server).into_iter().filter(|one| is_spare(one.pid)).map(|one| one.sandbox).collect()
 }
 
 async fn spare(server: &Server) -> PathBuf {
-    eventually("a sandbox made ahead", async || empty(server).into_iter().next()).await
+    eventually("a sandbox made ahead", async || waiting(server).into_iter().next()).await
 }
 
 /// A server with a zygote that has forked once.
@@ -65,10 +70,10 @@ async fn a_launch_moves_into_the_sandbox_that_is_there() {
     let preview = app.launch().await;
     assert_eq!(preview.get("/x").await.text(), "you asked for /x");
     let used: BTreeSet<_> =
-        inside(&server).into_iter().filter(|one| one.number > 1).map(|one| one.sandbox).collect();
+        inside(&server).into_iter().filter(Inside::serves).map(|one| one.sandbox).collect();
     assert_eq!(used, BTreeSet::from([made.clone()]));
     app.line("lines 1").await;
-    let next = eventually("the next one", async || empty(&server).into_iter().next()).await;
+    let next = eventually("the next one", async || waiting(&server).into_iter().next()).await;
     assert_ne!(next, made);
     // New code of the same preview has a sandbox of its own, and the same database.
     let changed = json!({ "files": { "extra.py": "" } });
@@ -88,6 +93,7 @@ async fn one_that_died_is_not_used() {
     for one in inside(&server).into_iter().filter(|one| one.sandbox == made) {
         crate::harness::signal(one.pid, rustix::process::Signal::KILL);
     }
+    eventually("its end", async || inside(&server).iter().all(|one| one.sandbox != made).then_some(())).await;
     let preview = app.launch().await;
     assert_eq!(preview.get("/x").await.text(), "you asked for /x");
 }
@@ -104,7 +110,7 @@ async fn no_two_previews_have_the_same_user_id() {
         let line = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap().to_owned();
         line.split_whitespace().next().unwrap().parse::<u32>().unwrap()
     };
-    let ids: BTreeSet<_> = inside(&server).iter().filter(|one| one.number > 1).map(uid).collect();
+    let ids: BTreeSet<_> = inside(&server).iter().filter(|one| one.serves()).map(uid).collect();
     let own = rustix::process::geteuid().as_raw();
     if sandbox::is_privileged() {
         assert!(ids.len() == 3 && !ids.contains(&own), "{ids:?}");

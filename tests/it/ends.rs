@@ -170,6 +170,57 @@ app = FastAPI(lifespan=lifespan)
 }
 
 #[tokio::test]
+async fn stopping_waits_neither_for_open_requests_nor_for_what_previewd_asks() {
+    let server = Server::start().await;
+    let source = "
+import asyncio, time
+from contextlib import asynccontextmanager
+from fastapi import FastAPI
+
+@asynccontextmanager
+async def lifespan(app):
+    yield
+    print('closing the books', flush=True)
+
+app = FastAPI(lifespan=lifespan)
+
+@app.get('/open')
+async def open_for_long():
+    print('opened', flush=True)
+    await asyncio.sleep(60)
+
+def describe():
+    print('describing', flush=True)
+    time.sleep(60)
+
+app.openapi = describe
+";
+    let files = json!({ "app/main.py": source, "requirements.txt": crate::harness::REQUIREMENTS });
+    let app = server.user("ana").upload(&files).await;
+    let preview = app.launch().await;
+    let stop = async {
+        app.line("describing").await;
+        app.stop().await.expect(200);
+    };
+    let endpoints = app.path("/endpoints");
+    tokio::join!(app.user.get(&endpoints), stop);
+    let said =
+        |log: &[Value], what: &str| log.iter().any(|line| line["message"].as_str().unwrap().contains(what));
+    let log = app.log().await;
+    assert!(said(&log, "closing the books") && !said(&log, "Cancelled"), "{log:?}");
+
+    drop(preview);
+    let preview = app.launch().await;
+    let open = preview.call(reqwest::Method::GET, "/open");
+    let open = tokio::spawn(async move { open.send().await.is_ok_and(|answer| answer.status() == 200) });
+    app.line("opened").await;
+    app.stop().await.expect(200);
+    let log = app.log().await;
+    assert!(said(&log, "closing the books") && said(&log, "Cancelled 1 request"), "{log:?}");
+    assert!(!open.await.unwrap());
+}
+
+#[tokio::test]
 async fn a_generation_that_is_deleted_takes_its_preview_along() {
     let server = Server::start().await;
     let app = server.user("ana").upload(&asgi("")).await;

@@ -1,12 +1,13 @@
 //! Forking out of a zygote into sandboxes, with real processes, as root and as an ordinary user.
 
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use previewd::keeper::zygote::{Forked, Handover, Recipe, Zygote};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, WaitIdStatus};
 use sandbox::{Cgroups, Helper, Limits, Policy, Sandbox, Workshop};
@@ -39,7 +40,7 @@ impl Nest {
         std::fs::write(directory.join("runner.py"), RUNNER).unwrap();
         let zygote = concat!(env!("CARGO_MANIFEST_DIR"), "/runner/zygote.py");
         std::fs::copy(zygote, directory.join("zygote.py")).unwrap();
-        std::fs::write(directory.join("rehearsal.py"), "def rehearse(): pass").unwrap();
+        std::fs::write(directory.join("rehearsal.py"), "def rehearse(enough=None): pass").unwrap();
         let helper = Helper::program(env!("CARGO_BIN_EXE_previewd"));
         let layers = sandbox::probe(&helper).unwrap().layers();
         Self { workshop: Workshop { helper, cgroups: Cgroups::open(&name), layers }, directory }
@@ -76,8 +77,8 @@ impl Nest {
     async fn evaluate(&self, zygote: &Zygote, expression: &str) -> (String, i32) {
         let mut sandbox = self.sandbox(zygote).await;
         let (handover, ends) = handover(expression);
-        let forked = zygote.fork(&mut sandbox, &handover).await.unwrap();
-        forked.go().unwrap();
+        let forked = zygote.fork(&mut sandbox).await.unwrap();
+        forked.go(&handover).unwrap();
         let outcome = finish(&forked, handover, ends);
         sandbox.destroy().unwrap();
         outcome
@@ -129,6 +130,12 @@ fn finish(forked: &Forked, handover: Handover, mut ends: Ends) -> (String, i32) 
     ends.records.read_to_string(&mut record).unwrap();
     assert_eq!(record, "a record", "{text}");
     (text, reap(forked).exit_status().unwrap_or(-1))
+}
+
+/// Whether a process ends, within ten seconds.
+fn ended(pidfd: &OwnedFd) -> bool {
+    let deadline = rustix::event::Timespec { tv_sec: 10, tv_nsec: 0 };
+    rustix::event::poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&deadline)) == Ok(1)
 }
 
 /// Waits for the end of a fork, which is a child of this process only once the one between them has ended.
@@ -218,6 +225,33 @@ fn a_project_that_shadows_a_library_gets_a_fresh_interpreter() {
 }
 
 #[test]
+fn a_fork_rehearses_until_it_is_needed() {
+    let nest = Nest::new("rehearsal");
+    let rehearsal = "import os\n\ndef rehearse(enough=lambda: True):\n    while not enough():\n        pass\n    os.environ['REHEARSED'] = str(os.getpid())\n";
+    std::fs::write(nest.directory.join("rehearsal.py"), rehearsal).unwrap();
+    alone(async {
+        let zygote = nest.zygote().await;
+        let (text, _) = nest.evaluate(&zygote, "os.environ['REHEARSED'], os.getpid()").await;
+        assert_eq!(text, "('2', 2)\n");
+    });
+}
+
+#[test]
+fn a_fork_that_is_never_needed_ends() {
+    let nest = Nest::new("unneeded");
+    alone(async {
+        let zygote = nest.zygote().await;
+        let mut sandbox = nest.sandbox(&zygote).await;
+        let forked = zygote.fork(&mut sandbox).await.unwrap();
+        assert!(forked.is_alive());
+        let pidfd = forked.pidfd.try_clone().unwrap();
+        drop(forked);
+        assert!(ended(&pidfd));
+        sandbox.destroy().unwrap();
+    });
+}
+
+#[test]
 fn its_previews_outlive_it() {
     let nest = Nest::new("lives");
     alone(async {
@@ -225,8 +259,8 @@ fn its_previews_outlive_it() {
         assert!(zygote.is_alive() && zygote.memory_bytes() > 1 << 20);
         let mut sandbox = nest.sandbox(&zygote).await;
         let (handover, ends) = handover("__import__('time').sleep(0.2)");
-        let forked = zygote.fork(&mut sandbox, &handover).await.unwrap();
-        forked.go().unwrap();
+        let forked = zygote.fork(&mut sandbox).await.unwrap();
+        forked.go(&handover).unwrap();
         zygote.end();
         assert!(!zygote.is_alive());
         assert_eq!(finish(&forked, handover, ends).1, 0);
@@ -241,8 +275,7 @@ fn a_dead_one_says_so() {
         let zygote = nest.zygote().await;
         let mut sandbox = nest.sandbox(&zygote).await;
         rustix::process::kill_process(zygote.pid(), rustix::process::Signal::KILL).unwrap();
-        let (handover, _ends) = handover("1");
-        let refused = zygote.fork(&mut sandbox, &handover).await.unwrap_err().to_string();
+        let refused = zygote.fork(&mut sandbox).await.unwrap_err().to_string();
         assert!(refused.contains("the zygote died") || refused.contains("Broken pipe"), "{refused}");
         sandbox.destroy().unwrap();
     });

@@ -2,7 +2,7 @@
 //! they take counts there.
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,28 @@ pub(crate) fn run(caller: &OwnedFd) -> Result<()> {
     wire::send(caller.as_fd(), &Reply::Furnished, &[])
 }
 
+/// A helper that waits to copy files into a sandbox.
+#[derive(Debug)]
+pub struct Furnisher {
+    talk: Conversation,
+    target: OwnedFd,
+    owner: u32,
+}
+
+impl Furnisher {
+    pub(crate) fn new(talk: Conversation, target: OwnedFd, owner: u32) -> Self {
+        Self { talk, target, owner }
+    }
+
+    /// Copies the files below a directory of the host to the work directory, as [`crate::Policy::files`] would have
+    /// been. Before anything runs inside.
+    pub fn furnish(self, files: &Path) -> Result<Furnishing> {
+        let order = Order { files: files.to_owned(), owner: self.owner };
+        wire::send_order(self.talk.socket(), &order, &[self.target.as_fd()])?;
+        Ok(Furnishing { talk: self.talk })
+    }
+}
+
 /// A copying that is under way.
 #[derive(Debug)]
 pub struct Furnishing {
@@ -33,10 +55,6 @@ pub struct Furnishing {
 }
 
 impl Furnishing {
-    pub(crate) fn new(talk: Conversation) -> Self {
-        Self { talk }
-    }
-
     /// Readable whenever [`Furnishing::progress`] is worth a call.
     #[must_use]
     pub fn as_fd(&self) -> BorrowedFd<'_> {

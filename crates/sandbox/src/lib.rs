@@ -44,7 +44,7 @@ mod wire;
 pub use cgroup::{Cgroups, Controller, Leaf};
 pub use confine::Confinement;
 pub use error::{Error, Result};
-pub use furnish::Furnishing;
+pub use furnish::{Furnisher, Furnishing};
 pub use helper::Helper;
 pub use layers::{Finding, Layer, Layers, Report};
 pub use policy::{HOME, INNER_ID, Kept, Limits, Network, Policy, Role, WORK_DIR};

@@ -11,7 +11,7 @@ use crate::confine::{Confinement, rlimits};
 use crate::conversation::{Conversation, News, readable};
 use crate::enter::{self, Joins};
 use crate::error::{Context as _, Error, Result};
-use crate::furnish::{self, Furnishing};
+use crate::furnish::Furnisher;
 use crate::helper::Helper;
 use crate::init;
 use crate::layers::Layers;
@@ -182,19 +182,17 @@ impl Pending {
 }
 
 impl Sandbox {
-    /// Copies the files below a directory of the host to the work directory, as [`Policy::files`] would have been. Before
-    /// anything runs inside.
-    pub fn furnish(&self, helper: &Helper, files: &Path) -> Result<Furnishing> {
+    /// Starts a helper that gives the work directory its files once they are known.
+    pub fn furnisher(&self, helper: &Helper) -> Result<Furnisher> {
         let target =
             self.files.as_ref().ok_or_else(|| Error::Helper("there is nothing to furnish".into()))?;
+        let target = target.try_clone().step("copy a descriptor")?;
         let (child, socket) = helper.furnish()?;
         let talk = Conversation::new(child, socket);
         if let (Some(leaf), Some(pid)) = (&self.made.leaf, talk.helper_pid()) {
             leaf.add(pid)?;
         }
-        let order = furnish::Order { files: files.to_owned(), owner: self.made.owner };
-        wire::send_order(talk.socket(), &order, &[target.as_fd()])?;
-        Ok(Furnishing::new(talk))
+        Ok(Furnisher::new(talk, target, self.made.owner))
     }
 
     /// Whether its init lives.

@@ -35,7 +35,7 @@ pub fn namespaces_below(keeper: i32) -> Namespaces {
     below.filter(|(found, _)| Some(found) != own.as_ref()).collect()
 }
 
-/// What runs in these namespaces, but for the first process of each, which only holds it.
+/// What runs in these namespaces, but for the first process of each, which only holds it, and those that wait to be a preview's.
 pub fn inside(namespaces: &Namespaces) -> Vec<i32> {
     let is_inside = |pid: &i32| namespace(*pid).is_some_and(|found| namespaces.contains_key(&found));
     let is_first = |pid: &i32| {
@@ -43,7 +43,14 @@ pub fn inside(namespaces: &Namespaces) -> Vec<i32> {
         status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1"))
     };
     let runs = |pid: &i32| process(*pid).is_some_and(is_alive);
-    all().into_iter().filter(|pid| is_inside(pid) && !is_first(pid) && runs(pid)).collect()
+    all().into_iter().filter(|pid| is_inside(pid) && !is_first(pid) && !is_spare(*pid) && runs(pid)).collect()
+}
+
+/// Whether it was forked ahead of a launch that is still to come.
+pub fn is_spare(pid: i32) -> bool {
+    let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    // Its first moment it is called as what it was forked from.
+    name == b"spare\n" || name == b"zygote\n"
 }
 
 fn namespace(pid: i32) -> Option<PathBuf> {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub use answer::Answer;
 pub use apps::{REQUIREMENTS, asgi, directory, example, fastapi, probe};
-pub use leftovers::{Process, descendants, descriptors, is_alive};
+pub use leftovers::{Process, descendants, descriptors, is_alive, is_spare};
 pub use postgres::new_database as postgres_database;
 pub use raw::{raw, raw_head};
 pub use server::{BINARY, Server, again_as_an_ordinary_user, signal};
