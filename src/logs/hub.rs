@@ -14,6 +14,10 @@ use super::{Entry, Filter, Page};
 
 /// Bytes that one preview's entries may occupy beyond the lines that are always kept.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
+/// A log with more bytes than this is worth a look at what memory is free once it is gone.
+const MUCH: usize = 4 * 1024 * 1024;
+/// Entries that are looked at together.
+const STEP: usize = 4096;
 /// Changes of state that are kept for readers who come later.
 const MAX_CHANGES: usize = 64;
 
@@ -178,8 +182,35 @@ impl Hub {
     /// A page of what is kept, after an id.
     #[must_use]
     pub fn page(&self, after_id: u64, limit: usize, filter: &Filter) -> Page {
-        let candidates: Vec<_> = self.ring().after(after_id).cloned().collect();
-        Page::of(candidates.iter().filter(|entry| filter.matches(entry)), limit)
+        let (mut seen, mut wanted) = (after_id, Vec::new());
+        while wanted.len() <= limit {
+            // The writer and other readers get their turn between two steps.
+            let step: Vec<_> = self.ring().after(seen).take(STEP).cloned().collect();
+            let Some(last) = step.last() else { break };
+            seen = last.id;
+            wanted.extend(step.into_iter().filter(|entry| filter.matches(entry)));
+        }
+        Page::of(wanted.iter(), limit)
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        let mut ring = self.ring();
+        if ring.bytes > MUCH {
+            ring.entries = VecDeque::new();
+            give_back_memory();
+        }
+    }
+}
+
+/// Gives free memory back to the system. The allocator keeps it otherwise: a log's lines are freed among others' that
+/// are in use.
+fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes the allocator's own locks, and touches only what is free.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 
