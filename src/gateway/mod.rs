@@ -78,6 +78,11 @@ impl Gateway {
         forwarder
     }
 
+    /// The preview is over. What is kept for it goes, its log in memory with it.
+    fn forget(&self, preview: &PreviewId) {
+        self.forwarders.lock().unwrap_or_else(PoisonError::into_inner).remove(preview);
+    }
+
     /// A preview's own address.
     #[must_use]
     pub fn origin(&self, preview: &Arc<Active>) -> Origin {

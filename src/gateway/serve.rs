@@ -81,7 +81,7 @@ pub async fn serve(address: PublicAddress, gateway: Gateway, shutdown: Cancellat
     }
     drop((listener, listening));
     tokio::select! {
-        _ = preview.wait_for(State::is_over) => {}
+        _ = preview.wait_for(State::is_over) => gateway.forget(&preview.id),
         () = shutdown.cancelled() => {}
     }
     ended.cancel();
