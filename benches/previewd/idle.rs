@@ -48,6 +48,7 @@ async fn sockets(table: &mut Table) -> Outcome<()> {
     let more = server.resident_mb()? + resident_mb(keeper)? - before;
     table.bounded("1,000 idle WebSockets, serve and keeper: MB", more, 20.0);
     drop(open);
+    server.stop(&generation).await?;
     server.end().await
 }
 
