@@ -11,6 +11,7 @@ mod held;
 mod housing;
 mod identity;
 pub mod journal;
+mod limits;
 pub mod making;
 mod packets;
 pub mod places;

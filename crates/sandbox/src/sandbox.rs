@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
-use crate::cgroup::{Cgroups, Controller, Leaf};
+use crate::cgroup::{Cgroups, Leaf};
 use crate::confine::{Confinement, rlimits};
 use crate::conversation::{Conversation, News, readable};
 use crate::enter::{self, Joins};
@@ -102,7 +102,7 @@ impl Workshop {
     /// of its cgroup. Processes in the sandbox that it is made `within` may join it.
     pub fn begin(&self, name: &str, policy: Policy, within: Option<&Sandbox>) -> Result<Preparation> {
         let leaf = if self.layers.cgroups { Some(self.cgroups.leaf(name, &policy.limits)?) } else { None };
-        let bounded = leaf.is_some() && self.cgroups.has(Controller::Memory);
+        let bounded = |controller| leaf.is_some() && self.cgroups.has(controller);
         let privileged = is_privileged();
         let confinement = Confinement {
             // Without namespaces the files are where they are, and whose they are.
@@ -261,6 +261,13 @@ impl Sandbox {
     #[must_use]
     pub fn work_dir(&self) -> &Path {
         &self.made.work_dir
+    }
+
+    /// Whether there is no room for another file, or for more in one, in what the sandbox may write to.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let room = self.files.as_ref().and_then(|files| rustix::fs::fstatvfs(files).ok());
+        room.is_some_and(|room| room.f_bavail == 0 || room.f_favail == 0)
     }
 
     /// The cgroup, to move processes to and to read what is used.
