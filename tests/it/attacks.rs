@@ -6,7 +6,7 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Preview, Server, User, asgi, descendants, eventually, is_alive};
+use crate::harness::{Generation, Preview, Server, User, asgi, descendants, eventually, is_alive, is_spare};
 
 /// An application that runs whatever Python it is sent, and answers with `result` or the error's name.
 const SHELL: &str = r#"
@@ -63,7 +63,13 @@ impl Scene {
     async fn with(settings: &[(&str, &str)]) -> Self {
         let server = Server::with(settings).await;
         let (_, bystander) = launched(&server.user("ben"), &asgi("")).await;
-        let (attacker, attack) = launched(&server.user("eve"), &shell()).await;
+        // Forked, as most previews are, once what is made ahead is there.
+        let attacker = server.user("eve").upload(&shell()).await;
+        if !settings.contains(&("ISOLATION", "off")) {
+            let spares = || descendants(server.keeper_pid()).iter().filter(|(pid, _)| is_spare(*pid)).count();
+            eventually("a spare for each of the two", async || (spares() > 1).then_some(())).await;
+        }
+        let attack = attacker.launch().await;
         Self { server, attacker, attack, bystander }
     }
 
