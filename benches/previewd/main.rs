@@ -3,6 +3,7 @@
 
 mod answers;
 mod crowds;
+mod endpoints;
 mod environments;
 mod flood;
 mod launches;
@@ -36,6 +37,9 @@ fn main() -> Outcome<()> {
         }
         if wanted("answers") {
             answers::measure(&server, &mut table).await?;
+        }
+        if wanted("endpoints") {
+            endpoints::measure(&server, &mut table).await?;
         }
         if wanted("logs") {
             logs::measure(&server, &mut table).await?;

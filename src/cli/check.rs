@@ -86,7 +86,7 @@ fn obstacle(error: &Error) -> Problem {
         }
         _ => (String::new(), "invalid", String::new()),
     };
-    Problem { file, line: 1, code, message: error.to_string(), hint, fatal: true }
+    Problem { file, line: 1, code, message: error.to_string(), hint, fatal: true, signs: Vec::new() }
 }
 
 impl Report {

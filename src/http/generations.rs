@@ -148,8 +148,7 @@ fn look(files: &Files, named: Option<&str>) -> Result<Looked> {
         }
     };
     let problems = pysource::problems(files, &plan.served(), &plan.requirements.to_lines());
-    let told = problems.iter().map(|p| format!("{}:{}: {} {}", p.file, p.line, p.message, p.hint));
-    let warnings = plan.warnings.iter().cloned().chain(told).collect();
+    let warnings = plan.warnings.iter().cloned().chain(problems.iter().map(ToString::to_string)).collect();
     Ok(Looked { entrypoint: Some(plan.entrypoint), requirements: Some(plan.requirements), warnings })
 }
 

@@ -5,6 +5,7 @@
 //! in [`end`](self::owner).
 
 mod active;
+mod advice;
 mod describe;
 mod failure;
 mod hint;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pysource::Problem;
 use tokio::time::Instant;
 
 use super::active::{Active, Orders};
@@ -10,7 +11,7 @@ use super::history::Keeping;
 use super::project::Project;
 use super::pump::Pumping;
 use super::state::{Phases, Running, State, StopReason};
-use super::{Previews, ready};
+use super::{Previews, advice, ready};
 use crate::environment::Environment;
 use crate::error::LaunchFailure;
 use crate::logs::{Note, Source};
@@ -60,6 +61,8 @@ pub(super) struct Owner {
     pub(super) next_slot: u32,
     /// Ends the code that the last reload took the place of.
     pub(super) retiring: Option<(u32, tokio::task::JoinHandle<()>)>,
+    /// What is wrong with the files of a launch that failed.
+    pub(super) problems: Vec<Problem>,
     served: bool,
 }
 
@@ -82,6 +85,7 @@ impl Owner {
             environment,
             next_slot: 1,
             retiring,
+            problems: Vec::new(),
             served: false,
         }
     }
@@ -104,10 +108,16 @@ impl Owner {
                     () = until(expires_at) => Err(Ending::Stop(StopReason::Expired)),
                     result = self.bring_up(&files, &plan, &mut phases) => result,
                 };
-                drop((files, plan));
                 match brought_up {
-                    Ok(running) => self.live(running).await,
-                    Err(ending) => ending,
+                    Ok(running) => {
+                        drop((files, plan));
+                        self.live(running).await
+                    }
+                    Err(Ending::Stop(reason)) => Ending::Stop(reason),
+                    Err(ending) => {
+                        self.problems = advice::problems(files, plan).await;
+                        ending
+                    }
                 }
             }
         };

@@ -11,7 +11,7 @@ use super::owner::{Ending, Owner};
 use super::project::Project;
 use super::state::{Phases, State};
 use super::stop::GRACE;
-use super::{Previews, failure};
+use super::{Previews, advice, failure};
 use crate::error::{LaunchFailure, Result};
 use crate::logs::{Note, Source};
 use crate::store::Generation;
@@ -68,6 +68,7 @@ impl Owner {
             Ok(running) => running.health,
             Err(ending) => {
                 let failure = self.failure_of(ending, new).await;
+                let failure = advice::add(failure, &advice::problems(files, plan).await);
                 host.runtime.stop(&self.active.id, new, Duration::ZERO).await;
                 return Err(failure);
             }

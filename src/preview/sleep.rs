@@ -113,6 +113,7 @@ impl Owner {
             Ok(woken) => woken,
             Err(ending) => {
                 let failure = self.failure_of(ending, slot).await;
+                let failure = super::advice::add(failure, &super::advice::problems(files, plan).await);
                 host.runtime.stop(&self.active.id, slot, std::time::Duration::ZERO).await;
                 return Err(failure);
             }

@@ -7,7 +7,7 @@ use super::active::Active;
 use super::history::Keeping;
 use super::owner::{Ending, Owner};
 use super::state::{State, StopReason};
-use super::{Previews, no_active};
+use super::{Previews, advice, failure, no_active};
 use crate::error::{LaunchFailure, Result};
 use crate::id::GenerationId;
 use crate::logs::{Note, Source};
@@ -110,9 +110,9 @@ impl Owner {
 
     async fn pumping_stopped(self) -> (Ended, Option<super::pump::Pump>, Keeping) {
         let served = self.has_served();
-        let (previews, active) = (self.previews, self.active);
+        let (previews, active, problems) = (self.previews, self.active, self.problems);
         let pump = self.pumping.stop().await;
-        (Ended { previews, active, served }, pump, self.keeping)
+        (Ended { previews, active, problems, served }, pump, self.keeping)
     }
 }
 
@@ -120,6 +120,7 @@ impl Owner {
 struct Ended {
     previews: Previews,
     active: Arc<Active>,
+    problems: Vec<pysource::Problem>,
     served: bool,
 }
 
@@ -130,21 +131,16 @@ impl Ended {
 
     fn final_state(&self, ending: Ending) -> State {
         let slot = self.active.lane.slot();
-        match ending {
-            Ending::Stop(reason) => State::Stopped { reason, at: UnixMillis::now() },
-            Ending::Exited(exit) => State::Failed(super::failure::of_exit(
-                exit,
-                self.served,
-                self.previews.host.config.limits.memory_mb,
-                &self.active.hub,
-                slot,
-            )),
-            Ending::NeverAnswered => {
-                let seconds = self.previews.host.config.launch_timeout;
-                State::Failed(super::failure::of_timeout(seconds, &self.active.hub, slot))
+        let config = &self.previews.host.config;
+        let failure = match ending {
+            Ending::Stop(reason) => return State::Stopped { reason, at: UnixMillis::now() },
+            Ending::Exited(exit) => {
+                failure::of_exit(exit, self.served, config.limits.memory_mb, &self.active.hub, slot)
             }
-            Ending::Failed(failure) => State::Failed(*failure),
-        }
+            Ending::NeverAnswered => failure::of_timeout(config.launch_timeout, &self.active.hub, slot),
+            Ending::Failed(failure) => *failure,
+        };
+        State::Failed(advice::add(failure, &self.problems))
     }
 
     async fn note(&self, note: Note) {

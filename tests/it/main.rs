@@ -7,6 +7,7 @@ mod attacks;
 mod callers;
 mod command_line;
 mod database;
+mod doctor;
 mod documents;
 mod ends;
 mod environments;

@@ -41,7 +41,7 @@ pub(crate) fn new<'o>(
         validates |= operation.validates;
     }
     if validates {
-        schemas.extend(validation_errors());
+        schemas.extend(validation_errors(interp.versions.pydantic_v1));
     }
     let mut parts = Map::new();
     for (name, part) in [("schemas", schemas), ("securitySchemes", schemes)] {
@@ -84,13 +84,15 @@ fn describe_application(interp: &mut Interp<'_>, app: Id, document: &mut Json) {
 }
 
 /// What FastAPI answers to requests that do not fit.
-fn validation_errors() -> [(String, Json); 2] {
-    let error = json!({"title": "ValidationError", "type": "object", "required": ["loc", "msg", "type"], "properties": {
+fn validation_errors(pydantic_v1: bool) -> [(String, Json); 2] {
+    let mut error = json!({"title": "ValidationError", "type": "object", "required": ["loc", "msg", "type"], "properties": {
         "loc": {"title": "Location", "type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}},
         "msg": {"title": "Message", "type": "string"},
-        "type": {"title": "Error Type", "type": "string"},
-        "input": {"title": "Input"},
-        "ctx": {"title": "Context", "type": "object"}}});
+        "type": {"title": "Error Type", "type": "string"}}});
+    if !pydantic_v1 {
+        error["properties"]["input"] = json!({"title": "Input"});
+        error["properties"]["ctx"] = json!({"title": "Context", "type": "object"});
+    }
     let answer = json!({"title": "HTTPValidationError", "type": "object", "properties": {
         "detail": {"title": "Detail", "type": "array", "items": {"$ref": "#/components/schemas/ValidationError"}}}});
     [("ValidationError".to_owned(), error), ("HTTPValidationError".to_owned(), answer)]

@@ -4,7 +4,7 @@ use crate::endpoint::Entrypoint;
 use crate::interp::value::{Value, last_part};
 use crate::interp::{Interp, Sources};
 use crate::modules::{Files, Modules};
-use crate::pins;
+use crate::pins::Versions;
 use crate::read::with_deep_stack;
 
 /// Modules that are looked at, in this order.
@@ -28,7 +28,7 @@ pub fn find_entrypoint(files: &Files) -> Option<Entrypoint> {
     with_deep_stack(|| {
         let sources = Sources::new(Modules::new(files));
         MODULES.iter().filter(|(path, _)| files.contains_key(*path)).find_map(|(_, module)| {
-            let mut interp = Interp::new(&sources, pins::copies_routes_on_include(files));
+            let mut interp = Interp::new(&sources, Versions::of(files));
             let (attribute, factory) = attribute(&mut interp, module)?;
             Some(Entrypoint { module: (*module).to_owned(), attribute, factory })
         })

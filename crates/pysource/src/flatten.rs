@@ -229,12 +229,21 @@ pub(crate) fn first_content(value: &Value) -> Option<(&str, &Value)> {
     Some((name, media.get("schema")?))
 }
 
-/// The one alternative besides null, where there is just one.
+/// The alternatives that describe something: neither null, nor that part of a form is left out.
+pub(crate) fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
+    let all = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
+    let is_absence = |part: &Value| {
+        let mut keys = part.as_object().into_iter().flat_map(Map::keys).peekable();
+        keys.peek().is_some() && keys.all(|key| matches!(key.as_str(), "not" | "maxProperties"))
+    };
+    all.into_iter().flatten().filter(move |part| part["type"] != "null" && !is_absence(part))
+}
+
+/// The one alternative, where there is just one.
 fn single_alternative(schema: &Value) -> Option<&Value> {
-    let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
-    let mut rest = alternatives.iter().filter(|part| part["type"] != "null");
-    let only = rest.next()?;
-    rest.next().is_none().then_some(only)
+    let mut all = alternatives(schema);
+    let only = all.next()?;
+    all.next().is_none().then_some(only)
 }
 
 fn declared_type(schema: &Value) -> Option<&'static str> {

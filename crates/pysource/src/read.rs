@@ -12,7 +12,7 @@ use crate::interp::value::{Id, RouteKind, Value};
 use crate::interp::{Interp, Sources};
 use crate::modules::{Files, Modules};
 use crate::operation::{Operation, without_converters};
-use crate::pins;
+use crate::pins::Versions;
 use crate::schema::Schemas;
 
 /// Enough for the deepest nesting that the reader follows; pages of it that are not used cost nothing.
@@ -57,7 +57,7 @@ impl Drop for Done<'_> {
 }
 
 fn read_sources(files: &Files, sources: &Sources<'_>, entrypoint: &Entrypoint) -> Analysis {
-    let mut interp = Interp::new(sources, pins::copies_routes_on_include(files));
+    let mut interp = Interp::new(sources, Versions::of(files));
     let Some(app) = application(&mut interp, entrypoint) else {
         let warnings = interp.take_warnings();
         return Analysis { warnings, ..Analysis::default() };

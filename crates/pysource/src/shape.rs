@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::endpoint::{Body, Parameter};
-use crate::flatten::{DocumentError, Reader, first_content};
+use crate::flatten::{DocumentError, Reader, alternatives, first_content};
 
 /// How deep objects and arrays are described; a type is all that is said of what lies deeper.
 const DEPTH: usize = 6;
@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
         for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
             self.describe(part, depth, nested + 1, shape)?;
         }
-        if let Some(first) = first_alternative(schema) {
+        if let Some(first) = alternatives(schema).next() {
             self.describe(first, depth, nested + 1, shape)?;
         }
         Ok(())
@@ -142,12 +142,6 @@ impl<'a> Reader<'a> {
             None => false,
         }
     }
-}
-
-/// The first alternative besides null.
-fn first_alternative(schema: &Value) -> Option<&Value> {
-    let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
-    alternatives.iter().find(|part| part["type"] != "null")
 }
 
 /// Bytes of a value, about; counting ends once it is over `limit`.
@@ -210,6 +204,19 @@ mod tests {
             properties["inner"]["properties"]["name"]["minLength"], 1,
             "a cycle is followed for a while"
         );
+    }
+
+    #[test]
+    fn a_form_has_the_fields_of_the_models_in_it() {
+        let schemas = json!({"Profile": {"type": "object", "properties": {"name": {"type": "string"}}}});
+        let absent = json!({"not": {"anyOf": [{"required": ["name"]}]}});
+        let profile = json!({"anyOf": [absent, {"anyOf": [{"$ref": "#/components/schemas/Profile"}]}]});
+        let form = json!({"type": "object", "properties": {"token": {"type": "string"}}, "allOf": [profile]});
+        let content = json!({"application/x-www-form-urlencoded": {"schema": form}});
+        let entry = of(&json!({"requestBody": {"content": content}}), &schemas);
+        assert_eq!(entry["requestBody"], json!({"name": "string", "token": "string"}));
+        let properties = entry["body"]["schema"]["properties"].as_object().unwrap();
+        assert_eq!(properties.keys().collect::<Vec<_>>(), ["token", "name"]);
     }
 
     #[test]

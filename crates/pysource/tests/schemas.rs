@@ -5,22 +5,68 @@
 mod common;
 
 use std::collections::HashMap;
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use common::agreement::Agreement;
-use pysource::{Entrypoint, Files, endpoints, find_entrypoint};
-use serde_json::Value;
+use pysource::{Entrypoint, Files, endpoints};
+use serde_json::{Value, json};
 
 #[test]
 fn projects_have_the_documents_of_their_applications() {
     let mut agreement = Agreement::default();
     for project in common::projects() {
-        let entry = find_entrypoint(&project.files).unwrap();
-        let analysis = endpoints(&project.files, &entry);
-        agreement.add(&project.name, &analysis.openapi, &project.truth["openapi"]);
+        let analysis = endpoints(&project.files, &project.entrypoint);
+        agreement.add(&project.name, &analysis.openapi, &project.document(&analysis.openapi));
     }
     assert!(agreement.differences.is_empty(), "{}", agreement.differences.join("\n"));
     common::docs::check("projects", &agreement);
+}
+
+/// The sample, projects in the five styles that models write, and what generators made.
+#[test]
+fn samples_and_generated_projects_agree_wholly() {
+    let mut projects: Vec<(String, Agreement)> = Vec::new();
+    let is_one = |name: &str| ["bookshop", "generated_", "made_by_"].iter().any(|own| name.starts_with(own));
+    for project in common::projects().into_iter().filter(|project| is_one(&project.name)) {
+        let mut agreement = Agreement::default();
+        let analysis = endpoints(&project.files, &project.entrypoint);
+        agreement.add(&project.name, &analysis.openapi, &project.document(&analysis.openapi));
+        assert!(agreement.differences.is_empty(), "{}", agreement.differences.join("\n"));
+        projects.push((project.name, agreement));
+    }
+    let count = |kind: &str| projects.iter().filter(|(name, _)| name.starts_with(kind)).count();
+    assert_eq!((count("bookshop"), count("generated_")), (1, 5));
+    assert!(count("made_by_") >= 4, "{}", count("made_by_"));
+    common::docs::check_one_by_one("one by one", &projects);
+}
+
+/// A validator of OpenAPI 3.1 finds nothing wrong with what is made of the projects.
+#[test]
+fn documents_are_valid_openapi() {
+    let fetched =
+        Command::new(common::directory().join("truth/fetch.sh")).arg("--validator").output().unwrap();
+    assert!(fetched.status.success(), "{}", String::from_utf8_lossy(&fetched.stderr));
+    let mut validator = Command::new("python3")
+        .arg(common::directory().join("truth/validate.py"))
+        .env("PYTHONPATH", common::directory().join("../../../target/truth/validator"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = validator.stdin.take().unwrap();
+    let projects = common::projects();
+    assert!(projects.len() > 80, "{}", projects.len());
+    for project in projects {
+        let openapi = endpoints(&project.files, &project.entrypoint).openapi;
+        // FastAPI's own document may use an operation's id twice, where the project does.
+        let theirs = &project.truth["openapi"];
+        writeln!(stdin, "{}", json!({ "name": project.name, "openapi": openapi, "theirs": theirs })).unwrap();
+    }
+    drop(stdin);
+    let output = validator.wait_with_output().unwrap();
+    let errors = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && errors.is_empty(), "{errors}");
 }
 
 /// FastAPI's and SQLModel's documentation examples, from their source distributions.
@@ -31,7 +77,7 @@ fn documentation_examples_agree() {
     let truth = std::fs::read_to_string(common::directory().join("truth/examples.jsonl")).unwrap();
     let trees: HashMap<String, Files> = common::pinned(&["fastapi", "sqlmodel"])
         .into_iter()
-        .map(|name| (name.clone(), tree(&name)))
+        .map(|name| (name.clone(), examples(&name)))
         .collect();
     let mut agreement = Agreement::default();
     for line in truth.lines() {
@@ -51,20 +97,9 @@ fn documentation_examples_agree() {
 }
 
 /// The examples of a source distribution that has been fetched.
-fn tree(distribution: &str) -> Files {
-    let root = &common::directory().join("../../../target/truth/sdist").join(distribution);
-    let mut files = Files::new();
-    let mut open = vec![root.join("docs_src")];
-    while let Some(directory) = open.pop() {
-        for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
-            let path = entry.path();
-            if path.is_dir() {
-                open.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "py") {
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                files.insert(name, std::fs::read(&path).unwrap());
-            }
-        }
-    }
+fn examples(distribution: &str) -> Files {
+    let root = common::directory().join("../../../target/truth/sdist").join(distribution);
+    let mut files = common::tree(&root, &root.join("docs_src"));
+    files.retain(|path, _| path.ends_with(".py"));
     files
 }

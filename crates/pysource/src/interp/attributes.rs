@@ -84,6 +84,9 @@ impl<'a> Interp<'a> {
                         members.into_iter().map(|member| (self.attribute(&member, "name"), member)).collect();
                     self.heap.dict(items)
                 }
+                "model_json_schema" | "schema" if self.descends(class, &["BaseModel", "SQLModel"]) => {
+                    self.heap.method(Value::Class(class), name)
+                }
                 _ => Value::Unknown,
             },
         }

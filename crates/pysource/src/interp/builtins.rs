@@ -70,6 +70,8 @@ const NAMES: [&str; 62] = [
     "slice",
     "__import__",
 ];
+/// What is kept of `Model.model_json_schema()`: a call with the model.
+pub(crate) const MODEL_SCHEMA: &str = "pydantic.model_json_schema";
 /// Library calls that take an application or router and are known to add no route.
 const HARMLESS: [&str; 19] = [
     "run",
@@ -138,7 +140,7 @@ impl<'a> Interp<'a> {
             let message = "A server is started while the application is imported.".to_owned();
             let hint =
                 "Put the call under if __name__ == \"__main__\": previewd serves the application itself.";
-            self.fail(self.here.clone(), "server_started_at_import", message, hint);
+            self.fail(self.here.clone(), "server_started_at_import", message, hint, Vec::new());
         }
         let given = args.iter().chain(keywords.iter().map(|(_, value)| value));
         let takes_app = given.clone().any(|value| matches!(value, Value::Router(_)));
@@ -430,6 +432,7 @@ impl<'a> Interp<'a> {
             Value::Str(text) => self.text_method(&text.clone(), name, &args, &keywords),
             Value::Call(id) => self.method_of_result(*id, name, args, keywords),
             Value::Instance(id) => self.inherited_method(*id, name, keywords),
+            Value::Class(_) => self.heap.call(MODEL_SCHEMA, vec![receiver.clone()], keywords),
             _ => Value::Unknown,
         }
     }

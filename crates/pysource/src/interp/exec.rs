@@ -27,10 +27,13 @@ impl<'a> Interp<'a> {
         let flow = self.block(body, scope);
         if flow == Flow::Raise {
             let place = self.here.clone();
-            let reason = self.raised.take();
-            self.warn(reason.clone().unwrap_or_else(|| "the import of this module fails here".to_owned()));
-            if let Some(reason) = reason {
-                self.fail(place, "missing_module", reason, "Add what is missing, or correct the import.");
+            if let Some(name) = self.raised.take() {
+                let message = format!("cannot import {name}: the project has no such module or name");
+                self.warn(message.clone());
+                let hint = "Add what is missing, or correct the import.";
+                self.fail(place, "missing_module", message, hint, not_imported(&name));
+            } else {
+                self.warn("the import of this module fails here");
             }
         }
         flow == Flow::Next
@@ -366,6 +369,15 @@ pub(super) fn position(length: usize, index: i64) -> Option<usize> {
     let length_signed = i64::try_from(length).ok()?;
     let index = if index < 0 { index + length_signed } else { index };
     usize::try_from(index).ok().filter(|index| *index < length)
+}
+
+/// What Python says where a module, or a name in one, is not there.
+fn not_imported(name: &str) -> Vec<String> {
+    let mut signs = vec![format!("No module named '{name}")];
+    if let Some((module, last)) = name.rsplit_once('.') {
+        signs.push(format!("cannot import name '{last}' from '{module}'"));
+    }
+    signs
 }
 
 fn is_type_checking(test: &Expr) -> bool {

@@ -44,7 +44,8 @@ impl<'a> Interp<'a> {
                     let place = Place { module: Rc::from(name), offset: at.to_u32() };
                     self.warn_at(place.clone(), format!("syntax error: {text}"));
                     let message = format!("Python cannot read this: {text}.");
-                    self.fail(place, "syntax_error", message, "Correct the syntax.");
+                    let signs = vec![syntax_error_in(path)];
+                    self.fail(place, "syntax_error", message, "Correct the syntax.", signs);
                 }
                 let finished = self.deeper(false, |this| this.run(&parsed.module.body, scope));
                 self.scopes[scope].open |= !finished || parsed.error.is_some();
@@ -146,7 +147,7 @@ impl<'a> Interp<'a> {
     }
 
     fn missing(&mut self, name: &str) -> Flow {
-        self.raised = Some(format!("cannot import {name}: the project has no such module or name"));
+        self.raised = Some(name.to_owned());
         Flow::Raise
     }
 
@@ -183,6 +184,12 @@ impl<'a> Interp<'a> {
         let Some(scope) = self.load(module) else { return Value::Unknown };
         self.member(module, scope, name).unwrap_or(Value::Unknown)
     }
+}
+
+/// How Python says where a syntax error is.
+fn syntax_error_in(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    format!("({name}, line ")
 }
 
 fn bound_name(alias: &Alias) -> &str {

@@ -28,6 +28,8 @@ use ruff_text_size::{Ranged, TextSize};
 use crate::endpoint::Warning;
 use crate::modules::Modules;
 use crate::parse::{Parsed, Unread, line_at, parse};
+use crate::pins::Versions;
+pub(crate) use builtins::MODEL_SCHEMA;
 pub(crate) use call::yields;
 use value::{Heap, Id, Place, ScopeId, Value};
 
@@ -102,15 +104,15 @@ pub(crate) struct Interp<'a> {
     uncertain: usize,
     /// How many loops are being followed, one in another.
     rounds: usize,
-    /// Older FastAPI: routes are copied when a router is included, later ones are lost.
-    pub(crate) copies_on_include: bool,
+    /// The libraries that will run it.
+    pub(crate) versions: Versions,
     /// Decorators of libraries on functions of the project.
     marks: HashMap<Id, Vec<Value>>,
     /// `.env` of the project, once something has loaded it.
     environment: HashMap<String, String>,
     /// Where the statement that is followed begins.
     here: Place,
-    /// Why the code that is followed raised, where that is worth telling.
+    /// What the code that is followed could not import, if it raised for that.
     raised: Option<String>,
     failures: Vec<Failure>,
 }
@@ -121,10 +123,12 @@ pub(crate) struct Failure {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) hint: String,
+    /// Words of what Python then says.
+    pub(crate) signs: Vec<String>,
 }
 
 impl<'a> Interp<'a> {
-    pub(crate) fn new(sources: &'a Sources<'a>, copies_on_include: bool) -> Self {
+    pub(crate) fn new(sources: &'a Sources<'a>, versions: Versions) -> Self {
         Self {
             sources,
             heap: Heap::default(),
@@ -135,7 +139,7 @@ impl<'a> Interp<'a> {
             depth: 0,
             uncertain: 0,
             rounds: 0,
-            copies_on_include,
+            versions,
             marks: HashMap::new(),
             environment: HashMap::new(),
             here: Place::default(),
@@ -154,9 +158,9 @@ impl<'a> Interp<'a> {
         }
     }
 
-    fn fail(&mut self, place: Place, code: &'static str, message: String, hint: &str) {
+    fn fail(&mut self, place: Place, code: &'static str, message: String, hint: &str, signs: Vec<String>) {
         if self.failures.len() < WARNINGS {
-            self.failures.push(Failure { place, code, message, hint: hint.to_owned() });
+            self.failures.push(Failure { place, code, message, hint: hint.to_owned(), signs });
         }
     }
 

@@ -301,7 +301,7 @@ impl<'a> Interp<'a> {
         let own = self.context(keywords);
         let context = own.within(&self.heap.routers[id].context);
         let items = self.heap.routers[id].items;
-        if self.copies_on_include {
+        if self.versions.copies_on_include {
             let mut copied = Vec::new();
             self.flatten(router, &context, 0, &mut copied);
             self.heap.lists[items].items.extend(copied);

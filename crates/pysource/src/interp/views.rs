@@ -1,12 +1,13 @@
 //! Class-based views of the common libraries.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use ruff_python_ast::Stmt;
 
 use super::Interp;
 use super::assign::put;
-use super::value::{Decorator, Id, Keywords, Value, keyword, last_part};
+use super::value::{Call, Decorator, Id, Keywords, Value, keyword, last_part};
 
 const VERBS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
 
@@ -61,15 +62,82 @@ impl<'a> Interp<'a> {
         }
     }
 
-    /// `View`: methods named after HTTP's are routes at one path.
+    /// `View`: methods named after HTTP's, and those that are marked as endpoints, are routes below one path.
     fn add_view(&mut self, router: Id, class: Id, options: &Keywords) {
         let path = keyword(options, "path").cloned().unwrap_or(Value::str("/"));
         let instance = self.heap.instance(class);
-        for verb in VERBS {
-            let Some(method) = self.class_attribute(class, verb) else { continue };
+        for name in self.method_names(class) {
+            let Some(method) = self.class_attribute(class, &name) else { continue };
+            let mark = self.endpoint_mark(&method);
+            if mark.is_none() && !VERBS.contains(&name.as_str()) {
+                continue;
+            }
             let endpoint = self.bind(&method, &Value::Instance(instance));
-            self.add_by_verb(router, verb, path.clone(), Keywords::new(), &endpoint);
+            let (mut keywords, mut path) = (self.view_options(class, &name, options), path.clone());
+            let mut methods = vec![Value::str(&name)];
+            if let Some(mark) = mark {
+                methods = match mark.argument(0, "methods") {
+                    Some(one @ Value::Str(_)) => vec![one.clone()],
+                    Some(given) => self.iterate(&given.clone()).unwrap_or_else(|| vec![Value::Unknown]),
+                    None => methods,
+                };
+                if let (Value::Str(own), Some(more)) =
+                    (&path, keyword(&mark.keywords, "path").and_then(Value::as_str))
+                {
+                    path = Value::str(format!("{own}{more}"));
+                }
+                for (key, value) in
+                    mark.keywords.iter().filter(|(key, _)| !matches!(key.as_ref(), "path" | "methods"))
+                {
+                    put(&mut keywords, key, value.clone());
+                }
+            }
+            keywords.push((Rc::from("methods"), self.list_of(methods)));
+            self.add_by_verb(router, "api_route", path, keywords, &endpoint);
         }
+    }
+
+    /// Names of the methods of a class and its ancestors, in alphabetical order.
+    fn method_names(&self, class: Id) -> BTreeSet<String> {
+        let statements = self.lineage(class).into_iter().flat_map(|id| &self.heap.classes[id].def.body);
+        let methods = statements.filter_map(|statement| match statement {
+            Stmt::FunctionDef(def) => Some(def.name.to_string()),
+            _ => None,
+        });
+        methods.collect()
+    }
+
+    /// What `fastapi_class.endpoint(…)` says of a method.
+    fn endpoint_mark(&self, method: &Value) -> Option<Rc<Call>> {
+        let Value::Function(id) = method else { return None };
+        let marks = self.marks.get(id)?.iter();
+        let calls = marks.filter_map(|mark| match mark {
+            Value::Call(id) => Some(self.heap.calls[*id].clone()),
+            _ => None,
+        });
+        calls
+            .into_iter()
+            .find(|call| call.callee.starts_with("fastapi_class") && last_part(&call.callee) == "endpoint")
+    }
+
+    /// What `View` gives the route of a method: its annotation does not count.
+    fn view_options(&mut self, class: Id, method: &str, options: &Keywords) -> Keywords {
+        let models = self.class_attribute(class, "response_model");
+        let model = match models {
+            Some(Value::Dict(id)) => {
+                self.heap.dicts[id].iter().find(|(key, _)| key.as_str() == Some(method)).cloned()
+            }
+            _ => None,
+        };
+        let name = view_name(&self.heap.classes[class].name, method);
+        let mut given = vec![
+            (Rc::from("name"), Value::str(name)),
+            (Rc::from("response_model"), model.map_or(Value::None, |(_, model)| model)),
+        ];
+        if let Some(status) = keyword(options, "default_status_code") {
+            given.push((Rc::from("status_code"), status.clone()));
+        }
+        given
     }
 
     fn add_by_verb(&mut self, router: Id, verb: &str, path: Value, keywords: Keywords, endpoint: &Value) {
@@ -121,7 +189,12 @@ impl<'a> Interp<'a> {
             }
             let path = call.argument(0, "path").cloned().unwrap_or(Value::Unknown);
             let endpoint = self.bind(method, instance);
-            self.add_by_verb(router, verb, path, call.keywords.clone(), &endpoint);
+            let mut keywords = call.keywords.clone();
+            if keyword(&keywords, "response_model").is_none() {
+                // Its routes are partial functions, whose annotations FastAPI does not see.
+                keywords.push((Rc::from("response_model"), Value::None));
+            }
+            self.add_by_verb(router, verb, path, keywords, &endpoint);
         }
     }
 
@@ -146,6 +219,19 @@ impl<'a> Interp<'a> {
         }
         Value::Unknown
     }
+}
+
+/// `Get Big Item` for `get` of `BigItemView`.
+fn view_name(class: &str, method: &str) -> String {
+    let mut name: String = method[..1].to_uppercase() + &method[1..].to_lowercase() + " ";
+    let words = class.replace("View", "");
+    for (index, c) in words.char_indices().skip_while(|(_, c)| !c.is_ascii_uppercase()) {
+        if c.is_ascii_uppercase() && index > 0 && !name.ends_with(' ') {
+            name.push(' ');
+        }
+        name.push(c);
+    }
+    name
 }
 
 /// Keeps what `super().__init__` was given.

@@ -17,13 +17,13 @@ impl Schemas<'_, '_> {
             .filter(|param| matches!(param.source, Source::Body | Source::Form | Source::File))
             .collect();
         let first = *params.first()?;
-        let embedded = params.iter().any(|param| param.name != first.name)
-            || first.info.is("embed")
-            || (first.source != Source::Body && !self.is_model(&first.ty));
+        let embedded = self.is_embedded(&params);
         let media_type = media_type(&params, embedded);
         let (schema, required) = if embedded {
             let required = params.iter().any(|param| param.info.required());
             (self.combined(&params, unique_id), required)
+        } else if self.is_optional_form(first) {
+            (self.combined(&params[..1], unique_id), first.info.required())
         } else {
             let schema = self.schema(&first.ty, &first.env, Mode::Input);
             let shown = self.is_titled(&first.ty).then(|| title(&first.name.replace('_', " ")));
@@ -36,6 +36,15 @@ impl Schemas<'_, '_> {
         Some(body)
     }
 
+    /// Whether the parameters are fields of a body of their own.
+    fn is_embedded(&self, params: &[&Param]) -> bool {
+        let Some((first, others)) = params.split_first() else { return false };
+        let is_form = !self.form_models(first).is_empty();
+        others.iter().any(|param| param.name != first.name || (is_form && param.ty != first.ty))
+            || first.info.is("embed")
+            || (first.source != Source::Body && !self.is_model(&first.ty) && !is_form)
+    }
+
     fn is_model(&self, ty: &Value) -> bool {
         match ty {
             Value::Class(id) => self.class_kind(*id) == ClassKind::Model,
@@ -43,7 +52,7 @@ impl Schemas<'_, '_> {
         }
     }
 
-    /// `Body_…`: an object with a field for each parameter.
+    /// `Body_…`: an object with a field for each parameter, and with those of the models among a form's.
     fn combined(&mut self, params: &[&Param], unique_id: &str) -> Schema {
         let name = format!("Body_{unique_id}");
         let key: Rc<str> = Rc::from(format!("body {unique_id}"));
@@ -51,7 +60,13 @@ impl Schemas<'_, '_> {
         self.defined(key, &name.clone(), &name.clone(), Mode::Input, |this| {
             let mut properties = Schema::new();
             let mut required: Vec<Json> = Vec::new();
+            let mut conditions: Vec<Json> = Vec::new();
             for param in &params {
+                let models = this.form_models(param);
+                if !models.is_empty() {
+                    conditions.extend(this.form_conditions(param, &models));
+                    continue;
+                }
                 let alias = param.info.text("alias").unwrap_or(&param.name).to_owned();
                 if properties.contains_key(&alias) {
                     continue;
@@ -65,7 +80,12 @@ impl Schemas<'_, '_> {
                 properties.insert(alias, Json::Object(schema));
             }
             let mut schema = typed("object");
-            schema.insert("properties".to_owned(), Json::Object(properties));
+            if conditions.is_empty() || !properties.is_empty() {
+                schema.insert("properties".to_owned(), Json::Object(properties));
+            }
+            if !conditions.is_empty() {
+                schema.insert("allOf".to_owned(), conditions.into());
+            }
             if !required.is_empty() {
                 schema.insert("required".to_owned(), required.into());
             }

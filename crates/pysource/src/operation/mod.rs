@@ -2,6 +2,7 @@
 
 mod body;
 mod dependencies;
+mod forms;
 mod parameters;
 mod responses;
 mod security;

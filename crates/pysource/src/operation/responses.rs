@@ -124,7 +124,7 @@ impl Schemas<'_, '_> {
     fn streamed(&mut self, route: &Route, class: Option<&Value>) -> Option<Json> {
         let Value::Function(id) = route.endpoint else { return None };
         let function = self.interp.shown(id);
-        if self.interp.copies_on_include || !yields(&function.def.body) {
+        if self.interp.versions.copies_on_include || !yields(&function.def.body) {
             return None;
         }
         let events = self.class_name(class) == "EventSourceResponse";

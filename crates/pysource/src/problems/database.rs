@@ -4,24 +4,25 @@ use std::collections::HashMap;
 
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{Expr, ExprCall, Stmt};
-use ruff_text_size::Ranged;
+use ruff_text_size::{Ranged, TextSize};
 
-use super::{Context, Problem};
+use super::imports::no_module;
+use super::{Context, Found, Problem};
 
-/// Drivers of URLs' schemes: scheme, package, whether it is asynchronous.
-const DRIVERS: [(&str, &[&str], bool); 12] = [
-    ("sqlite", &[], false),
-    ("sqlite+aiosqlite", &["aiosqlite"], true),
-    ("postgresql", &["psycopg2-binary", "psycopg2"], false),
-    ("postgresql+psycopg2", &["psycopg2-binary", "psycopg2"], false),
-    ("postgresql+psycopg", &["psycopg"], true),
-    ("postgresql+asyncpg", &["asyncpg"], true),
-    ("postgres", &["psycopg2-binary", "psycopg2"], false),
-    ("mysql", &["mysqlclient"], false),
-    ("mysql+pymysql", &["pymysql"], false),
-    ("mysql+aiomysql", &["aiomysql"], true),
-    ("mysql+asyncmy", &["asyncmy"], true),
-    ("mysql+mysqlconnector", &["mysql-connector-python"], false),
+/// What a URL's scheme takes: the scheme, packages of which one will do, their module, whether it is asynchronous.
+const DRIVERS: [(&str, &[&str], &str, bool); 12] = [
+    ("sqlite", &[], "sqlite3", false),
+    ("sqlite+aiosqlite", &["aiosqlite"], "aiosqlite", true),
+    ("postgresql", &["psycopg2-binary", "psycopg2"], "psycopg2", false),
+    ("postgresql+psycopg2", &["psycopg2-binary", "psycopg2"], "psycopg2", false),
+    ("postgresql+psycopg", &["psycopg"], "psycopg", true),
+    ("postgresql+asyncpg", &["asyncpg"], "asyncpg", true),
+    ("postgres", &["psycopg2-binary", "psycopg2"], "psycopg2", false),
+    ("mysql", &["mysqlclient"], "MySQLdb", false),
+    ("mysql+pymysql", &["pymysql"], "pymysql", false),
+    ("mysql+aiomysql", &["aiomysql"], "aiomysql", true),
+    ("mysql+asyncmy", &["asyncmy"], "asyncmy", true),
+    ("mysql+mysqlconnector", &["mysql-connector-python"], "mysql", false),
 ];
 
 /// Problems of the engines that a module makes.
@@ -80,44 +81,57 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn engine(&mut self, call: &ExprCall, is_async: bool, scheme: &str) {
-        let Some((_, packages, driver_is_async)) = DRIVERS.iter().find(|(own, ..)| *own == scheme) else {
+        let Some((_, packages, module, driver_is_async)) = DRIVERS.iter().find(|(own, ..)| *own == scheme)
+        else {
             return;
         };
         let at = call.range().start();
         let both = scheme == "postgresql+psycopg";
         if is_async && !driver_is_async {
-            let message =
-                format!("An async engine is made with {scheme}://, whose driver is not asynchronous.");
-            let hint =
-                "Use sqlite+aiosqlite://, postgresql+asyncpg:// or the DATABASE_URL of the environment.";
-            self.found.push(self.context.problem(
-                at,
-                "async_engine_sync_url",
-                true,
-                message,
-                hint.to_owned(),
-            ));
+            self.add(at, Found {
+                code: "async_engine_sync_url",
+                fatal: true,
+                message: format!(
+                    "An async engine is made with {scheme}://, whose driver is not asynchronous."
+                ),
+                hint: "Use sqlite+aiosqlite://, postgresql+asyncpg:// or the DATABASE_URL of the environment."
+                    .to_owned(),
+                signs: vec!["requires an async driver".to_owned()],
+            });
         } else if !is_async && *driver_is_async && !both {
-            let message =
-                format!("A synchronous engine is made with {scheme}://, whose driver is asynchronous.");
-            let hint = "Use create_async_engine, or a URL without the asynchronous driver.";
-            self.found.push(self.context.problem(
+            self.add(
                 at,
-                "sync_engine_async_url",
-                false,
-                message,
-                hint.to_owned(),
-            ));
+                Found {
+                    code: "sync_engine_async_url",
+                    fatal: false,
+                    message: format!(
+                        "A synchronous engine is made with {scheme}://, whose driver is asynchronous."
+                    ),
+                    hint: "Use create_async_engine, or a URL without the asynchronous driver.".to_owned(),
+                    signs: vec!["greenlet_spawn has not been called".to_owned()],
+                },
+            );
         }
         // Previews get the driver of asynchronous SQLite by themselves.
         let there = packages.is_empty() || packages.iter().any(|one| self.context.installed.has(one));
         if !there && scheme != "sqlite+aiosqlite" {
             let package = packages[0];
-            let message =
-                format!("The engine's URL is {scheme}://, and its driver {package} is not required.");
-            let hint = format!("Add {package} to requirements.txt.");
-            let fatal = !self.context.installed.is_open();
-            self.found.push(self.context.problem(at, "missing_driver", fatal, message, hint));
+            self.add(
+                at,
+                Found {
+                    code: "missing_driver",
+                    fatal: !self.context.installed.is_open(),
+                    message: format!(
+                        "The engine's URL is {scheme}://, and its driver {package} is not required."
+                    ),
+                    hint: format!("Add {package} to requirements.txt."),
+                    signs: vec![no_module(module)],
+                },
+            );
         }
+    }
+
+    fn add(&mut self, at: TextSize, found: Found) {
+        self.found.push(self.context.problem(at, found));
     }
 }

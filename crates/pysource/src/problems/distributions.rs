@@ -66,7 +66,7 @@ const NAMES: [(&str, &[&str]); 58] = [
 
 /// Packages with those that they always bring; `name[extra]` with what the extra adds. One that is not here may bring
 /// anything.
-const BRINGS: [(&str, &[&str]); 76] = [
+const BRINGS: [(&str, &[&str]); 77] = [
     ("aiofiles", &[]),
     ("aiohttp", &["attrs", "yarl", "multidict", "frozenlist", "aiosignal"]),
     ("aiomysql", &["pymysql"]),
@@ -155,6 +155,7 @@ const BRINGS: [(&str, &[&str]); 76] = [
     ("uvicorn", &["click", "h11"]),
     ("uvicorn[standard]", &["httptools", "uvloop", "watchfiles", "websockets", "python-dotenv", "pyyaml"]),
     ("uvloop", &[]),
+    ("websockets", &[]),
 ];
 
 /// The packages that a project gets.

@@ -4,7 +4,7 @@ use ruff_python_ast::{Expr, Stmt, StmtImportFrom};
 use ruff_text_size::{Ranged, TextSize};
 
 use super::stdlib::is_standard;
-use super::{Context, Problem, pins};
+use super::{Context, Found, Problem, pins};
 
 /// How deep blocks are looked into.
 const DEPTH: usize = 60;
@@ -90,10 +90,14 @@ fn from_import(context: &Context<'_>, import: &StmtImportFrom) -> Vec<Problem> {
         if let Some((_, _, package, why)) = need
             && !context.installed.has(package)
         {
-            let message = format!("{package} is not among the requirements: {why}.");
-            let fatal = !context.installed.is_open();
-            let hint = format!("Add {package} to requirements.txt.");
-            found.push(context.problem(alias.start(), "missing_requirement", fatal, message, hint));
+            let found_here = Found {
+                code: "missing_requirement",
+                fatal: !context.installed.is_open(),
+                message: format!("{package} is not among the requirements: {why}."),
+                hint: format!("Add {package} to requirements.txt."),
+                signs: vec![(*package).to_owned(), no_module(&package.replace('-', "_"))],
+            };
+            found.push(context.problem(alias.start(), found_here));
         }
     }
     found
@@ -108,7 +112,17 @@ fn module(context: &Context<'_>, name: &str, at: TextSize) -> Option<Problem> {
     let package = context.installed.missing(root)?;
     let fatal = !context.installed.is_open();
     let sure = if fatal { "no requirement provides it" } else { "no requirement is known to provide it" };
-    let message = format!("{root} is imported, and {sure}.");
-    let hint = format!("Add {package} to requirements.txt, or remove the import.");
-    Some(context.problem(at, "missing_requirement", fatal, message, hint))
+    let found = Found {
+        code: "missing_requirement",
+        fatal,
+        message: format!("{root} is imported, and {sure}."),
+        hint: format!("Add {package} to requirements.txt, or remove the import."),
+        signs: vec![no_module(root)],
+    };
+    Some(context.problem(at, found))
+}
+
+/// What Python says of a module, or one in it, that is not there.
+pub(super) fn no_module(name: &str) -> String {
+    format!("No module named '{name}")
 }

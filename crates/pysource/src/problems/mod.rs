@@ -6,6 +6,8 @@ mod imports;
 mod pins;
 mod stdlib;
 
+use std::fmt::{Display, Formatter};
+
 use ruff_text_size::TextSize;
 use serde::Serialize;
 
@@ -13,6 +15,7 @@ use crate::endpoint::Entrypoint;
 use crate::interp::{Interp, Sources};
 use crate::modules::{Files, Modules};
 use crate::parse::line_at;
+use crate::pins::Versions;
 use crate::read::{application, with_deep_stack};
 use distributions::Installed;
 
@@ -33,6 +36,24 @@ pub struct Problem {
     pub hint: String,
     /// The launch fails for it, for certain.
     pub fatal: bool,
+    /// Words of what Python or the installer then says.
+    #[serde(skip)]
+    pub signs: Vec<String>,
+}
+
+impl Problem {
+    /// Whether a failure that says this is the problem's.
+    #[must_use]
+    pub fn explains(&self, said: &str) -> bool {
+        self.signs.iter().any(|sign| said.contains(sign))
+    }
+}
+
+/// Where it is, what is wrong and what to change, in one line.
+impl Display for Problem {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}: {} {}", self.file, self.line, self.message, self.hint)
+    }
 }
 
 /// What will fail when `entrypoint` is launched with these requirements (one each, as in `requirements.txt`).
@@ -44,7 +65,7 @@ pub fn problems(files: &Files, entrypoint: &Entrypoint, requirements: &[String])
 
 fn find(files: &Files, entrypoint: &Entrypoint, requirements: &[String]) -> Vec<Problem> {
     let sources = Sources::new(Modules::new(files));
-    let mut interp = Interp::new(&sources, false);
+    let mut interp = Interp::new(&sources, Versions::default());
     application(&mut interp, entrypoint);
     let absent = absent(&interp, entrypoint);
     let installed = Installed::new(requirements);
@@ -52,14 +73,14 @@ fn find(files: &Files, entrypoint: &Entrypoint, requirements: &[String]) -> Vec<
     for failure in interp.take_failures() {
         let file = sources.modules.path(&failure.place.module).unwrap_or_default();
         let line = line_at(sources.modules.bytes(file), TextSize::new(failure.place.offset));
-        let file = file.to_owned();
         problems.push(Problem {
-            file,
+            file: file.to_owned(),
             line,
             code: failure.code,
             message: failure.message,
             hint: failure.hint,
             fatal: true,
+            signs: failure.signs,
         });
     }
     for module in interp.loaded_modules() {
@@ -84,6 +105,7 @@ fn absent(interp: &Interp<'_>, entrypoint: &Entrypoint) -> Option<Problem> {
         message: format!("{} has no {attribute}: there is nothing to serve.", entrypoint.module),
         hint: "Bind the FastAPI application to that name, or name another entrypoint.".to_owned(),
         fatal: true,
+        signs: vec![format!("module '{}' has no attribute '{attribute}'", entrypoint.module)],
     })
 }
 
@@ -96,15 +118,18 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn problem(
-        &self,
-        at: TextSize,
-        code: &'static str,
-        fatal: bool,
-        message: String,
-        hint: String,
-    ) -> Problem {
+    fn problem(&self, at: TextSize, found: Found) -> Problem {
         let line = line_at(self.modules.bytes(self.path), at);
-        Problem { file: self.path.to_owned(), line, code, message, hint, fatal }
+        let Found { code, fatal, message, hint, signs } = found;
+        Problem { file: self.path.to_owned(), line, code, message, hint, fatal, signs }
     }
+}
+
+/// A problem without its place.
+struct Found {
+    code: &'static str,
+    fatal: bool,
+    message: String,
+    hint: String,
+    signs: Vec<String>,
 }

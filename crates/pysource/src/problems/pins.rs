@@ -4,11 +4,17 @@ use ruff_text_size::TextSize;
 
 use super::distributions::parts;
 use super::stdlib::is_standard;
-use super::{Context, Problem};
+use super::{Context, Found, Problem};
 use crate::modules::Files;
 
-/// Packages whose name is that of a module of Python, and that can be installed nevertheless.
-const BACKPORTS: [&str; 3] = ["dataclasses", "typing", "enum34"];
+/// Modules of Python that have a namesake among the packages: backports mostly, which may even install.
+#[rustfmt::skip]
+const NAMESAKES: [&str; 36] = [
+    "antigravity", "argparse", "ast", "asyncio", "chunk", "configparser", "contextvars", "dataclasses",
+    "datetime", "dis", "email", "enum", "formatter", "functools", "graphlib", "hmac", "html", "http",
+    "importlib", "ipaddress", "logging", "mailbox", "modulefinder", "multiprocessing", "pathlib", "readline",
+    "resource", "secrets", "selectors", "ssl", "statistics", "token", "typing", "uuid", "wave", "wsgiref",
+];
 
 /// Names that moved: module, name, package and first version without it, what to do.
 const MOVED: [(&str, &str, &str, u64, &str); 2] = [
@@ -24,42 +30,67 @@ const MOVED: [(&str, &str, &str, u64, &str); 2] = [
 
 /// Problems of the requirements themselves.
 pub(super) fn check(files: &Files, requirements: &[String]) -> Vec<Problem> {
-    let mut found = Vec::new();
     let file = if files.contains_key("requirements.txt") { "requirements.txt" } else { "pyproject.toml" };
-    let mut add = |name: &str, code, fatal, message: String, hint: String| {
-        let line = line_of(files.get(file).map_or(&[][..], Vec::as_slice), name);
-        found.push(Problem { file: file.to_owned(), line, code, message, hint, fatal });
+    let text = files.get(file).map_or(&[][..], Vec::as_slice);
+    let place = |(name, found): (String, Found)| {
+        let Found { code, fatal, message, hint, signs } = found;
+        Problem { file: file.to_owned(), line: line_of(text, &name), code, message, hint, fatal, signs }
     };
-    for requirement in requirements {
-        let (name, _) = parts(requirement);
-        if is_standard(&name) && !BACKPORTS.contains(&name.as_str()) {
-            let message = format!("{name} is part of Python: there is nothing to install under that name.");
-            add(&name, "standard_library_requirement", true, message, format!("Remove {name} from {file}."));
-        }
-    }
+    standard(file, requirements).into_iter().chain(incompatible(requirements)).map(place).collect()
+}
+
+/// Requirements that ask for a part of Python, by their names.
+fn standard(file: &str, requirements: &[String]) -> Vec<(String, Found)> {
+    let names = requirements.iter().map(|one| parts(one).0);
+    names
+        .filter(|name| is_standard(name))
+        .map(|name| {
+            let fatal = !NAMESAKES.contains(&name.as_str());
+            let why = if fatal {
+                "there is nothing to install under that name"
+            } else {
+                "the package of that name is another"
+            };
+            let found = Found {
+                code: "standard_library_requirement",
+                fatal,
+                message: format!("{name} is part of Python: {why}."),
+                hint: format!("Remove {name} from {file}."),
+                signs: vec![format!("{name} was not found"), format!("`{name}` is part of Python")],
+            };
+            (name, found)
+        })
+        .collect()
+}
+
+/// Versions that the installer lets pass and that fail when they are used.
+fn incompatible(requirements: &[String]) -> Vec<(String, Found)> {
     let at_least =
         |name: &str, major: u64| newest_major(requirements, name).is_some_and(|newest| newest >= major);
-    let passlib = requirements.iter().any(|one| parts(one).0 == "passlib");
+    let is_there = |name: &str| requirements.iter().any(|one| parts(one).0 == name);
     let bcrypt_extra = requirements.iter().any(|one| {
         let (name, extras) = parts(one);
         name == "passlib" && extras.iter().any(|extra| extra == "bcrypt")
     });
-    let bcrypt = requirements.iter().any(|one| parts(one).0 == "bcrypt");
-    if passlib && (at_least("bcrypt", 5) || (bcrypt_extra && !bcrypt)) {
-        let message = "passlib 1.7 does not work with bcrypt 5: hashing a password fails.".to_owned();
-        add("passlib", "incompatible_pins", false, message, "Pin bcrypt==4.0.1.".to_owned());
+    let found = |message: &str, hint: &str, signs: &[&str]| Found {
+        code: "incompatible_pins",
+        fatal: false,
+        message: message.to_owned(),
+        hint: hint.to_owned(),
+        signs: signs.iter().map(|sign| (*sign).to_owned()).collect(),
+    };
+    let mut all = Vec::new();
+    if is_there("passlib") && (at_least("bcrypt", 5) || (bcrypt_extra && !is_there("bcrypt"))) {
+        let message = "passlib 1.7 does not work with bcrypt 5: hashing a password fails.";
+        let signs = ["password cannot be longer than 72 bytes", "has no attribute '__about__'"];
+        all.push(("passlib".to_owned(), found(message, "Pin bcrypt==4.0.1.", &signs)));
     }
-    if requirements.iter().any(|one| parts(one).0 == "aioredis") {
-        let message = "aioredis cannot be imported on Python 3.11 and later.".to_owned();
-        add(
-            "aioredis",
-            "incompatible_pins",
-            false,
-            message,
-            "Use redis.asyncio of the package redis.".to_owned(),
-        );
+    if is_there("aioredis") {
+        let message = "aioredis cannot be imported on Python 3.11 and later.";
+        let signs = ["duplicate base class TimeoutError"];
+        all.push(("aioredis".to_owned(), found(message, "Use redis.asyncio of the package redis.", &signs)));
     }
-    found
+    all
 }
 
 /// The problem of importing a name that the required version no longer has.
@@ -69,8 +100,14 @@ pub(super) fn moved(context: &Context<'_>, module: &str, name: &str, at: TextSiz
     // Without a pin the newest is installed.
     let newest = newest_major(context.requirements, package).unwrap_or(u64::MAX);
     (newest >= *since).then(|| {
-        let message = format!("{package} {since} and later have no {name}.");
-        context.problem(at, "moved_import", true, message, (*hint).to_owned())
+        let found = Found {
+            code: "moved_import",
+            fatal: true,
+            message: format!("{package} {since} and later have no {name}."),
+            hint: (*hint).to_owned(),
+            signs: vec![name.to_owned()],
+        };
+        context.problem(at, found)
     })
 }
 

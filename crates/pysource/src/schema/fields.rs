@@ -12,7 +12,7 @@ use crate::interp::value::{Call, Keywords, Value, keyword, last_part};
 const MARKERS: [&str; 11] =
     ["Field", "Query", "Path", "Header", "Cookie", "Body", "Form", "File", "Depends", "Security", "Param"];
 /// Arguments that bound a value, with their keys, and those for arrays.
-const BOUNDS: [(&str, &str, &str); 8] = [
+const BOUNDS: [(&str, &str, &str); 10] = [
     ("gt", "exclusiveMinimum", "exclusiveMinimum"),
     ("ge", "minimum", "minimum"),
     ("lt", "exclusiveMaximum", "exclusiveMaximum"),
@@ -21,6 +21,8 @@ const BOUNDS: [(&str, &str, &str); 8] = [
     ("min_length", "minLength", "minItems"),
     ("max_length", "maxLength", "maxItems"),
     ("pattern", "pattern", "pattern"),
+    ("min_items", "minItems", "minItems"),
+    ("max_items", "maxItems", "maxItems"),
 ];
 
 /// What a field starts with.
@@ -162,10 +164,19 @@ impl FieldInfo {
             bound(&mut schema, name, value);
         }
         if let Some(property) = self.text("discriminator")
-            && let Some(alternatives) = schema.remove("anyOf")
+            && let Some(Json::Array(alternatives)) = schema.remove("anyOf")
         {
-            schema.insert("oneOf".to_owned(), alternatives);
-            schema.insert("discriminator".to_owned(), json!({"propertyName": property}));
+            let (null, kinds): (Vec<Json>, Vec<Json>) =
+                alternatives.into_iter().partition(|one| one["type"] == "null");
+            let mut chosen = Schema::new();
+            chosen.insert("oneOf".to_owned(), kinds.into());
+            chosen.insert("discriminator".to_owned(), json!({"propertyName": property}));
+            if null.is_empty() {
+                schema.extend(chosen);
+            } else {
+                let alternatives: Vec<Json> = [Json::Object(chosen)].into_iter().chain(null).collect();
+                schema.insert("anyOf".to_owned(), alternatives.into());
+            }
         }
         schema
     }
@@ -178,6 +189,7 @@ impl FieldInfo {
         title: Option<String>,
     ) -> Schema {
         let mut schema = self.apply(schema);
+        let title = title.filter(|_| !(schemas.is_v1() && schema.contains_key("$ref")));
         if let Some(title) = self.text("title").map(str::to_owned).or(title) {
             schema.insert("title".to_owned(), title.into());
         }
@@ -202,7 +214,7 @@ impl FieldInfo {
         if let Some(Json::Object(extra)) = extra.and_then(|extra| schemas.json(&extra)) {
             schema.extend(extra);
         }
-        schema
+        if schemas.is_v1() { super::pydantic_v1::around_reference(schema) } else { schema }
     }
 }
 

@@ -90,13 +90,13 @@ pub(super) fn written(made: &Call) -> Option<Json> {
     match (last_part(&made.callee), made.args.first()) {
         ("Decimal", Some(Value::Int(number))) => Some(Json::from(number.to_string())),
         ("Decimal" | "UUID" | "Path" | "PurePath", Some(Value::Str(text))) => Some(Json::from(text.as_ref())),
-        ("timedelta", None) => duration(made),
+        ("timedelta", None) => seconds(made).and_then(duration),
         _ => None,
     }
 }
 
-/// A `timedelta` of whole numbers, as in ISO 8601.
-fn duration(made: &Call) -> Option<Json> {
+/// The seconds of a `timedelta` of whole numbers.
+pub(super) fn seconds(made: &Call) -> Option<i64> {
     const UNITS: [(&str, i64); 5] =
         [("weeks", 604_800), ("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1)];
     let mut seconds: i64 = 0;
@@ -105,6 +105,11 @@ fn duration(made: &Call) -> Option<Json> {
         let Value::Int(count) = value else { return None };
         seconds = seconds.checked_add(count.checked_mul(*unit)?)?;
     }
+    Some(seconds)
+}
+
+/// A duration as in ISO 8601.
+fn duration(seconds: i64) -> Option<Json> {
     let days = seconds / 86_400;
     let part = |count: i64, unit: char| if count > 0 { format!("{count}{unit}") } else { String::new() };
     let date = part(days / 365, 'Y') + &part(days % 365, 'D');

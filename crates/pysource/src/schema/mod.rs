@@ -4,6 +4,7 @@ pub(crate) mod fields;
 mod known;
 mod models;
 mod naming;
+mod pydantic_v1;
 mod types;
 
 pub(crate) use models::{ClassKind, clean, docstring};

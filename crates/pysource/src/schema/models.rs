@@ -158,6 +158,38 @@ impl<'a> Schemas<'_, 'a> {
         schema_of("$ref", super::naming::placeholder(index))
     }
 
+    /// What `model_json_schema()` gives, but for its references, which lead into the document.
+    pub(super) fn written_out(&mut self, model: &Value) -> Option<Json> {
+        let Value::Class(class) = model else { return None };
+        let reference = self.class_schema(*class, &[], &Env::default(), Mode::Input);
+        let index = super::naming::target(&reference)?;
+        Some(Json::Object(self.definitions[index].schema.clone()))
+    }
+
+    /// An instance of a model by its fields, where all of them are known.
+    pub(super) fn model_as_json(&mut self, instance: Id) -> Option<Json> {
+        let made = self.interp.heap.instances[instance].clone();
+        if self.class_kind(made.class) != ClassKind::Model || self.depth > 16 {
+            return None;
+        }
+        self.depth += 1;
+        let fields = self.model_fields(made.class, ClassKind::Model).into_iter().map(|field| {
+            let given = keyword(&made.attributes, &field.name).cloned();
+            let value = match (given, field.info.start) {
+                (Some(given), _) | (None, Start::Default(given)) => given,
+                (None, Start::Made) if self.is_optional_in_v1(&field.ty) => Value::None,
+                _ => return None,
+            };
+            Some((field.name, self.json(&value)?))
+        });
+        // FastAPI's documents have no nulls.
+        let known = |(name, value): (String, Json)| (!value.is_null()).then_some((name, value));
+        let json = fields.collect::<Option<Vec<_>>>();
+        let json = json.map(|fields| Json::Object(fields.into_iter().filter_map(known).collect()));
+        self.depth -= 1;
+        json
+    }
+
     fn enum_schema(&mut self, class: Id) -> Schema {
         let members = self.interp.enum_members(class).unwrap_or_default();
         let values: Option<Vec<Json>> = members.iter().map(|member| self.json(member)).collect();
@@ -331,6 +363,7 @@ impl<'a> Schemas<'_, 'a> {
                 }
             }
             Some(value) => info.start = Start::Default(value.clone()),
+            None if self.is_optional_in_v1(&inner) && info.required() => info.start = Start::Made,
             None => {}
         }
         if info.is("exclude") && kind == ClassKind::Model {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use super::{Mode, Schema, Schemas};
+use super::{Definition, Mode, Schema, Schemas};
 
 const PREFIX: &str = "#/components/schemas/";
 /// Stands before a definition's number until all are known.
@@ -16,16 +16,21 @@ pub(super) fn placeholder(index: usize) -> String {
     format!("{MARK}{index}")
 }
 
+/// The definition that a schema refers to while it has no name yet.
+pub(super) fn target(schema: &Schema) -> Option<usize> {
+    schema.get("$ref")?.as_str()?.strip_prefix(MARK)?.parse().ok()
+}
+
 impl Schemas<'_, '_> {
-    /// The named schemas, and a function's worth of names to put into what refers to them.
+    /// The named schemas, and what puts names into all that refers to them.
     pub(crate) fn finish(self) -> (BTreeMap<String, Json>, Names) {
         let split = self.split_keys();
-        let names = Names(self.names(&split));
+        let names = Names { names: self.names(&split), definitions: self.definitions };
         let mut components = BTreeMap::new();
-        for (index, definition) in self.definitions.iter().enumerate() {
+        for (definition, name) in names.definitions.iter().zip(&names.names) {
             let mut schema = Json::Object(definition.schema.clone());
             names.fill(&mut schema);
-            components.entry(names.0[index].clone()).or_insert(schema);
+            components.entry(name.clone()).or_insert(schema);
         }
         (components, names)
     }
@@ -63,10 +68,11 @@ impl Schemas<'_, '_> {
     fn without_modes(&self, index: usize) -> (Json, Vec<Rc<str>>) {
         let mut schema = Json::Object(self.definitions[index].schema.clone());
         let mut targets = Vec::new();
-        references(&mut schema, &mut |index| {
+        each_object(&mut schema, &mut |object| {
+            let Some(index) = target(object).filter(|index| *index < self.definitions.len()) else { return };
             let key = &self.definitions[index].key;
             targets.push(key.clone());
-            key.to_string()
+            object.insert("$ref".to_owned(), key.to_string().into());
         });
         (schema, targets)
     }
@@ -76,7 +82,7 @@ impl Schemas<'_, '_> {
         for definition in &self.definitions {
             owners.entry(&definition.short).or_default().insert(&definition.key);
         }
-        let name = |definition: &super::Definition| {
+        let name = |definition: &Definition| {
             let alone = owners.get(definition.short.as_str()).is_none_or(|keys| keys.len() == 1);
             let base = if alone { &definition.short } else { &definition.long };
             match (split.contains(&definition.key), definition.mode) {
@@ -90,12 +96,20 @@ impl Schemas<'_, '_> {
 }
 
 /// The name of each definition by its number.
-pub(crate) struct Names(Vec<String>);
+pub(crate) struct Names {
+    names: Vec<String>,
+    definitions: Vec<Definition>,
+}
 
 impl Names {
-    /// Replaces the numbers in references by names.
+    /// Replaces the numbers in references by names, and says which value chooses which alternative.
     pub(crate) fn fill(&self, value: &mut Json) {
-        references(value, &mut |index| format!("{PREFIX}{}", self.0[index]));
+        each_object(value, &mut |object| {
+            self.map_choices(object);
+            if let Some(reference) = self.reference(object) {
+                object.insert("$ref".to_owned(), reference.into());
+            }
+        });
     }
 
     /// The same for the values of an object.
@@ -104,22 +118,43 @@ impl Names {
             self.fill(value);
         }
     }
+
+    fn reference(&self, schema: &Schema) -> Option<String> {
+        Some(format!("{PREFIX}{}", self.names.get(target(schema)?)?))
+    }
+
+    /// The `mapping` of a discriminator, from what its property may be in each alternative.
+    fn map_choices(&self, object: &mut Schema) {
+        let property = object.get("discriminator").and_then(|one| one["propertyName"].as_str());
+        let (Some(property), Some(Json::Array(alternatives))) = (property, object.get("oneOf")) else {
+            return;
+        };
+        let mut mapping = Schema::new();
+        for alternative in alternatives.iter().filter_map(Json::as_object) {
+            let Some(reference) = self.reference(alternative) else { continue };
+            let definition = target(alternative).and_then(|index| self.definitions.get(index));
+            let Some(properties) = definition.and_then(|one| one.schema.get("properties")) else { continue };
+            let choice = &properties[property];
+            let values = choice["enum"]
+                .as_array()
+                .map_or_else(|| std::slice::from_ref(&choice["const"]), Vec::as_slice);
+            let values = values.iter().filter_map(Json::as_str);
+            mapping.extend(values.map(|value| (value.to_owned(), reference.clone().into())));
+        }
+        if !mapping.is_empty() {
+            object["discriminator"]["mapping"] = Json::Object(mapping);
+        }
+    }
 }
 
-/// Visits every placeholder.
-fn references(value: &mut Json, name: &mut dyn FnMut(usize) -> String) {
+/// Visits every object, the outer ones first.
+fn each_object(value: &mut Json, visit: &mut dyn FnMut(&mut Schema)) {
     match value {
         Json::Object(object) => {
-            for (key, inner) in object.iter_mut() {
-                let index =
-                    inner.as_str().and_then(|text| text.strip_prefix(MARK)).and_then(|i| i.parse().ok());
-                match index {
-                    Some(index) if key == "$ref" => *inner = Json::String(name(index)),
-                    _ => references(inner, name),
-                }
-            }
+            visit(object);
+            object.values_mut().for_each(|inner| each_object(inner, visit));
         }
-        Json::Array(items) => items.iter_mut().for_each(|item| references(item, name)),
+        Json::Array(items) => items.iter_mut().for_each(|item| each_object(item, visit)),
         _ => {}
     }
 }

@@ -6,7 +6,9 @@ use serde_json::Value as Json;
 
 use super::fields::FieldInfo;
 use super::known::{scalar, written};
+use super::pydantic_v1;
 use super::{Env, Mode, Schema, Schemas, schema_of, typed, typed_with};
+use crate::interp::MODEL_SCHEMA;
 use crate::interp::value::{Call, Id, ListKind, Value, last_part};
 
 /// How deep types may be nested in one another, named ones aside.
@@ -19,6 +21,8 @@ impl Schemas<'_, '_> {
             return Schema::new();
         }
         self.depth += 1;
+        // pydantic 1 has one shape for both.
+        let mode = if self.is_v1() { Mode::Input } else { mode };
         let schema = self.any_schema(ty, env, mode);
         self.depth -= 1;
         schema
@@ -27,7 +31,7 @@ impl Schemas<'_, '_> {
     fn any_schema(&mut self, ty: &Value, env: &Env, mode: Mode) -> Schema {
         match ty {
             Value::None => typed("null"),
-            Value::External(name) => scalar(name, mode).unwrap_or_else(|| self.unknown()),
+            Value::External(name) => self.scalar(name, mode).unwrap_or_else(|| self.unknown()),
             Value::Str(text) => {
                 let resolved = self.interp.forward_reference(text, env.scope);
                 if resolved == *ty { self.unknown() } else { self.schema(&resolved, env, mode) }
@@ -47,6 +51,11 @@ impl Schemas<'_, '_> {
             }
             _ => self.unknown(),
         }
+    }
+
+    fn scalar(&self, name: &str, mode: Mode) -> Option<Schema> {
+        let older = if self.is_v1() { pydantic_v1::scalar(name) } else { None };
+        older.or_else(|| scalar(name, mode))
     }
 
     fn unknown(&mut self) -> Schema {
@@ -80,6 +89,9 @@ impl Schemas<'_, '_> {
             "dict" | "Dict" | "Mapping" | "MutableMapping" | "defaultdict" | "DefaultDict"
             | "OrderedDict" => {
                 let values = self.schema(args.get(1).unwrap_or(&Value::Unknown), env, mode);
+                if values.is_empty() && self.is_v1() {
+                    return typed("object");
+                }
                 let values = if values.is_empty() { Json::Bool(true) } else { Json::Object(values) };
                 typed_with("object", "additionalProperties", values)
             }
@@ -100,12 +112,21 @@ impl Schemas<'_, '_> {
                 nullable = true;
                 continue;
             }
-            let schema = Json::Object(self.schema(&arg, env, mode));
-            if !alternatives.contains(&schema) {
-                alternatives.push(schema);
+            // What has alternatives itself, as Decimal does, adds them.
+            let flat = match self.schema(&arg, env, mode) {
+                mut schema if schema.len() == 1 => match schema.remove("anyOf") {
+                    Some(Json::Array(inner)) => inner,
+                    _ => vec![Json::Object(schema)],
+                },
+                schema => vec![Json::Object(schema)],
+            };
+            for schema in flat {
+                if !alternatives.contains(&schema) {
+                    alternatives.push(schema);
+                }
             }
         }
-        if nullable {
+        if nullable && !self.is_v1() {
             alternatives.push(Json::Object(typed("null")));
         }
         match <[Json; 1]>::try_from(alternatives) {
@@ -142,7 +163,7 @@ impl Schemas<'_, '_> {
     fn literal(&mut self, args: &[Value]) -> Schema {
         let values: Option<Vec<Json>> = args.iter().map(|arg| self.json(arg)).collect();
         let Some(values) = values else { return self.unknown() };
-        enumeration(values, true)
+        enumeration(values, !self.is_v1())
     }
 
     fn tuple(&mut self, args: &[Value], env: &Env, mode: Mode) -> Schema {
@@ -178,8 +199,8 @@ impl Schemas<'_, '_> {
             "conint" => typed("integer"),
             "confloat" => typed("number"),
             "constr" => typed("string"),
-            "condecimal" => scalar("Decimal", mode).unwrap_or_default(),
-            "conbytes" => scalar("bytes", mode).unwrap_or_default(),
+            "condecimal" => self.scalar("Decimal", mode).unwrap_or_default(),
+            "conbytes" => self.scalar("bytes", mode).unwrap_or_default(),
             "condate" => typed_with("string", "format", "date"),
             "conlist" | "conset" => {
                 let item = call.args.first().or_else(|| call.argument(0, "item_type")).cloned();
@@ -229,14 +250,18 @@ impl Schemas<'_, '_> {
                 self.depth -= 1;
                 Json::Object(made?)
             }
-            Value::Instance(_) => {
-                let inner = self.interp.enum_value(value)?;
+            Value::Instance(id) => {
+                let Some(inner) = self.interp.enum_value(value) else { return self.model_as_json(*id) };
                 if matches!(inner, Value::Instance(_)) {
                     return None;
                 }
                 self.json(&inner)?
             }
-            Value::Call(id) => written(&self.interp.heap.calls[*id])?,
+            Value::Call(id) => match self.interp.heap.calls[*id].clone() {
+                call if call.callee.as_ref() == MODEL_SCHEMA => self.written_out(call.args.first()?)?,
+                call if self.is_v1() => pydantic_v1::written(&call)?,
+                call => written(&call)?,
+            },
             _ => return None,
         })
     }

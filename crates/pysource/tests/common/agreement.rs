@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 /// How deep schemas are compared.
 const DEPTH: usize = 6;
 /// Keys that say what values are, not what they are called.
-const MEANING: [&str; 20] = [
+const MEANING: [&str; 22] = [
     "type",
     "format",
     "contentMediaType",
@@ -23,6 +23,8 @@ const MEANING: [&str; 20] = [
     "pattern",
     "minItems",
     "maxItems",
+    "maxProperties",
+    "discriminator",
     "uniqueItems",
     "default",
     "required",
@@ -114,6 +116,10 @@ impl Agreement {
         if mine.is_empty() || real.is_empty() {
             return self.count(feature, place, ours, theirs);
         }
+        let conditions = |value: &Value| value["schema"]["allOf"].clone();
+        if !(conditions(ours).is_null() && conditions(theirs).is_null()) {
+            self.count(feature, &format!("{place} allOf"), &conditions(ours), &conditions(theirs));
+        }
         for name in mine.keys().chain(real.keys().filter(|name| !mine.contains_key(*name))) {
             let described = |value: &Value, fields: &Map<String, Value>| {
                 let required =
@@ -177,7 +183,7 @@ fn meaning(document: &Value, schema: &Value, depth: usize) -> Value {
             kept.insert(key.to_owned(), plain_number(value));
         }
     }
-    for key in ["items", "additionalProperties"] {
+    for key in ["items", "additionalProperties", "not"] {
         if let Some(value) = schema.get(key) {
             kept.insert(key.to_owned(), inner(value));
         }

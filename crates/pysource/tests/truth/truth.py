@@ -1,6 +1,6 @@
 """Says what applications really offer, by importing them.
 
-    python truth.py projects FILE...       projects in the format of tests/projects
+    python truth.py projects WHAT...       projects: files in the format of tests/projects, or directories
     python truth.py examples DIRECTORY...  the modules below DIRECTORY/docs_src that have an application
 
 The first prints {name: {"made_from": …, "routes": [[method, path, in schema]], "openapi": …}}, where made_from is the
@@ -21,20 +21,32 @@ ENTRYPOINTS = (("app/main.py", "app.main"), ("main.py", "main"))
 
 
 def read_projects(path):
-    """Yields the name and the files of each project in a file."""
-    name, files, current = None, {}, None
-    for line in pathlib.Path(path).read_text().splitlines():
+    """Yields name, files, entry point and environment of each project in a file, or of the one that a directory is."""
+    if os.path.isdir(path):
+        root = pathlib.Path(path)
+        own = (file for file in root.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+        files = {file.relative_to(root).as_posix(): file.read_text() for file in own}
+        yield root.name, files, usual_entrypoint(files), {}
+        return
+    name, files, current, entrypoint, environment = None, {}, None, None, {}
+    for line in [*pathlib.Path(path).read_text().splitlines(), "=== "]:
         if line.startswith("=== "):
             if name:
-                yield name, files
-            name, files, current = line[4:].strip(), {}, None
+                yield name, files, entrypoint or usual_entrypoint(files), environment
+            name, files, current, entrypoint, environment = line[4:].strip(), {}, None, None, {}
         elif line.startswith("--- "):
             current = line[4:].strip()
             files[current] = ""
         elif current:
             files[current] += line + "\n"
-    if name:
-        yield name, files
+        elif line.startswith("entrypoint: "):
+            entrypoint = line.split()[1].split(":")
+        elif line.startswith("environment: "):
+            environment = dict([line.split(maxsplit=1)[1].split("=", 1)])
+
+
+def usual_entrypoint(files):
+    return next((module, "app") for path, module in ENTRYPOINTS if path in files)
 
 
 def operations(app, prefix="", hidden=False):
@@ -86,12 +98,14 @@ def flat(routes):
         yield context
 
 
-def describe(directory):
+def describe(directory, environment, module, attribute):
     os.chdir(directory)
+    os.environ.update(environment)
     sys.path.insert(0, directory)
+    sys.stdout = sys.stderr
     warnings.simplefilter("ignore")
-    entry = next(module for path, module in ENTRYPOINTS if os.path.exists(path))
-    app = importlib.import_module(entry).app
+    app = getattr(importlib.import_module(module), attribute.removesuffix("()"))
+    app = app() if attribute.endswith("()") else app
     try:
         document = app.openapi()
     except Exception as error:  # the document is the application's own affair
@@ -125,13 +139,13 @@ def made_from(files):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def project(files):
+def project(files, entrypoint, environment):
     with tempfile.TemporaryDirectory() as directory:
         for path, text in files.items():
             target = pathlib.Path(directory, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
-        return {"made_from": made_from(files)} | forked(lambda: describe(directory))
+        return {"made_from": made_from(files)} | forked(lambda: describe(directory, environment, *entrypoint))
 
 
 def example(directory, module):
@@ -158,14 +172,14 @@ def examples(directory):
 
 def main(arguments):
     import fastapi.applications  # noqa: F401  loaded once, before the forks
-    import pydantic_settings  # noqa: F401
 
     if arguments[0] == "examples":
         for directory in arguments[1:]:
             for document, modules in examples(os.path.abspath(directory)).items():
                 print(f'{{"modules":{json.dumps(modules)},"openapi":{document}}}')
     else:
-        found = {name: project(files) for path in arguments[1:] for name, files in read_projects(path)}
+        projects = [one for path in arguments[1:] for one in read_projects(path)]
+        found = {name: project(*given) for name, *given in projects}
         lines = (f"{json.dumps(name)}: {json.dumps(truth, separators=(',', ':'))}" for name, truth in found.items())
         print("{" + ",\n".join(lines) + "}")
 
