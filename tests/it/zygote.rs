@@ -292,7 +292,7 @@ fn forks_on_every_python_that_there_is() {
         assert!(!pythons.is_empty(), "python3 is a link to one");
         for python in pythons {
             let zygote = nest.zygote_of(&python).await;
-            let mut sandbox = nest.sandbox_with(&zygote, &[python.base_prefix.clone()]).await;
+            let mut sandbox = nest.sandbox_with(&zygote, std::slice::from_ref(&python.base_prefix)).await;
             let (handover, ends) = handover("sys.version.split()[0]");
             let forked = zygote.fork(&mut sandbox).await.unwrap();
             forked.go(&handover).unwrap();
