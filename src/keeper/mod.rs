@@ -7,6 +7,7 @@
 mod capture;
 mod client;
 mod connection;
+mod forks;
 mod held;
 mod housing;
 mod identity;
@@ -18,6 +19,7 @@ pub mod places;
 mod process;
 pub mod protocol;
 mod readiness;
+mod recipe;
 mod server;
 mod spare;
 pub mod zygote;
