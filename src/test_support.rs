@@ -1,6 +1,5 @@
 //! What unit tests share.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// A directory of its own that goes with the value.
@@ -20,13 +19,6 @@ impl TempDir {
     pub fn path(&self) -> &Path {
         &self.0
     }
-}
-
-/// An [`Auth`](crate::auth::Auth) with a key of its own.
-pub fn auth(dir: &TempDir) -> crate::auth::Auth {
-    let data_dir = (OsString::from("PREVIEW_DATA_DIR"), dir.path().as_os_str().to_owned());
-    let config = crate::config::Config::read(Vec::new(), [data_dir], dir.path()).unwrap();
-    crate::auth::Auth::open(&config).unwrap()
 }
 
 impl Drop for TempDir {

@@ -6,9 +6,13 @@ mod crowds;
 mod endpoints;
 mod environments;
 mod flood;
+mod gateway;
+mod idle;
 mod launches;
+mod load;
 mod logs;
 mod measure;
+mod nginx;
 mod plain;
 mod processes;
 mod server;
@@ -37,6 +41,12 @@ fn main() -> Outcome<()> {
         }
         if wanted("answers") {
             answers::measure(&server, &mut table).await?;
+        }
+        if wanted("gateway") {
+            gateway::measure(&server, &mut table).await?;
+        }
+        if wanted("idle") {
+            idle::measure(&server, &mut table).await?;
         }
         if wanted("endpoints") {
             endpoints::measure(&server, &mut table).await?;

@@ -20,6 +20,13 @@ impl Table {
         println!("| {what} | {ours:.2} | {reference:.2} | {ratio:.2} | {reach} |");
     }
 
+    /// Something beside the plain thing, of which more is better.
+    pub fn kept_up(&mut self, what: &str, ours: f64, reference: f64, least: f64) {
+        let ratio = ours / reference;
+        let reach = verdict(&format!("{least:.2} times at least"), ratio >= least);
+        println!("| {what} | {ours:.0} | {reference:.0} | {ratio:.2} | {reach} |");
+    }
+
     /// Something that must be at least a number.
     pub fn at_least(&mut self, what: &str, ours: f64, least: f64) {
         println!("| {what} | {ours:.0} | - | - | {} |", verdict(&format!("{least:.0}"), ours >= least));

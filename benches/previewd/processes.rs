@@ -2,15 +2,20 @@
 
 use crate::Outcome;
 
-/// Everything below the keeper of a data directory: zygotes, previews, what holds their sandboxes.
-pub fn below_keeper(data_dir: &std::path::Path) -> Outcome<Vec<i32>> {
+/// The keeper of a data directory.
+pub fn keeper_of(data_dir: &std::path::Path) -> Outcome<i32> {
     let keeper = all()?.into_iter().find(|pid| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let mut arguments = line.split(|byte| *byte == 0).skip(1);
         arguments.next() == Some(b"keeper")
             && arguments.next() == Some(data_dir.as_os_str().as_encoded_bytes())
     });
-    let mut found = vec![keeper.ok_or("there is no keeper")?];
+    keeper.ok_or_else(|| "there is no keeper".into())
+}
+
+/// Everything below the keeper of a data directory: zygotes, previews, what holds their sandboxes.
+pub fn below_keeper(data_dir: &std::path::Path) -> Outcome<Vec<i32>> {
+    let mut found = vec![keeper_of(data_dir)?];
     let parents: Vec<_> = all()?.into_iter().filter_map(|pid| Some((pid, parent(pid)?))).collect();
     let mut looked = 0;
     while let Some(of) = found.get(looked).copied() {

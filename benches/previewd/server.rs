@@ -30,6 +30,7 @@ pub struct Server {
 
 /// Where a preview serves.
 pub struct Preview {
+    pub id: String,
     pub base_url: String,
     pub token: String,
     /// What of the launch went into files, sandbox and process.
@@ -83,7 +84,8 @@ impl Server {
         let answer = self.answer(Method::POST, &path, Some(json!({}))).await?;
         let (base_url, token) = (text(&answer, "baseUrl")?, text(&answer, "previewToken")?);
         let start = answer["phases"]["start"].as_u64().ok_or("the launch has no phases")?;
-        Ok(Preview { base_url, token, start: Duration::from_millis(start) })
+        let id = text(&answer, "previewInstanceId")?;
+        Ok(Preview { id, base_url, token, start: Duration::from_millis(start) })
     }
 
     /// Stops the preview of a generation.

@@ -26,7 +26,7 @@ use crate::auth::Auth;
 use crate::config::{Config, Isolation};
 use crate::confined::Confiner;
 use crate::environment::{Environments, Means};
-use crate::gateway::{self, Gateway, Named};
+use crate::gateway::{self, Gateway, Named, Tls};
 use crate::history::History;
 use crate::http::{self, App};
 use crate::metrics::Metrics;
@@ -73,7 +73,8 @@ pub(super) fn run(config: Config) -> ExitCode {
     let result = runtime().and_then(|runtime| {
         runtime.block_on(async {
             let running = start(config).await?;
-            let _stdout_closed = writeln!(io::stdout(), "listening on http://{}", running.address);
+            let _stdout_closed =
+                writeln!(io::stdout(), "listening on {}://{}", running.app.config.scheme(), running.address);
             told_to_end().await.map_err(doing("signals cannot be received"))?;
             running.end().await;
             Ok(())
@@ -119,6 +120,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     // For commands that talk to whoever holds the lock.
     let told = std::fs::write(config.data_dir.join(LOCK), format!("{address}\n"));
     told.map_err(doing("the data directory cannot be written"))?;
+    let tls = Tls::open(&config).map_err(doing("the certificate cannot be used"))?;
     let auth = Arc::new(Auth::open(&config).map_err(doing("tokens cannot be checked"))?);
     let store = Store::open(&config.store_url).await.map_err(doing("the store cannot be opened"))?;
     let confiner = confiner(&config);
@@ -149,7 +151,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     });
     let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
     let history = History::new(store.clone());
-    let gateway = Gateway::new(Arc::clone(&config), Arc::clone(&auth), Arc::clone(&metrics), history);
+    let gateway = Gateway::new(Arc::clone(&config), Arc::clone(&auth), Arc::clone(&metrics), tls, history);
     tasks.spawn(serve_previews(to_serve, gateway.clone(), shutdown.clone()));
     previews.recover().await.map_err(doing("what runs cannot be taken over"))?;
     let app = App::new(config, auth, store, previews, environments, metrics, gateway);
@@ -272,7 +274,13 @@ impl Client {
 async fn connection(stream: TcpStream, client: Client, shutdown: CancellationToken) {
     // Small writes are log lines that somebody waits for.
     let _not_fatal = stream.set_nodelay(true);
-    let server = gateway::http_server();
+    let header_timeout = Duration::from_secs(client.app.config.header_timeout);
+    let taken = tokio::select! {
+        taken = client.app.gateway.tls.take(stream, client.peer, header_timeout) => taken,
+        () = shutdown.cancelled() => return,
+    };
+    let Ok(stream) = taken else { return };
+    let server = gateway::http_server(header_timeout);
     let service = service_fn(move |request| client.clone().answer(request));
     let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);

@@ -52,6 +52,14 @@ pub struct Config {
     pub launch_timeout: u64,
     /// Connections that are open at once to one preview's own address.
     pub connection_limit: usize,
+    /// For a client to send a request's headers.
+    pub header_timeout: u64,
+    /// What one request to a preview's own address may take.
+    pub exchange: ExchangeLimits,
+    /// PEM file of the certificate of all addresses.
+    pub tls_certificate: Option<PathBuf>,
+    /// PEM file of its key.
+    pub tls_key: Option<PathBuf>,
     /// For one proxied request.
     pub request_timeout: u64,
     /// Between two sweeps.
@@ -82,6 +90,17 @@ pub struct Config {
     pub python: Option<PathBuf>,
     /// Directory of a built UI, where it is not the embedded one.
     pub ui_dir: Option<PathBuf>,
+}
+
+/// What one request to a preview's own address may take, with its answer or as a WebSocket. No limit if absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExchangeLimits {
+    /// The request's body in MiB.
+    pub body_mb: Option<u64>,
+    /// Without a byte either way.
+    pub idle: Option<u64>,
+    /// From its beginning to its end.
+    pub total: Option<u64>,
 }
 
 /// What becomes of a preview that nobody uses.
@@ -155,6 +174,12 @@ impl Config {
     #[must_use]
     pub fn base_url(&self, port: u16, id: &PreviewId) -> String {
         self.base_url_template.replace("{port}", &port.to_string()).replace("{id}", id.as_str())
+    }
+
+    /// How the server's own addresses are spoken to.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls_certificate.is_some() { "https" } else { "http" }
     }
 
     /// How many previews a user of this tier may have at once.

@@ -88,6 +88,44 @@ pub const SETTINGS: &[Setting] = &[
         |d, v| put(&mut d.connection_limit, whole(v, 1..=1_000_000)),
     ),
     setting(
+        "PREVIEW_HEADER_TIMEOUT",
+        Some("30"),
+        SECONDS,
+        "Seconds for a client to send a request's headers, or the next request on a connection that it keeps",
+        |d, v| put(&mut d.header_timeout, whole(v, 1..=YEAR)),
+    ),
+    setting(
+        "PREVIEW_BODY_LIMIT_MB",
+        None,
+        MEBIBYTES,
+        "Size of a request's body to a preview's address in MiB [default: no limit]",
+        |d, v| put(&mut d.exchange.body_mb, whole(v, 1..=1 << 24).map(Some)),
+    ),
+    setting(
+        "PREVIEW_STREAM_IDLE_TIMEOUT",
+        None,
+        SECONDS,
+        "Seconds without a byte either way before a request to a preview's address, or a WebSocket, is cut [default: no limit]",
+        |d, v| put(&mut d.exchange.idle, whole(v, 1..=YEAR).map(Some)),
+    ),
+    setting(
+        "PREVIEW_STREAM_TIMEOUT",
+        None,
+        SECONDS,
+        "Seconds for a request to a preview's address with its answer, or a WebSocket [default: the preview's own end]",
+        |d, v| put(&mut d.exchange.total, whole(v, 1..=YEAR).map(Some)),
+    ),
+    setting(
+        "PREVIEW_TLS_CERTIFICATE",
+        None,
+        "a PEM file",
+        "Certificate with those that it follows from: the server's and the previews' addresses speak TLS then",
+        |d, v| put(&mut d.tls_certificate, path(v).map(Some)),
+    ),
+    setting("PREVIEW_TLS_KEY", None, "a PEM file", "Key of that certificate", |d, v| {
+        put(&mut d.tls_key, path(v).map(Some))
+    }),
+    setting(
         "PREVIEW_MAX_INSTANCES_PER_USER",
         Some("1"),
         COUNT,
@@ -181,7 +219,7 @@ pub const SETTINGS: &[Setting] = &[
         "PREVIEW_BASE_URL_TEMPLATE",
         Some("http://localhost:{port}"),
         "an http or https address that contains {port} or {id}, and no other braces",
-        "How the address of a preview is built",
+        "How the address of a preview is built; https where there is a certificate",
         |d, v| put(&mut d.base_url_template, template(v)),
     ),
     setting("PREVIEW_MEMORY_LIMIT_MB", Some("512"), MEBIBYTES, "Memory of one preview in MiB", |d, v| {

@@ -196,3 +196,16 @@ fn paths_and_addresses_are_made_whole() {
     let id = PreviewId::parse("preview_1").unwrap();
     assert_eq!(config.base_url(3007, &id), "https://preview_1.p.example:3007");
 }
+
+#[test]
+fn a_certificate_has_a_key_and_makes_addresses_https() {
+    let (certificate, key) = (("PREVIEW_TLS_CERTIFICATE", "a.pem"), ("PREVIEW_TLS_KEY", "b.pem"));
+    assert!(from_environment(&[certificate]).unwrap_err().to_string().contains("go together"));
+    let config = from_environment(&[certificate, key]).unwrap();
+    assert_eq!((config.scheme(), config.base_url_template.as_str()), ("https", "https://localhost:{port}"));
+    assert_eq!(config.tls_key.as_deref(), Some(Path::new("/nowhere/b.pem")));
+    let behind = ("PREVIEW_BASE_URL_TEMPLATE", "http://localhost:{port}");
+    let config = from_environment(&[certificate, key, behind]).unwrap();
+    assert_eq!(config.base_url_template, "http://localhost:{port}", "as it is given");
+    assert_eq!(from_environment(&[]).unwrap().scheme(), "http");
+}

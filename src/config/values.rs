@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use super::error::{self, ConfigError};
 use super::settings::{DATA_DIR, SETTINGS};
 use super::sources::Given;
-use super::{Config, IdleAction, Isolation, Limits, LogLevel};
+use super::{Config, ExchangeLimits, IdleAction, Isolation, Limits, LogLevel};
 
 /// What means something in a `sqlite:` address.
 const IN_URL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
@@ -34,7 +34,14 @@ pub(super) fn config(
             "PREVIEW_PORT_MIN holds {min} and PREVIEW_PORT_MAX holds {max}, but the first port must not be above the last."
         ));
     }
+    if config.tls_certificate.is_some() != config.tls_key.is_some() {
+        problems
+            .push("PREVIEW_TLS_CERTIFICATE and PREVIEW_TLS_KEY go together: give both or none.".to_owned());
+    }
     ConfigError::unless_empty(problems)?;
+    if config.tls_certificate.is_some() && !given.contains_key("PREVIEW_BASE_URL_TEMPLATE") {
+        config.base_url_template = config.base_url_template.replacen("http:", "https:", 1);
+    }
     complete(&mut config, directory);
     Ok(config)
 }
@@ -50,7 +57,14 @@ fn complete(config: &mut Config, directory: &Path) {
         config.store_url = format!("sqlite://{}", utf8_percent_encode(&file.to_string_lossy(), IN_URL));
     }
     config.db_path = absolute(&config.db_path);
-    for path in [&mut config.jwt_public_key, &mut config.python, &mut config.ui_dir].into_iter().flatten() {
+    let files = [
+        &mut config.jwt_public_key,
+        &mut config.tls_certificate,
+        &mut config.tls_key,
+        &mut config.python,
+        &mut config.ui_dir,
+    ];
+    for path in files.into_iter().flatten() {
         *path = absolute(path);
     }
 }
@@ -74,6 +88,10 @@ fn blank() -> Config {
         inactive_timeout: 0,
         idle_action: IdleAction::Stop,
         connection_limit: 0,
+        header_timeout: 0,
+        exchange: ExchangeLimits::default(),
+        tls_certificate: None,
+        tls_key: None,
         max_instances_per_user: 0,
         db_path: PathBuf::new(),
         store_url: String::new(),

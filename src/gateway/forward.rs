@@ -8,9 +8,9 @@ use axum::http::{Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::Instant;
 
-use super::hop;
-use super::pool::{Connection, Pool, connect};
+use super::pool::{Answering, Connection, Pool};
 use super::record::{Counted, Recording};
+use super::{expect, hop};
 use crate::error::{Error, Result};
 use crate::history::{History, Via};
 use crate::preview::{Active, Place};
@@ -55,7 +55,7 @@ impl Forwarder {
     pub async fn send(&self, request: Request<Body>, via: Via, request_id: &str) -> Result<Answered> {
         let (request, recording) = Recording::begin(&self.history, &self.preview, request, via, request_id);
         let place = self.preview.enter_awake().await?;
-        let answered = self.send_in(&place, request).await?;
+        let answered = self.send_in(&place, expect::keep_back(request)).await?;
         let response = recording.answered(answered.response);
         Ok(Answered { response: hold(response, place), ..answered })
     }
@@ -73,11 +73,10 @@ impl Forwarder {
     async fn send_in(&self, place: &Place, mut request: Request<Body>) -> Result<Answered> {
         *request.uri_mut() = origin_form(request.uri())?;
         *request.version_mut() = axum::http::Version::HTTP_11;
-        let (response, connect) = self.exchange(place.slot, request).await.map_err(|e| {
+        let (mut response, connect) = self.exchange(place.slot, request).await.map_err(|e| {
             tracing::debug!(preview = %self.preview.id, error = %e, "no answer from a preview");
             unavailable("The preview ended the connection without an answer: its logs may say why.")
         })?;
-        let mut response = response.map(Body::new);
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             hop::strip(response.headers_mut());
         }
@@ -90,14 +89,11 @@ impl Forwarder {
         &self,
         slot: u32,
         request: Request<Body>,
-    ) -> Result<(Response<Incoming>, Duration), BoxError> {
+    ) -> Result<(Response<Body>, Duration), BoxError> {
         let Some(again) = copy_if_safe(&request) else { return self.exchange_anew(slot, request).await };
         let Some(mut used) = self.pool.take(slot) else { return self.exchange_anew(slot, request).await };
-        match used.send_request(request).await {
-            Ok(response) => {
-                self.keep(slot, used, &response);
-                Ok((response, Duration::ZERO))
-            }
+        match used.send(request).await {
+            Ok(response) => Ok((self.answering(slot, used, response), Duration::ZERO)),
             Err(_closed) => self.exchange_anew(slot, again).await,
         }
     }
@@ -106,19 +102,19 @@ impl Forwarder {
         &self,
         slot: u32,
         request: Request<Body>,
-    ) -> Result<(Response<Incoming>, Duration), BoxError> {
+    ) -> Result<(Response<Body>, Duration), BoxError> {
         let began = Instant::now();
-        let mut new = connect(&self.preview, slot).await?;
+        let mut new = Connection::open(&self.preview, slot).await?;
         let connected = began.elapsed();
-        let response = new.send_request(request).await?;
-        self.keep(slot, new, &response);
-        Ok((response, connected))
+        let response = new.send(request).await?;
+        Ok((self.answering(slot, new, response), connected))
     }
 
-    fn keep(&self, slot: u32, connection: Connection, response: &Response<Incoming>) {
-        if response.status() != StatusCode::SWITCHING_PROTOCOLS && !connection.is_closed() {
-            self.pool.put(slot, connection);
+    fn answering(&self, slot: u32, connection: Connection, response: Response<Incoming>) -> Response<Body> {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return response.map(Body::new);
         }
+        response.map(|body| Body::new(Answering::new(body, connection, &self.pool, slot)))
     }
 }
 

@@ -35,13 +35,21 @@ pub fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// As [`strip`], but for a change of the protocol, which is passed on. Gives what it changes to.
+/// As [`strip`], but for a change of the protocol and the wish for trailers, which are passed on. Gives what it changes to.
 pub fn strip_request(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    let upgrade = upgrade_of(headers);
+    let (upgrade, trailers) = (upgrade_of(headers), takes_trailers(headers));
     strip(headers);
     if let Some(protocol) = &upgrade {
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(header::UPGRADE, protocol.clone());
+    } else if trailers {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
     upgrade
+}
+
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let mut wishes = headers.get_all(header::TE).into_iter().filter_map(|value| value.to_str().ok());
+    wishes.any(|value| value.split(',').any(|wish| wish.trim().eq_ignore_ascii_case("trailers")))
 }

@@ -1,14 +1,17 @@
 //! A preview's own origin: checks the token, takes it off, and passes everything else through.
 
+mod expect;
 mod forward;
 mod hop;
 mod host;
+mod limit;
 mod origin;
 mod page;
 mod pool;
 mod record;
 mod rewrite;
 mod serve;
+mod tls;
 mod token;
 mod upgrade;
 
@@ -20,6 +23,7 @@ pub use hop::strip_request;
 pub use host::Named;
 pub use origin::{Origin, request_id};
 pub use serve::{http_server, serve};
+pub use tls::Tls;
 
 use crate::auth::Auth;
 use crate::config::Config;
@@ -39,6 +43,8 @@ pub struct Gateway {
     config: Arc<Config>,
     auth: Arc<Auth>,
     metrics: Arc<Metrics>,
+    /// What its addresses speak.
+    pub tls: Tls,
     /// What was asked and answered.
     pub history: History,
     forwarders: Arc<Mutex<HashMap<PreviewId, Forwarder>>>,
@@ -47,8 +53,14 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(config: Arc<Config>, auth: Arc<Auth>, metrics: Arc<Metrics>, history: History) -> Self {
-        Self { config, auth, metrics, history, forwarders: Arc::default() }
+    pub fn new(
+        config: Arc<Config>,
+        auth: Arc<Auth>,
+        metrics: Arc<Metrics>,
+        tls: Tls,
+        history: History,
+    ) -> Self {
+        Self { config, auth, metrics, tls, history, forwarders: Arc::default() }
     }
 
     /// The way to the code of a preview, with its open connections.
@@ -66,10 +78,15 @@ impl Gateway {
         forwarder
     }
 
+    /// The preview is over. What is kept for it goes, its log in memory with it.
+    fn forget(&self, preview: &PreviewId) {
+        self.forwarders.lock().unwrap_or_else(PoisonError::into_inner).remove(preview);
+    }
+
     /// A preview's own address.
     #[must_use]
     pub fn origin(&self, preview: &Arc<Active>) -> Origin {
-        Origin::new(self.forwarder(preview), Arc::clone(&self.auth), Arc::clone(&self.metrics))
+        Origin::new(self.forwarder(preview), self)
     }
 
     /// The preview that a request to the server's own address is for, by the name of the host that it calls:

@@ -9,11 +9,12 @@ use axum::response::IntoResponse;
 use hyper::body::{Body as HttpBody, Bytes};
 
 use super::forward::Forwarder;
+use super::limit::Meter;
 use super::record::Counted;
-use super::token::{self, Shown};
-use super::{REQUEST_ID_HEADER, hop, page, rewrite, upgrade};
-use crate::auth::Auth;
-use crate::error::Error;
+use super::token::{self, Door, Shown};
+use super::{Gateway, REQUEST_ID_HEADER, hop, limit, page, rewrite, upgrade};
+use crate::config::ExchangeLimits;
+use crate::error::{Error, Result};
 use crate::history::Via;
 use crate::id::random_hex;
 use crate::metrics::Metrics;
@@ -24,16 +25,25 @@ use crate::store::Health;
 #[derive(Clone)]
 pub struct Origin {
     forwarder: Forwarder,
-    auth: Arc<Auth>,
+    door: Arc<Door>,
     metrics: Arc<Metrics>,
+    limits: ExchangeLimits,
     /// Whether browsers reach it by https, through somebody's proxy.
     secure: bool,
 }
 
 impl Origin {
-    pub(super) fn new(forwarder: Forwarder, auth: Arc<Auth>, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(forwarder: Forwarder, gateway: &Gateway) -> Self {
         let secure = forwarder.preview().base_url.starts_with("https:");
-        Self { forwarder, auth, metrics, secure }
+        let id = &forwarder.preview().id;
+        let door = Arc::new(Door::new(id, gateway.auth.preview_token(id)));
+        Self {
+            forwarder,
+            door,
+            metrics: Arc::clone(&gateway.metrics),
+            limits: gateway.config.exchange,
+            secure,
+        }
     }
 
     /// Answers one request of the client at `peer`.
@@ -45,24 +55,40 @@ impl Origin {
         let preview = self.forwarder.preview();
         let accept = request.headers().get(header::ACCEPT).cloned();
         let refuse = |error| page::refuse(error, accept.as_ref(), preview);
-        if request.method() == Method::CONNECT {
-            return refuse(Error::MethodNotAllowed);
+        let request = request.map(Body::new);
+        match self.admit(&request) {
+            Ok(Shown::InQuery) if is_page_visit(&request) => self.trade(request.uri()),
+            Ok(_) => self.pass_on(request, peer).await.unwrap_or_else(refuse),
+            Err(error) => {
+                let answer = match error {
+                    None => health(preview),
+                    Some(error) => refuse(error),
+                };
+                limit::discard_body(request);
+                answer
+            }
         }
-        match token::shown(request.headers(), request.uri(), &self.auth, &preview.id) {
-            Shown::Nothing if is_health_check(&request) => health(preview),
-            Shown::Nothing | Shown::Wrong => refuse(Error::InvalidPreviewToken),
-            Shown::InQuery if is_page_visit(&request) => self.trade(request.uri()),
-            Shown::Token | Shown::InQuery => match self.pass_on(request, peer).await {
-                Ok(response) => response,
-                Err(error) => refuse(error),
-            },
+    }
+
+    /// What the request shows, if it may go on; else why not, or nothing for a health check of whoever has no token.
+    fn admit(&self, request: &Request<Body>) -> Result<Shown, Option<Error>> {
+        if request.method() == Method::CONNECT {
+            return Err(Some(Error::MethodNotAllowed));
+        }
+        let shown = self.door.shown(request.headers(), request.uri());
+        match shown {
+            Shown::Nothing if is_health_check(request) => Err(None),
+            Shown::Nothing | Shown::Wrong => Err(Some(Error::InvalidPreviewToken)),
+            Shown::Token | Shown::InQuery => {
+                limit::check(self.limits, request.body().size_hint().lower())?;
+                Ok(shown)
+            }
         }
     }
 
     /// The token for a cookie, so that it does not stay in the address bar, in the history and in links.
     fn trade(&self, uri: &Uri) -> Response<Body> {
-        let id = &self.forwarder.preview().id;
-        let cookie = token::cookie(id, &self.auth.preview_token(id), self.secure);
+        let cookie = self.door.cookie(self.secure);
         let target = token::without_token(uri).map_or_else(|| "/".to_owned(), |u| u.to_string());
         // `//host` would be another origin to a browser.
         let target = format!("/{}", target.trim_start_matches(['/', '\\']));
@@ -75,13 +101,10 @@ impl Origin {
         (StatusCode::SEE_OTHER, headers).into_response()
     }
 
-    async fn pass_on<B>(&self, request: Request<B>, peer: SocketAddr) -> Result<Response<Body>, Error>
-    where
-        B: HttpBody<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    async fn pass_on(&self, request: Request<Body>, peer: SocketAddr) -> Result<Response<Body>> {
         let preview = Arc::clone(self.forwarder.preview());
         let in_use = preview.in_use();
+        let meter = Meter::start(self.limits);
         self.metrics.request();
         let (mut parts, body) = request.into_parts();
         let seat = parts.extensions.remove::<super::serve::Seat>();
@@ -89,13 +112,18 @@ impl Origin {
         if let Some(uri) = token::without_token(&parts.uri) {
             parts.uri = uri;
         }
-        token::strip(&mut parts.headers, &self.auth, &preview.id);
+        self.door.strip(&mut parts.headers);
         // Before anything of ours is added: `Connection` may name it.
         let upgrades = hop::strip_request(&mut parts.headers).is_some();
         let request_id = prepare(&mut parts.headers, &parts.uri, peer, self.secure);
         let own = parts.headers.get(header::HOST).cloned();
-        let request = Request::from_parts(parts, Body::new(body));
-        let mut response = self.forwarder.send(request, Via::Address, &request_id).await?.response;
+        let request = Request::from_parts(parts, meter.request(body));
+        let mut response = tokio::select! {
+            answered = self.forwarder.send(request, Via::Address, &request_id) => {
+                answered.map_err(|error| meter.reason(error))?.response
+            }
+            late = meter.over() => return Err(late),
+        };
         rewrite::response(response.headers_mut(), own.as_ref(), self.secure, preview.port);
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             response.headers_mut().entry(REQUEST_ID_HEADER).or_insert(value);
@@ -104,13 +132,13 @@ impl Origin {
             if let Some(client_side) = client_side {
                 let code_side = hyper::upgrade::on(&mut response);
                 tokio::spawn(async move {
-                    upgrade::join(client_side, code_side, preview).await;
+                    upgrade::join(client_side, code_side, preview, meter).await;
                     drop(seat);
                 });
             }
             return Ok(response);
         }
-        Ok(response.map(|body| Body::new(Counted::new(body, in_use))))
+        Ok(meter.response(response).map(|body| Body::new(Counted::new(body, (in_use, seat)))))
     }
 }
 

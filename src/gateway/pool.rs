@@ -1,27 +1,118 @@
 //! Connections to the code of one preview, kept open between requests.
 
-use std::sync::{Mutex, PoisonError};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use axum::body::Body;
-use hyper::client::conn::http1::SendRequest;
+use axum::http::{Request, Response, header};
+use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
+use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use crate::preview::Active;
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Connections that are kept of one preview.
 const MOST: usize = 256;
+/// Bytes that one connection buffers, the headers of an answer with them.
+const BUFFER: usize = 128 * 1024;
 
 /// One connection to the code. It takes a request when the answer before has passed.
-pub type Connection = SendRequest<Body>;
+pub struct Connection {
+    requests: SendRequest<Body>,
+    exchange: Exchange,
+}
+
+/// What reads and writes.
+enum Exchange {
+    /// It is driven by whoever waits for the answer: a task of its own would cost each request two changes of the thread.
+    Here(Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// It has a task of its own.
+    Elsewhere,
+    /// It has ended.
+    Over,
+}
+
+impl Exchange {
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Self::Here(exchange) = self
+            && exchange.as_mut().poll(cx).is_ready()
+        {
+            *self = Self::Over;
+        }
+    }
+
+    /// For what it brings: where it is driven here it wakes the task itself.
+    fn quiet<'a>(&self, cx: &Context<'a>) -> Context<'a> {
+        Context::from_waker(if matches!(self, Self::Here(_)) { Waker::noop() } else { cx.waker() })
+    }
+}
+
+impl Connection {
+    /// A new one.
+    ///
+    /// # Errors
+    /// If nothing listens there.
+    pub async fn open(preview: &Active, slot: u32) -> Result<Self, BoxError> {
+        let stream = preview.dial(slot).await?;
+        let mut client = Builder::new();
+        client.max_buf_size(BUFFER);
+        let (requests, exchange) = client.handshake(TokioIo::new(stream)).await?;
+        // How it ends, those are told who wait for an answer on it.
+        let exchange = async move {
+            let _told_elsewhere = exchange.with_upgrades().await;
+        };
+        Ok(Self { requests, exchange: Exchange::Here(Box::pin(exchange)) })
+    }
+
+    /// Sends a request and gives the head of its answer. A body that is sent goes on whether or not somebody reads the answer,
+    /// and so does another protocol.
+    ///
+    /// # Errors
+    /// If the code ends the connection before.
+    pub async fn send(&mut self, request: Request<Body>) -> hyper::Result<Response<Incoming>> {
+        if !request.body().is_end_stream() || request.headers().contains_key(header::UPGRADE) {
+            self.detach();
+        }
+        let Self { requests, exchange } = self;
+        let mut answer = pin!(requests.send_request(request));
+        poll_fn(|cx| {
+            exchange.drive(cx);
+            answer.as_mut().poll(&mut exchange.quiet(cx))
+        })
+        .await
+    }
+
+    fn detach(&mut self) {
+        if let Exchange::Here(exchange) = std::mem::replace(&mut self.exchange, Exchange::Elsewhere) {
+            tokio::spawn(exchange);
+        }
+    }
+
+    /// Whether it can take a request. One that is kept is looked at by nobody meanwhile.
+    fn is_free(&mut self) -> bool {
+        self.exchange.drive(&mut Context::from_waker(Waker::noop()));
+        !matches!(self.exchange, Exchange::Over) && self.requests.is_ready()
+    }
+}
 
 /// Those of one start of the code; another start's are none of its own.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Pool(Mutex<Kept>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Kept {
     slot: u32,
     connections: Vec<Connection>,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pool")
+    }
 }
 
 impl Pool {
@@ -31,13 +122,15 @@ impl Pool {
         if kept.slot != slot {
             *kept = Kept { slot, connections: Vec::new() };
         }
-        kept.connections.retain(|connection| !connection.is_closed());
-        let free = kept.connections.iter().rposition(SendRequest::is_ready)?;
-        Some(kept.connections.swap_remove(free))
+        while let Some(mut connection) = kept.connections.pop() {
+            if connection.is_free() {
+                return Some(connection);
+            }
+        }
+        None
     }
 
-    /// Keeps one, whether or not its answer has passed already.
-    pub fn put(&self, slot: u32, connection: Connection) {
+    fn put(&self, slot: u32, connection: Connection) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.slot == slot && kept.connections.len() < MOST {
             kept.connections.push(connection);
@@ -45,17 +138,65 @@ impl Pool {
     }
 }
 
-/// A new connection.
-///
-/// # Errors
-/// If nothing listens there.
-pub async fn connect(
-    preview: &Active,
-    slot: u32,
-) -> Result<Connection, Box<dyn std::error::Error + Send + Sync>> {
-    let stream = preview.dial(slot).await?;
-    let (connection, exchange) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    // How it ends, those are told who wait for an answer on it.
-    tokio::spawn(async move { exchange.with_upgrades().await.ok() });
-    Ok(connection)
+/// The body of an answer, which drives its connection and gives it to the pool at its end.
+pub struct Answering {
+    body: Incoming,
+    connection: Option<Connection>,
+    back: (Arc<Pool>, u32),
+}
+
+impl Answering {
+    /// What comes over `connection`, which belongs to a start of the code.
+    pub fn new(body: Incoming, connection: Connection, pool: &Arc<Pool>, slot: u32) -> Self {
+        let mut answering = Self { body, connection: Some(connection), back: (Arc::clone(pool), slot) };
+        answering.give_back_if_over();
+        answering
+    }
+
+    fn give_back_if_over(&mut self) {
+        if self.body.is_end_stream()
+            && let Some(connection) = self.connection.take()
+        {
+            self.back.0.put(self.back.1, connection);
+        }
+    }
+}
+
+impl hyper::body::Body for Answering {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = &mut *self;
+        let polled = match &mut this.connection {
+            Some(connection) => {
+                connection.exchange.drive(cx);
+                Pin::new(&mut this.body).poll_frame(&mut connection.exchange.quiet(cx))
+            }
+            None => Pin::new(&mut this.body).poll_frame(cx),
+        };
+        match &polled {
+            Poll::Ready(None) => {
+                if let Some(connection) = this.connection.take() {
+                    this.back.0.put(this.back.1, connection);
+                }
+            }
+            // What broke off is of no use any more.
+            Poll::Ready(Some(Err(_))) => this.connection = None,
+            Poll::Ready(Some(Ok(_))) => this.give_back_if_over(),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

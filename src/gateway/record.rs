@@ -37,10 +37,10 @@ impl Recording {
             via,
             method: request.method().to_string(),
             target: request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned(),
-            request_headers: pairs(request.headers()),
+            request_headers: request.headers().clone(),
             request_body: request_body.clone(),
             status: None,
-            response_headers: Vec::new(),
+            response_headers: HeaderMap::new(),
             response_body: history.capture(),
             micros: 0,
             history: history.clone(),
@@ -56,17 +56,13 @@ impl Recording {
     /// The head of the answer has come.
     pub fn answered(mut self, response: Response<Body>) -> Response<Body> {
         self.0.status = Some(response.status().as_u16());
-        self.0.response_headers = pairs(response.headers());
+        self.0.response_headers = response.headers().clone();
         if response.body().is_end_stream() {
             return response;
         }
         let capture = self.0.response_body.clone();
         response.map(|body| Body::new(Captured { body, capture, _draft: Some(self.0) }))
     }
-}
-
-fn pairs(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
-    headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect()
 }
 
 /// A body whose first bytes are taken down. The draft is finished when the body is dropped.

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyper::service::service_fn;
@@ -13,13 +13,15 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::{Gateway, Origin};
+use super::{Gateway, Origin, Tls};
 use crate::preview::{PublicAddress, State};
 
 /// Between an accept that failed (no descriptors left, say) and the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// For a client to send its request's headers, and for it to send another request on a connection that it keeps.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Between two questions to a client of HTTP/2 whether it is still there.
+const PING: Duration = Duration::from_secs(30);
+/// For what was answered to reach the client, once its connection is to end.
+const LAST: Duration = Duration::from_secs(10);
 /// For a client of HTTP/2 to say that it is still there.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Bytes that one connection buffers, the headers of a request with them.
@@ -32,15 +34,16 @@ const STREAMS: u32 = 128;
 /// A connection's place within the limit, for as long as anything of the connection is left.
 pub(super) type Seat = Arc<OwnedSemaphorePermit>;
 
-/// What speaks HTTP/1.1 and HTTP/2 on a connection, under limits.
+/// What speaks HTTP/1.1 and HTTP/2 on a connection, under limits. A client has `header_timeout` to send the headers of
+/// a request, and to send the next one on a connection that it keeps.
 #[must_use]
-pub fn http_server() -> auto::Builder<TokioExecutor> {
+pub fn http_server(header_timeout: Duration) -> auto::Builder<TokioExecutor> {
     let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(BUFFER);
+    server.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(BUFFER);
     server
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(HEADER_TIMEOUT)
+        .keep_alive_interval(PING)
         .keep_alive_timeout(PING_TIMEOUT)
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(HEADERS);
@@ -53,13 +56,16 @@ pub async fn serve(address: PublicAddress, gateway: Gateway, shutdown: Cancellat
     let PublicAddress { preview, listener, listening } = address;
     let origin = gateway.origin(&preview);
     let room = Arc::new(Semaphore::new(gateway.config.connection_limit));
+    let patience = Duration::from_secs(gateway.config.header_timeout);
+    let idle = gateway.config.exchange.idle.map(Duration::from_secs);
     let ended = shutdown.child_token();
     let accept = async {
         // Beyond the limit clients wait in the socket's queue.
         while let Ok(place) = Arc::clone(&room).acquire_owned().await {
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    tokio::spawn(connection(stream, peer, origin.clone(), ended.clone(), place));
+                    let client = Client { stream, peer, place, tls: gateway.tls.clone(), patience, idle };
+                    tokio::spawn(client.serve(origin.clone(), ended.clone()));
                 }
                 Err(e) => {
                     tracing::warn!(preview = %preview.id, error = %e, "a connection could not be accepted");
@@ -75,45 +81,72 @@ pub async fn serve(address: PublicAddress, gateway: Gateway, shutdown: Cancellat
     }
     drop((listener, listening));
     tokio::select! {
-        _ = preview.wait_for(State::is_over) => {}
+        _ = preview.wait_for(State::is_over) => gateway.forget(&preview.id),
         () = shutdown.cancelled() => {}
     }
     ended.cancel();
 }
 
-async fn connection(
+/// A connection that was accepted.
+struct Client {
     stream: TcpStream,
     peer: SocketAddr,
-    origin: Origin,
-    ended: CancellationToken,
     place: OwnedSemaphorePermit,
-) {
-    // Small writes are answers that somebody waits for.
-    let _not_fatal = stream.set_nodelay(true);
-    // A connection that is changed to another protocol keeps its place as long.
-    let place = Arc::new(place);
-    let asked = Arc::new(AtomicBool::new(false));
-    let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
-        asked.store(true, Ordering::Relaxed);
-        request.extensions_mut().insert(Arc::clone(&place));
-        let origin = origin.clone();
-        async move { Ok::<_, Infallible>(origin.answer(request, peer).await) }
-    });
-    let server = http_server();
-    let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    // Until it is known which protocol a client speaks, nothing else counts its time.
-    let silent = async {
-        tokio::time::sleep(HEADER_TIMEOUT).await;
-        if asked.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
+    tls: Tls,
+    /// For a handshake, and for the headers of each request.
+    patience: Duration,
+    /// For it to read what is written.
+    idle: Option<Duration>,
+}
+
+impl Client {
+    async fn serve(self, origin: Origin, ended: CancellationToken) {
+        let Self { stream, peer, place, tls, patience, idle } = self;
+        // Small writes are answers that somebody waits for.
+        let _not_fatal = stream.set_nodelay(true);
+        if let Some(idle) = idle {
+            // Of a client that does not read only the system knows.
+            let idle = u32::try_from(idle.as_millis()).unwrap_or(u32::MAX);
+            let _not_fatal = rustix::net::sockopt::set_tcp_user_timeout(&stream, idle);
         }
-    };
-    tokio::select! {
-        // A client that breaks off is none of our errors.
-        _ = connection.as_mut() => return,
-        () = silent => return,
-        () = ended.cancelled() => connection.as_mut().graceful_shutdown(),
+        let taken = tokio::select! {
+            taken = tls.take(stream, peer, patience) => taken,
+            () = ended.cancelled() => return,
+        };
+        let Ok(stream) = taken else { return };
+        // A request under way has a part in the place, and so has a connection that was changed to another protocol.
+        let place = Arc::new(place);
+        let asked = AtomicU64::new(0);
+        let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            request.extensions_mut().insert(Arc::clone(&place));
+            let origin = origin.clone();
+            async move { Ok::<_, Infallible>(origin.answer(request, peer).await) }
+        });
+        let server = http_server(patience);
+        let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        tokio::select! {
+            // A client that breaks off is none of our errors.
+            _ = connection.as_mut() => return,
+            () = silence(&place, &asked, patience) => connection.as_mut().graceful_shutdown(),
+            () = ended.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        // Whoever does not read gets no more.
+        let _broken_off = tokio::time::timeout(LAST, connection).await;
     }
-    let _broken_off = connection.await;
+}
+
+/// Returns when a client has asked nothing for so long, and at most twice as long. HTTP/1.1 counts that time itself, but only
+/// once it is known that it is spoken.
+async fn silence(place: &Seat, asked: &AtomicU64, patience: Duration) {
+    let mut before = 0;
+    loop {
+        tokio::time::sleep(patience).await;
+        let now = asked.load(Ordering::Relaxed);
+        if now == before && Arc::strong_count(place) == 1 {
+            return;
+        }
+        before = now;
+    }
 }

@@ -2,8 +2,9 @@
 
 use axum::http::{HeaderMap, HeaderValue, Uri, header, uri};
 
+use subtle::ConstantTimeEq as _;
+
 use super::TOKEN_HEADER;
-use crate::auth::Auth;
 use crate::id::PreviewId;
 
 const QUERY_KEY: &str = "preview_token";
@@ -23,36 +24,65 @@ pub enum Shown {
     InQuery,
 }
 
-/// Looks for the token of `id`.
-#[must_use]
-pub fn shown(headers: &HeaderMap, uri: &Uri, auth: &Auth, id: &PreviewId) -> Shown {
-    let check = |token: &str| auth.check_preview_token(id, token);
-    if let Some(value) = headers.get(TOKEN_HEADER) {
-        return if value.to_str().is_ok_and(check) { Shown::Token } else { Shown::Wrong };
+/// What opens one preview.
+#[derive(Debug)]
+pub struct Door {
+    token: String,
+    cookie_name: String,
+}
+
+impl Door {
+    /// For the preview `id`, whose token this is.
+    pub fn new(id: &PreviewId, token: String) -> Self {
+        Self { token, cookie_name: format!("{COOKIE_PREFIX}{}", id.as_str().trim_start_matches("preview_")) }
     }
-    if let Some(token) = in_query(uri) {
-        return if check(&token) { Shown::InQuery } else { Shown::Wrong };
+
+    /// Looks for the token.
+    pub fn shown(&self, headers: &HeaderMap, uri: &Uri) -> Shown {
+        let check = |token: &str| self.is_opened_by(token);
+        if let Some(value) = headers.get(TOKEN_HEADER) {
+            return if value.to_str().is_ok_and(check) { Shown::Token } else { Shown::Wrong };
+        }
+        if let Some(token) = in_query(uri) {
+            return if check(&token) { Shown::InQuery } else { Shown::Wrong };
+        }
+        // A bearer token that is not ours is the application's own, if a cookie opens the door.
+        if bearer(headers).is_some_and(check) {
+            return Shown::Token;
+        }
+        let own = |(name, _): &(&str, &str)| *name == self.cookie_name;
+        match cookies(headers).find(own) {
+            Some((_, value)) if check(value) => Shown::Token,
+            Some(_) => Shown::Wrong,
+            None if bearer(headers).is_some() => Shown::Wrong,
+            None => Shown::Nothing,
+        }
     }
-    // A bearer token that is not ours is the application's own, if a cookie opens the door.
-    if bearer(headers).is_some_and(check) {
-        return Shown::Token;
+
+    /// Takes everything off that is the preview's and not the application's.
+    pub fn strip(&self, headers: &mut HeaderMap) {
+        headers.remove(TOKEN_HEADER);
+        if bearer(headers).is_some_and(|token| self.is_opened_by(token)) {
+            headers.remove(header::AUTHORIZATION);
+        }
+        if headers.contains_key(header::COOKIE) {
+            strip_cookies(headers);
+        }
     }
-    let name = cookie_name(id);
-    let mut cookies = cookies(headers).filter(|(cookie, _)| *cookie == name).map(|(_, value)| value);
-    match cookies.next() {
-        Some(value) if check(value) => Shown::Token,
-        Some(_) => Shown::Wrong,
-        None if bearer(headers).is_some() => Shown::Wrong,
-        None => Shown::Nothing,
+
+    /// The cookie that the token is traded for.
+    pub fn cookie(&self, secure: bool) -> String {
+        let secure = if secure { "; Secure" } else { "" };
+        format!("{}={}; Path=/; HttpOnly; SameSite=Lax{secure}", self.cookie_name, self.token)
+    }
+
+    /// In constant time.
+    fn is_opened_by(&self, token: &str) -> bool {
+        self.token.as_bytes().ct_eq(token.as_bytes()).into()
     }
 }
 
-/// Takes everything off that is the preview's and not the application's.
-pub fn strip(headers: &mut HeaderMap, auth: &Auth, id: &PreviewId) {
-    headers.remove(TOKEN_HEADER);
-    if bearer(headers).is_some_and(|token| auth.check_preview_token(id, token)) {
-        headers.remove(header::AUTHORIZATION);
-    }
+fn strip_cookies(headers: &mut HeaderMap) {
     let others: Vec<String> = cookies(headers)
         .filter(|(name, _)| !name.starts_with(COOKIE_PREFIX))
         .map(|(name, value)| if value.is_empty() { name.to_owned() } else { format!("{name}={value}") })
@@ -83,21 +113,10 @@ pub fn without_token(uri: &Uri) -> Option<Uri> {
     uri::Builder::new().path_and_query(target).build().ok()
 }
 
-/// The cookie that the token is traded for.
-#[must_use]
-pub fn cookie(id: &PreviewId, token: &str, secure: bool) -> String {
-    let secure = if secure { "; Secure" } else { "" };
-    format!("{}={token}; Path=/; HttpOnly; SameSite=Lax{secure}", cookie_name(id))
-}
-
 /// Whether a `Set-Cookie` is of a cookie that opens a preview.
 #[must_use]
 pub fn is_door_cookie(set_cookie: &[u8]) -> bool {
     set_cookie.trim_ascii_start().starts_with(COOKIE_PREFIX.as_bytes())
-}
-
-fn cookie_name(id: &PreviewId) -> String {
-    format!("{COOKIE_PREFIX}{}", id.as_str().trim_start_matches("preview_"))
 }
 
 fn in_query(uri: &Uri) -> Option<String> {
@@ -135,9 +154,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers
             .insert(header::COOKIE, HeaderValue::from_static("a=1; preview_token_1=t; preview_token_2=u; b"));
-        let dir = crate::test_support::TempDir::new();
-        let auth = crate::test_support::auth(&dir);
-        strip(&mut headers, &auth, &id);
+        Door::new(&id, "t".to_owned()).strip(&mut headers);
         assert_eq!(headers[header::COOKIE], "a=1; b");
     }
 }

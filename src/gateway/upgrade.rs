@@ -9,19 +9,25 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::limit::Meter;
 use crate::preview::{Active, State};
 
 /// Bytes that are moved at once.
 const CHUNK: usize = 16 * 1024;
 
-/// Joins both sides once both have switched. Ends with the first of them, or with the preview.
-pub async fn join(client: OnUpgrade, code: OnUpgrade, preview: Arc<Active>) {
+/// Joins both sides once both have switched. Ends with the first of them, with the preview, or with its time.
+pub async fn join(client: OnUpgrade, code: OnUpgrade, preview: Arc<Active>, meter: Meter) {
     let (Ok(client), Ok(code)) = tokio::join!(client, code) else { return };
     let (mut client, mut code) = (TokioIo::new(client), TokioIo::new(code));
     let (mut up, mut down) = (Way::default(), Way::default());
     let both = std::future::poll_fn(|cx| {
-        let up = up.poll(cx, &mut client, &mut code, &preview);
-        let down = down.poll(cx, &mut code, &mut client, &preview);
+        // That a connection is merely open is no use of the preview; that something passes is.
+        let passed = || {
+            preview.touch();
+            meter.touch();
+        };
+        let up = up.poll(cx, &mut client, &mut code, &passed);
+        let down = down.poll(cx, &mut code, &mut client, &passed);
         // A side that breaks off is an end like any other.
         match (up, down) {
             (Poll::Ready(Ok(())), Poll::Ready(Ok(())))
@@ -33,6 +39,7 @@ pub async fn join(client: OnUpgrade, code: OnUpgrade, preview: Arc<Active>) {
     tokio::select! {
         () = both => {}
         _ = preview.wait_for(State::is_over) => {}
+        _ = meter.over() => {}
     }
 }
 
@@ -53,7 +60,7 @@ impl Way {
         cx: &mut Context<'_>,
         from: &mut R,
         to: &mut W,
-        preview: &Active,
+        passed: &impl Fn(),
     ) -> Poll<io::Result<()>>
     where
         R: AsyncRead + Unpin,
@@ -89,8 +96,7 @@ impl Way {
                 }
                 Poll::Ready(()) if buffer.filled().is_empty() => self.ended = true,
                 Poll::Ready(()) => {
-                    // That a connection is merely open is no use of the preview; that something passes is.
-                    preview.touch();
+                    passed();
                     self.rest = buffer.filled().to_vec();
                 }
             }

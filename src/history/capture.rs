@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -32,9 +33,6 @@ impl Via {
     }
 }
 
-/// Headers in the order in which they came.
-pub type Pairs = Vec<(String, Vec<u8>)>;
-
 /// What is known of a request so far. It goes to the history when it is dropped.
 #[derive(Debug)]
 pub struct Draft {
@@ -57,13 +55,13 @@ pub struct Draft {
     /// Its path and query.
     pub target: String,
     /// Its headers.
-    pub request_headers: Pairs,
+    pub request_headers: HeaderMap,
     /// Its body.
     pub request_body: Capture,
     /// The answer's status, once there is one.
     pub status: Option<u16>,
     /// The answer's headers.
-    pub response_headers: Pairs,
+    pub response_headers: HeaderMap,
     /// The answer's body.
     pub response_body: Capture,
     /// How long it took, once it is over.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -19,6 +20,8 @@ const QUEUE: usize = 4096;
 const BUDGET: usize = 8 * 1024 * 1024;
 /// Between a request and its place in the store.
 const DELAY: Duration = Duration::from_secs(1);
+/// The same while more come than are kept: what is pushed out in that time is never written.
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// Longest target and request id that is kept.
 const LONGEST_TARGET: usize = 8192;
 
@@ -48,8 +51,8 @@ struct Finished {
     method: String,
     target: String,
     status: Option<u16>,
-    request: (super::capture::Pairs, Capture),
-    response: (super::capture::Pairs, Capture),
+    request: (HeaderMap, Capture),
+    response: (HeaderMap, Capture),
 }
 
 impl History {
@@ -100,6 +103,7 @@ type Pending = HashMap<GenerationId, VecDeque<Box<Finished>>>;
 async fn write(store: Store, mut messages: mpsc::Receiver<Message>) {
     let mut pending = Pending::new();
     let mut write_at = Instant::now();
+    let mut latest = write_at;
     loop {
         let message = tokio::select! {
             message = messages.recv() => message,
@@ -112,11 +116,13 @@ async fn write(store: Store, mut messages: mpsc::Receiver<Message>) {
             Some(Message::Keep(finished)) => {
                 if pending.is_empty() {
                     write_at = Instant::now() + DELAY;
+                    latest = Instant::now() + LONGEST_DELAY;
                 }
                 let of_generation = pending.entry(finished.generation_id.clone()).or_default();
                 // Whatever is pushed out now would be forgotten when it is written.
                 if of_generation.len() == KEPT {
                     of_generation.pop_front();
+                    write_at = (Instant::now() + DELAY).min(latest);
                 }
                 of_generation.push_back(finished);
             }

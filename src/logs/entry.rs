@@ -1,6 +1,7 @@
 //! One entry of a log.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,11 @@ use super::ansi;
 use crate::config::LogLevel;
 use crate::store::LogRow;
 use crate::time::UnixMillis;
+
+/// Bytes of events that share a piece of memory.
+const PIECE: usize = 64 * 1024;
+/// Bytes of a usual event.
+const USUAL: usize = 512;
 
 /// What an entry is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,38 +138,44 @@ pub struct Entry {
     /// Whether reading can begin there.
     pub clean: bool,
     frame: Bytes,
-    json: std::ops::Range<usize>,
+    json: Range<usize>,
 }
 
 impl Entry {
     /// Gives a draft its id.
     #[must_use]
     pub fn new(id: u64, draft: &Draft) -> Self {
-        let plain = ansi::plain(&draft.message);
-        let wire = Wire {
-            id,
-            timestamp: UnixMillis(i64::try_from(draft.micros / 1000).unwrap_or(i64::MAX)),
-            level: draft.level,
-            message: &draft.message,
-            plain: matches!(plain, Cow::Owned(_)).then_some(plain.as_ref()),
-            source: draft.source,
-            stream: draft.stream,
-            fields: &draft.fields,
-        };
-        // Strings, numbers and maps with string keys: serialising them cannot fail.
-        let json = serde_json::to_string(&wire).unwrap_or_default();
-        let frame = format!("id: {id}\ndata: {json}\n\n");
-        let end = frame.len() - 2;
-        Self {
-            id,
-            level: draft.level,
-            source: draft.source,
-            slot: draft.slot,
-            offset: draft.offset,
-            clean: draft.clean,
-            json: end - json.len()..end,
-            frame: Bytes::from(frame),
+        let mut frame = Vec::new();
+        let json = write(id, draft, &mut frame);
+        Self::of(id, draft, Bytes::from(frame), json)
+    }
+
+    /// Gives drafts their ids, from `first_id` on. Many share one piece of memory, which goes with the last of them:
+    /// a hundred thousand small pieces would keep the holes between them from being used again.
+    #[must_use]
+    pub fn all(first_id: u64, drafts: &[Draft]) -> Vec<Self> {
+        let mut entries = Vec::with_capacity(drafts.len());
+        let mut rest = (first_id..).zip(drafts).peekable();
+        while rest.peek().is_some() {
+            let (mut piece, mut places) = (Vec::with_capacity(PIECE.min(drafts.len() * USUAL)), Vec::new());
+            while piece.len() < PIECE
+                && let Some((id, draft)) = rest.next()
+            {
+                let from = piece.len();
+                let json = write(id, draft, &mut piece);
+                places.push((id, draft, from..piece.len(), json));
+            }
+            piece.shrink_to_fit();
+            let piece = Bytes::from(piece);
+            let of_place = |(id, draft, frame, json)| Self::of(id, draft, piece.slice(frame), json);
+            entries.extend(places.into_iter().map(of_place));
         }
+        entries
+    }
+
+    fn of(id: u64, draft: &Draft, frame: Bytes, json: Range<usize>) -> Self {
+        let &Draft { level, source, slot, offset, clean, .. } = draft;
+        Self { id, level, source, slot, offset, clean, frame, json }
     }
 
     /// An entry that the store kept.
@@ -228,6 +240,29 @@ impl Entry {
     }
 }
 
+/// Appends a draft as an event. Gives the place of the JSON in it.
+fn write(id: u64, draft: &Draft, out: &mut Vec<u8>) -> Range<usize> {
+    let plain = ansi::plain(&draft.message);
+    let wire = Wire {
+        id,
+        timestamp: UnixMillis(i64::try_from(draft.micros / 1000).unwrap_or(i64::MAX)),
+        level: draft.level,
+        message: &draft.message,
+        plain: matches!(plain, Cow::Owned(_)).then_some(plain.as_ref()),
+        source: draft.source,
+        stream: draft.stream,
+        fields: &draft.fields,
+    };
+    let from = out.len();
+    out.extend_from_slice(format!("id: {id}\ndata: ").as_bytes());
+    let json = out.len() - from;
+    // Strings, numbers and maps with string keys, into memory: this cannot fail.
+    let _infallible = serde_json::to_writer(&mut *out, &wire);
+    let end = out.len() - from;
+    out.extend_from_slice(b"\n\n");
+    json..end
+}
+
 /// What [`Entry::read`] gives back.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Parsed {
@@ -246,19 +281,34 @@ pub struct Parsed {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_a_program_prints_cannot_forge_an_event() {
-        let draft = Draft {
+    fn draft(message: &str) -> Draft {
+        Draft {
             micros: 1_760_962_805_123_456,
             level: LogLevel::Info,
             source: Source::App,
             stream: StreamName::Stdout,
-            message: "x\ndata: {}\r\nid: 9\n\nevent: end".to_owned(),
+            message: message.to_owned(),
             fields: Map::new(),
             slot: 1,
             offset: 24,
             clean: true,
-        };
+        }
+    }
+
+    #[test]
+    fn entries_that_share_memory_are_like_others() {
+        let drafts: Vec<_> = (0..3000).map(|n| draft(&format!("line {n} {}", "x".repeat(n)))).collect();
+        let entries = Entry::all(5, &drafts);
+        assert_eq!(entries.len(), 3000);
+        for ((id, draft), entry) in (5..).zip(&drafts).zip(&entries) {
+            let alone = Entry::new(id, draft);
+            assert_eq!((entry.id, entry.frame(), entry.json()), (id, alone.frame(), alone.json()));
+        }
+    }
+
+    #[test]
+    fn what_a_program_prints_cannot_forge_an_event() {
+        let draft = draft("x\ndata: {}\r\nid: 9\n\nevent: end");
         let entry = Entry::new(7, &draft);
         let frame = std::str::from_utf8(entry.frame()).unwrap();
         assert!(

@@ -14,6 +14,10 @@ use super::{Entry, Filter, Page};
 
 /// Bytes that one preview's entries may occupy beyond the lines that are always kept.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
+/// A log with more bytes than this is worth a look at what memory is free once it is gone.
+const MUCH: usize = 4 * 1024 * 1024;
+/// Entries that are looked at together.
+const STEP: usize = 4096;
 /// Changes of state that are kept for readers who come later.
 const MAX_CHANGES: usize = 64;
 
@@ -28,7 +32,7 @@ pub struct Hub {
 
 #[derive(Debug, Default)]
 pub(super) struct Ring {
-    pub(super) entries: VecDeque<Arc<Entry>>,
+    pub(super) entries: VecDeque<Entry>,
     /// The id that the next entry gets.
     pub(super) next_id: u64,
     bytes: usize,
@@ -46,7 +50,7 @@ impl Ring {
     }
 
     /// The entries after `id`.
-    pub(super) fn after(&self, id: u64) -> impl Iterator<Item = &Arc<Entry>> {
+    pub(super) fn after(&self, id: u64) -> impl Iterator<Item = &Entry> {
         let skip = (id + 1).saturating_sub(self.first_id());
         self.entries.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX))
     }
@@ -71,12 +75,8 @@ impl Hub {
     #[must_use]
     pub fn of_ended(entries: Vec<Entry>, reason: &str) -> Arc<Self> {
         let next_id = entries.last().map_or(1, |entry| entry.id + 1);
-        let ring = Ring {
-            entries: entries.into_iter().map(Arc::new).collect(),
-            next_id,
-            ended: Some(reason.to_owned()),
-            ..Ring::default()
-        };
+        let ring =
+            Ring { entries: entries.into(), next_id, ended: Some(reason.to_owned()), ..Ring::default() };
         Arc::new(Self { ring: Mutex::new(ring), version: watch::Sender::new(0), min_lines: 0 })
     }
 
@@ -93,12 +93,10 @@ impl Hub {
     pub fn append(&self, drafts: &[super::Draft]) -> Option<(u64, u64)> {
         let mut ring = self.ring();
         let before = ring.first_id();
-        for draft in drafts {
-            let entry = Arc::new(Entry::new(ring.next_id, draft));
-            ring.next_id += 1;
-            ring.bytes += entry.size();
-            ring.entries.push_back(entry);
-        }
+        let entries = Entry::all(ring.next_id, drafts);
+        ring.next_id += drafts.len() as u64;
+        ring.bytes += entries.iter().map(Entry::size).sum::<usize>();
+        ring.entries.extend(entries);
         while ring.bytes > MAX_BYTES && ring.entries.len() > self.min_lines.max(1) {
             let size = ring.entries.pop_front().map_or(0, |entry| entry.size());
             ring.bytes -= size;
@@ -152,14 +150,14 @@ impl Hub {
 
     /// The last `count` entries, oldest first.
     #[must_use]
-    pub fn last(&self, count: usize) -> Vec<Arc<Entry>> {
+    pub fn last(&self, count: usize) -> Vec<Entry> {
         let ring = self.ring();
         ring.entries.iter().skip(ring.entries.len().saturating_sub(count)).cloned().collect()
     }
 
     /// The last `count` entries that one start of the code said, oldest first. Of all starts for 0.
     #[must_use]
-    pub fn last_of(&self, slot: u32, count: usize) -> Vec<Arc<Entry>> {
+    pub fn last_of(&self, slot: u32, count: usize) -> Vec<Entry> {
         let ring = self.ring();
         let said = ring.entries.iter().rev().filter(|entry| slot == 0 || u32::from(entry.slot) == slot);
         let mut last: Vec<_> = said.take(count).cloned().collect();
@@ -169,7 +167,7 @@ impl Hub {
 
     /// Of the last `keep` entries those after `id`, the first `count` of them.
     #[must_use]
-    pub fn newest(&self, id: u64, keep: usize, count: usize) -> Vec<Arc<Entry>> {
+    pub fn newest(&self, id: u64, keep: usize, count: usize) -> Vec<Entry> {
         let ring = self.ring();
         let dropped = ring.next_id.saturating_sub(u64::try_from(keep).unwrap_or(u64::MAX).saturating_add(1));
         ring.after(id.max(dropped)).take(count).cloned().collect()
@@ -184,8 +182,35 @@ impl Hub {
     /// A page of what is kept, after an id.
     #[must_use]
     pub fn page(&self, after_id: u64, limit: usize, filter: &Filter) -> Page {
-        let candidates: Vec<_> = self.ring().after(after_id).cloned().collect();
-        Page::of(candidates.iter().map(AsRef::as_ref).filter(|entry| filter.matches(entry)), limit)
+        let (mut seen, mut wanted) = (after_id, Vec::new());
+        while wanted.len() <= limit {
+            // The writer and other readers get their turn between two steps.
+            let step: Vec<_> = self.ring().after(seen).take(STEP).cloned().collect();
+            let Some(last) = step.last() else { break };
+            seen = last.id;
+            wanted.extend(step.into_iter().filter(|entry| filter.matches(entry)));
+        }
+        Page::of(wanted.iter(), limit)
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        let mut ring = self.ring();
+        if ring.bytes > MUCH {
+            ring.entries = VecDeque::new();
+            give_back_memory();
+        }
+    }
+}
+
+/// Gives free memory back to the system. The allocator keeps it otherwise: a log's lines are freed among others' that
+/// are in use.
+fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes the allocator's own locks, and touches only what is free.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

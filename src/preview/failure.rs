@@ -92,8 +92,15 @@ struct ImportFailure {
 
 impl ImportFailure {
     fn summary(&self) -> String {
-        if self.text.is_empty() { self.kind.clone() } else { format!("{}: {}", self.kind, self.text) }
+        let text = without_place(&self.text);
+        if text.is_empty() { self.kind.clone() } else { format!("{}: {text}", self.kind) }
     }
+}
+
+/// Without the file that Python names in brackets: where packages are is the host's affair.
+fn without_place(text: &str) -> String {
+    let place = text.split_once(" (/").and_then(|(before, rest)| Some((before, rest.split_once(')')?.1)));
+    place.map_or_else(|| text.to_owned(), |(before, after)| format!("{before}{after}"))
 }
 
 fn import_failure(hub: &Hub, slot: u32) -> Option<ImportFailure> {
@@ -131,4 +138,17 @@ fn signal_name(number: i32) -> String {
     ];
     let name = known.iter().find(|(n, _)| *n == number);
     name.map_or_else(|| format!("signal {number}"), |(_, name)| (*name).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_message_says_where_packages_are() {
+        let said =
+            "cannot import name 'x' from 'pymongo.cursor' (/srv/data/pymongo/cursor.py). Did you mean: 'y'?";
+        assert_eq!(without_place(said), "cannot import name 'x' from 'pymongo.cursor'. Did you mean: 'y'?");
+        assert_eq!(without_place("unmatched ')' (main.py, line 1)"), "unmatched ')' (main.py, line 1)");
+    }
 }

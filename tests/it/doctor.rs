@@ -100,6 +100,16 @@ async fn engines_and_requirements_that_do_not_fit_are_explained() {
             "requirements.txt:3",
             "Pin bcrypt==4.0.1",
         ),
+        (
+            with("fastapi\nuvicorn\nmotor==3.3.2\n", "import motor.motor_asyncio"),
+            "requirements.txt:3",
+            "Pin pymongo<4.9",
+        ),
+        (
+            with("fastapi\nuvicorn\nopenai==1.40.0\n", "import openai\nopenai.OpenAI(api_key='none')"),
+            "requirements.txt:3",
+            "Pin httpx<0.28",
+        ),
         (with("fastapi\nuvicorn\naioredis\n", "import aioredis"), "requirements.txt:3", "Use redis.asyncio"),
     ];
     for (files, place, change) in cases {

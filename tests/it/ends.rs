@@ -24,6 +24,11 @@ fn millis(timestamp: &Value) -> i64 {
     time.as_millisecond()
 }
 
+/// What the log ends with.
+async fn last_line(app: &Generation) -> String {
+    app.log().await.last().unwrap()["message"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn a_preview_ends_exactly_when_its_time_is_over() {
     let server = Server::with(&[("SESSION_TIMEOUT", "12"), ("CLEANUP_INTERVAL", "31536000")]).await;
@@ -47,6 +52,7 @@ async fn a_preview_ends_exactly_when_its_time_is_over() {
     let events = stream.rest().await;
     let end = events.last().unwrap();
     assert_eq!((end.kind.as_str(), end.json()), ("end", json!({ "reason": "expired" })));
+    assert_eq!(last_line(&app).await, "Stopped: its time was over");
     assert_eq!(server.preview_processes(), Vec::<i32>::new());
 }
 
@@ -75,6 +81,7 @@ async fn a_preview_that_nobody_uses_is_stopped() {
     let idle = used.elapsed().as_secs_f64();
     assert!((1.8..6.0).contains(&idle), "stopped after {idle} s");
     assert_eq!(body["details"]["lastPreview"]["stopReason"], "idle", "{body}");
+    assert_eq!(last_line(&app).await, "Stopped: nobody used it");
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ async fn an_idle_preview_sleeps_and_the_next_request_wakes_it() {
 
 #[tokio::test]
 async fn a_sleeping_preview_expires() {
-    let settings = [("IDLE_ACTION", "sleep"), ("INACTIVE_TIMEOUT", "1"), ("SESSION_TIMEOUT", "5")];
+    let settings = [("IDLE_ACTION", "sleep"), ("INACTIVE_TIMEOUT", "1"), ("SESSION_TIMEOUT", "15")];
     let server = Server::with(&settings).await;
     let app = server.user("ana").upload(&probe()).await;
     app.launch().await;

@@ -32,8 +32,8 @@ impl Versions {
     }
 }
 
-/// Whether what follows the name allows only versions before the limit.
-fn is_below(rest: &str, limit: (u64, u64)) -> bool {
+/// Whether what follows a package's name in a requirement allows only versions before the limit.
+pub(crate) fn is_below(rest: &str, limit: (u64, u64)) -> bool {
     let rest = if rest.starts_with('[') { rest.split_once(']').map_or("", |(_, rest)| rest) } else { rest };
     let clauses = rest.split([';', '#']).next().unwrap_or_default().split(',');
     clauses.map(|clause| clause.trim().trim_end_matches(['"', '\''])).any(|clause| {

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code)]
+mod common;
+
 use pysource::{Entrypoint, Files, Problem, problems};
 
 const APP: &str = "from fastapi import FastAPI\napp = FastAPI()\n";
@@ -37,9 +40,14 @@ fn imports_that_no_requirement_provides() {
     let hint = &found(&[("main.py", "import yaml\napp = yaml.load('x')\n")], &["fastapi"])[0].hint;
     assert!(hint.contains("pyyaml"), "{hint}");
     assert_eq!(of("import jose\n", &["fastapi", "something-unknown"]), [("missing_requirement", 3, false)]);
-    assert_eq!(of("from pydantic import EmailStr\n", &["fastapi"]), [("missing_requirement", 3, true)]);
-    assert_eq!(of("from fastapi import Form, UploadFile\n", &["fastapi"]).len(), 2);
-    assert_eq!(of("from fastapi import Form\n", &["fastapi[standard]"]), []);
+    let model = "from pydantic import BaseModel, EmailStr\nclass A(BaseModel):\n    a: EmailStr\n";
+    assert_eq!(of(model, &["fastapi"]), [("missing_requirement", 3, true)]);
+    let form = "from fastapi import Form, UploadFile\n@app.post('/')\ndef f(a: UploadFile, b=Form()): ...\n";
+    assert_eq!(of(form, &["fastapi"]).len(), 2);
+    assert_eq!(of(form, &["fastapi[standard]"]), []);
+    // What is imported and not used needs nothing, unless its module does.
+    assert_eq!(of("from fastapi import Form\nfrom pydantic import EmailStr\n", &["fastapi"]), []);
+    assert_eq!(of("from fastapi.testclient import TestClient\n", &["fastapi"]).len(), 1);
 }
 
 #[test]
@@ -65,6 +73,42 @@ fn names_that_may_be_there_are_no_problem() {
         let files = [("main.py", "from app.db import Session\napp = Session()\n"), ("app/db.py", text)];
         assert_eq!(found(&files, &["sqlalchemy"]), [], "{text}");
     }
+}
+
+/// What may not happen, or is caught, is told and is not what the launch fails for.
+#[test]
+fn doubt_is_not_fatal() {
+    let fatal = |files: &[(&str, &str)]| found(files, &["fastapi"]).iter().filter(|one| one.fatal).count();
+    let broken = ("extra.py", "import jose\nfrom main import nothing\n");
+    assert_eq!(fatal(&[("main.py", &format!("{APP}import extra\n")), broken]), 2);
+    let caught = format!("{APP}try:\n    import extra\nexcept ImportError:\n    extra = None\n");
+    assert_eq!(fatal(&[("main.py", &caught), broken]), 0);
+    let perhaps = format!("import os\n{APP}if os.environ.get('X') == app:\n    import extra\n");
+    assert_eq!(fatal(&[("main.py", &perhaps), broken]), 0);
+    let engine = "from sqlalchemy import create_engine as create_engine\nURL = 'postgresql://u@h/d'\n";
+    let late = format!("{engine}def connect():\n    return create_engine(URL)\n");
+    assert_eq!(of(&late, &["fastapi", "sqlalchemy"]), [("missing_driver", 6, false)]);
+    let twice = format!("{engine}if app:\n    URL = 'sqlite:///x'\ne = create_engine(URL)\n");
+    assert_eq!(of(&twice, &["fastapi", "sqlalchemy"]), []);
+}
+
+/// Every project of these tests can be imported.
+#[test]
+fn what_can_be_imported_has_no_fatal_problem() {
+    let text = std::fs::read_to_string(common::directory().join("truth/requirements.txt")).unwrap();
+    let known: Vec<String> = text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
+    for project in common::projects() {
+        let own =
+            project.files.get("requirements.txt").map(|text| String::from_utf8_lossy(text).into_owned());
+        let own = own.map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
+        let all = problems(&project.files, &project.entrypoint, own.as_ref().unwrap_or(&known));
+        let fatal: Vec<_> = all.iter().filter(|one| one.fatal).collect();
+        assert!(fatal.is_empty(), "{}: {fatal:?}", project.name);
+    }
+    let sample = common::projects().pop().unwrap();
+    let requirements = String::from_utf8_lossy(&sample.files["requirements.txt"]).into_owned();
+    let requirements: Vec<String> = requirements.lines().map(str::to_owned).collect();
+    assert_eq!(problems(&sample.files, &sample.entrypoint, &requirements), []);
 }
 
 #[test]
@@ -104,6 +148,14 @@ fn pins_and_names_of_requirements() {
         [("moved_import", 3, true)]
     );
     assert_eq!(of("from pydantic import BaseSettings\n", &["fastapi==0.95", "pydantic<2"]), []);
+    assert_eq!(of("", &["fastapi", "motor==3.3.2"]), [("incompatible_pins", 1, false)]);
+    assert_eq!(of("", &["fastapi", "motor==3.3.2", "pymongo<4.9"]), []);
+    assert_eq!(of("", &["fastapi", "motor>=3.3"]), []);
+    assert_eq!(of("", &["fastapi", "openai~=1.40", "httpx>=0.27"]), [("incompatible_pins", 1, false)]);
+    let older = ("requirements.txt", "fastapi==0.95.2\n");
+    let main =
+        ("main.py", "from fastapi import FastAPI\nfrom pydantic import BaseSettings\napp = FastAPI()\n");
+    assert_eq!(found(&[main, older], &["fastapi==0.95.2"]), [], "its FastAPI holds pydantic back");
 }
 
 #[test]

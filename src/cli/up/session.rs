@@ -205,7 +205,8 @@ impl Session {
         if address.ip().is_unspecified() {
             address.set_ip(Ipv4Addr::LOCALHOST.into());
         }
-        Ok(format!("http://{address}/g/{}#token={token}", self.generation.id))
+        let scheme = self.app.config.scheme();
+        Ok(format!("{scheme}://{address}/g/{}#token={token}", self.generation.id))
     }
 
     /// Stops everything that was started here, from the UI as well.

@@ -109,7 +109,8 @@ impl Server {
             line
         });
         let line = tokio::time::timeout(PATIENCE, read).await.expect("a line on stdout").unwrap();
-        let address = line.trim_end().strip_prefix("listening on http://").and_then(|text| text.parse().ok());
+        let said = line.trim_end().strip_prefix("listening on http");
+        let address = said.and_then(|said| said.trim_start_matches('s').strip_prefix("://")?.parse().ok());
         let address = address.unwrap_or_else(|| panic!("no address: {line:?}; {}", self.log()));
         *self.shared.address.lock().unwrap() = Some(address);
         *self.serve() = Some(child);

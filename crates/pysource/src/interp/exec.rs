@@ -228,7 +228,10 @@ impl<'a> Interp<'a> {
     }
 
     fn attempt(&mut self, attempt: &'a StmtTry, scope: ScopeId) -> Flow {
+        let caught = usize::from(!attempt.handlers.is_empty());
+        self.tried += caught;
         let mut flow = self.block(&attempt.body, scope);
+        self.tried -= caught;
         if flow == Flow::Raise
             && let Some(handler) = attempt.handlers.first().and_then(|handler| handler.as_except_handler())
         {

@@ -25,6 +25,9 @@ impl<'a> Interp<'a> {
         let module: Rc<str> = Rc::from(name);
         let scope = self.new_scope(None, module.clone(), None);
         self.loaded.insert(module.clone(), scope);
+        if self.in_doubt() {
+            self.doubted.insert(module.clone());
+        }
         self.run_module(name, scope);
         if let Some((Some(parent), last)) = parent {
             self.set(parent, &last, Value::Module(module));

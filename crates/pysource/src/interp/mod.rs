@@ -102,6 +102,10 @@ pub(crate) struct Interp<'a> {
     depth: usize,
     /// Above zero while following code that may not run.
     uncertain: usize,
+    /// Above zero while following code whose failures are caught.
+    tried: usize,
+    /// Modules whose import may not happen, or may fail without harm.
+    doubted: BTreeSet<Rc<str>>,
     /// How many loops are being followed, one in another.
     rounds: usize,
     /// The libraries that will run it.
@@ -117,7 +121,7 @@ pub(crate) struct Interp<'a> {
     failures: Vec<Failure>,
 }
 
-/// Something that makes the import of the project fail.
+/// Something that makes the import of a module fail.
 pub(crate) struct Failure {
     pub(crate) place: Place,
     pub(crate) code: &'static str,
@@ -125,6 +129,8 @@ pub(crate) struct Failure {
     pub(crate) hint: String,
     /// Words of what Python then says.
     pub(crate) signs: Vec<String>,
+    /// It happens whenever the project is imported, and nothing catches it.
+    pub(crate) certain: bool,
 }
 
 impl<'a> Interp<'a> {
@@ -138,6 +144,8 @@ impl<'a> Interp<'a> {
             steps: 0,
             depth: 0,
             uncertain: 0,
+            tried: 0,
+            doubted: BTreeSet::new(),
             rounds: 0,
             versions,
             marks: HashMap::new(),
@@ -160,11 +168,12 @@ impl<'a> Interp<'a> {
 
     fn fail(&mut self, place: Place, code: &'static str, message: String, hint: &str, signs: Vec<String>) {
         if self.failures.len() < WARNINGS {
-            self.failures.push(Failure { place, code, message, hint: hint.to_owned(), signs });
+            let certain = !self.in_doubt();
+            self.failures.push(Failure { place, code, message, hint: hint.to_owned(), signs, certain });
         }
     }
 
-    /// What makes the import fail for certain.
+    /// What makes imports fail.
     pub(crate) fn take_failures(&mut self) -> Vec<Failure> {
         std::mem::take(&mut self.failures)
     }
@@ -177,9 +186,14 @@ impl<'a> Interp<'a> {
         !scope.open && !scope.names.contains_key(name) && !self.sources.modules.contains(&inner)
     }
 
-    /// The modules of the project that were imported.
-    pub(crate) fn loaded_modules(&self) -> Vec<Rc<str>> {
-        self.loaded.keys().cloned().collect()
+    /// The modules of the project that were imported, and whether that is certain.
+    pub(crate) fn loaded_modules(&self) -> Vec<(Rc<str>, bool)> {
+        self.loaded.keys().map(|module| (module.clone(), !self.doubted.contains(module))).collect()
+    }
+
+    /// Whether what is followed may not happen, or may fail without harm.
+    fn in_doubt(&self) -> bool {
+        self.uncertain > 0 || self.tried > 0
     }
 
     /// What could not be known, in the order of files and lines.

@@ -27,15 +27,17 @@ const DRIVERS: [(&str, &[&str], &str, bool); 12] = [
 
 /// Problems of the engines that a module makes.
 pub(super) fn check(context: &Context<'_>, body: &[Stmt]) -> Vec<Problem> {
-    let mut reader = Reader { context, constants: HashMap::new(), found: Vec::new() };
+    let mut reader = Reader { context, constants: HashMap::new(), sheltered: 0, found: Vec::new() };
     reader.visit_body(body);
     reader.found
 }
 
 struct Reader<'a, 'b> {
     context: &'a Context<'b>,
-    /// Names that are bound to text, wherever they are.
-    constants: HashMap<&'a str, &'a str>,
+    /// Names that are bound to text, wherever they are; none for what is bound more than once.
+    constants: HashMap<&'a str, Option<&'a str>>,
+    /// Above zero in what need not run when the module is imported.
+    sheltered: usize,
     found: Vec<Problem>,
 }
 
@@ -45,9 +47,21 @@ impl<'a> Visitor<'a> for Reader<'a, '_> {
             && let ([Expr::Name(name)], Expr::StringLiteral(text)) =
                 (&assign.targets[..], assign.value.as_ref())
         {
-            self.constants.insert(name.id.as_str(), text.value.to_str());
+            let only = !self.constants.contains_key(name.id.as_str());
+            self.constants.insert(name.id.as_str(), only.then_some(text.value.to_str()));
         }
+        let shelters = matches!(
+            statement,
+            Stmt::FunctionDef(_)
+                | Stmt::If(_)
+                | Stmt::Try(_)
+                | Stmt::For(_)
+                | Stmt::While(_)
+                | Stmt::Match(_)
+        );
+        self.sheltered += usize::from(shelters);
         walk_stmt(self, statement);
+        self.sheltered -= usize::from(shelters);
     }
 
     fn visit_expr(&mut self, expr: &'a Expr) {
@@ -72,7 +86,7 @@ impl<'a> Reader<'a, '_> {
         };
         let url = match call.arguments.args.first() {
             Some(Expr::StringLiteral(text)) => Some(text.value.to_str()),
-            Some(Expr::Name(name)) => self.constants.get(name.id.as_str()).copied(),
+            Some(Expr::Name(name)) => self.constants.get(name.id.as_str()).copied().flatten(),
             _ => None,
         };
         if let Some((scheme, _)) = url.and_then(|url| url.split_once("://")) {
@@ -132,6 +146,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn add(&mut self, at: TextSize, found: Found) {
+        let found = Found { fatal: found.fatal && self.sheltered == 0, ..found };
         self.found.push(self.context.problem(at, found));
     }
 }

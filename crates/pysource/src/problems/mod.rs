@@ -79,13 +79,15 @@ fn find(files: &Files, entrypoint: &Entrypoint, requirements: &[String]) -> Vec<
             code: failure.code,
             message: failure.message,
             hint: failure.hint,
-            fatal: true,
+            fatal: failure.certain,
             signs: failure.signs,
         });
     }
-    for module in interp.loaded_modules() {
+    let pydantic_v1 = Versions::of(files).pydantic_v1;
+    for (module, certain) in interp.loaded_modules() {
         let Some((path, body)) = sources.body(&module) else { continue };
-        let context = Context { modules: &sources.modules, installed: &installed, requirements, path };
+        let modules = &sources.modules;
+        let context = Context { modules, installed: &installed, requirements, pydantic_v1, path, certain };
         problems.extend(imports::check(&context, body));
         problems.extend(database::check(&context, body));
     }
@@ -114,13 +116,17 @@ struct Context<'a> {
     modules: &'a Modules<'a>,
     installed: &'a Installed,
     requirements: &'a [String],
+    pydantic_v1: bool,
     path: &'a str,
+    /// It is imported whenever the project is.
+    certain: bool,
 }
 
 impl Context<'_> {
     fn problem(&self, at: TextSize, found: Found) -> Problem {
         let line = line_at(self.modules.bytes(self.path), at);
         let Found { code, fatal, message, hint, signs } = found;
+        let fatal = fatal && self.certain;
         Problem { file: self.path.to_owned(), line, code, message, hint, fatal, signs }
     }
 }

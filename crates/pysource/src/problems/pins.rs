@@ -6,6 +6,7 @@ use super::distributions::parts;
 use super::stdlib::is_standard;
 use super::{Context, Found, Problem};
 use crate::modules::Files;
+use crate::pins::is_below;
 
 /// Modules of Python that have a namesake among the packages: backports mostly, which may even install.
 #[rustfmt::skip]
@@ -27,6 +28,42 @@ const MOVED: [(&str, &str, &str, u64, &str); 2] = [
     ),
     ("pydantic", "ConstrainedStr", "pydantic", 2, "Use Annotated[str, StringConstraints(…)]."),
 ];
+
+/// Versions that install together and fail when they are used: a package before a version, another from one on.
+const CLASHES: [Clash; 2] = [
+    Clash {
+        old: ("motor", (3, 6)),
+        new: ("pymongo", (4, 9)),
+        message: "motor before 3.6 cannot be imported with pymongo 4.9 and later.",
+        hint: "Pin pymongo<4.9, or take motor 3.6 or later.",
+        sign: "cannot import name '_QUERY_OPTIONS' from 'pymongo.cursor'",
+    },
+    Clash {
+        old: ("openai", (1, 55)),
+        new: ("httpx", (0, 28)),
+        message: "openai before 1.55 cannot make a client with httpx 0.28 and later.",
+        hint: "Pin httpx<0.28, or take openai 1.56 or later.",
+        sign: "unexpected keyword argument 'proxies'",
+    },
+];
+
+struct Clash {
+    old: (&'static str, (u64, u64)),
+    new: (&'static str, (u64, u64)),
+    message: &'static str,
+    hint: &'static str,
+    sign: &'static str,
+}
+
+impl Clash {
+    fn is_there(&self, requirements: &[String]) -> bool {
+        let is_before = |(package, version): (&str, (u64, u64))| {
+            let own = requirements.iter().find(|one| parts(one).0 == package);
+            own.is_some_and(|one| is_below(one[package.len()..].trim_start(), version))
+        };
+        is_before(self.old) && !is_before(self.new)
+    }
+}
 
 /// Problems of the requirements themselves.
 pub(super) fn check(files: &Files, requirements: &[String]) -> Vec<Problem> {
@@ -90,6 +127,8 @@ fn incompatible(requirements: &[String]) -> Vec<(String, Found)> {
         let signs = ["duplicate base class TimeoutError"];
         all.push(("aioredis".to_owned(), found(message, "Use redis.asyncio of the package redis.", &signs)));
     }
+    let clashes = CLASHES.iter().filter(|clash| clash.is_there(requirements));
+    all.extend(clashes.map(|one| (one.old.0.to_owned(), found(one.message, one.hint, &[one.sign]))));
     all
 }
 
@@ -97,12 +136,12 @@ fn incompatible(requirements: &[String]) -> Vec<(String, Found)> {
 pub(super) fn moved(context: &Context<'_>, module: &str, name: &str, at: TextSize) -> Option<Problem> {
     let (_, _, package, since, hint) =
         MOVED.iter().find(|(own, moved, ..)| *own == module && *moved == name)?;
-    // Without a pin the newest is installed.
+    // Without a pin the newest is installed, unless another package holds it back.
     let newest = newest_major(context.requirements, package).unwrap_or(u64::MAX);
-    (newest >= *since).then(|| {
+    (newest >= *since && !context.pydantic_v1).then(|| {
         let found = Found {
             code: "moved_import",
-            fatal: true,
+            fatal: !context.installed.is_open(),
             message: format!("{package} {since} and later have no {name}."),
             hint: (*hint).to_owned(),
             signs: vec![name.to_owned()],

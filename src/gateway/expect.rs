@@ -1,0 +1,68 @@
+//! `Expect: 100-continue`: a client that waits with its body is told to go on when the application asks for it, and not
+//! when the application refuses the request by its headers.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use hyper::body::{Body as _, Bytes, Frame, SizeHint};
+use tokio::sync::watch;
+
+/// For an application to ask or to answer. Some never ask and read all the same.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether the client waits with the body.
+pub fn is_expected(headers: &HeaderMap) -> bool {
+    headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// Keeps the body back until the application asks for it. What asks the client for it is that it is read.
+pub fn keep_back(mut request: Request<Body>) -> Request<Body> {
+    if !is_expected(request.headers()) || request.body().is_end_stream() {
+        return request;
+    }
+    let (ask, asked) = watch::channel(false);
+    hyper::ext::on_informational(&mut request, move |response| {
+        if response.status() == StatusCode::CONTINUE {
+            ask.send_replace(true);
+        }
+    });
+    request.map(|body| Body::new(KeptBack { body, wait: Some(Box::pin(wait(asked))) }))
+}
+
+async fn wait(mut asked: watch::Receiver<bool>) {
+    // Either end is one: the client may go on.
+    let _asked_or_not = tokio::time::timeout(PATIENCE, asked.wait_for(|asked| *asked)).await;
+}
+
+/// A body that is not read yet.
+struct KeptBack<F> {
+    body: Body,
+    wait: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future<Output = ()>> hyper::body::Body for KeptBack<F> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if let Some(wait) = &mut self.wait {
+            std::task::ready!(wait.as_mut().poll(cx));
+            self.wait = None;
+        }
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

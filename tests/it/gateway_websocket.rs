@@ -1,0 +1,167 @@
+//! WebSockets and the clients of others: what the `websockets` library, `httpx` and curl do is the same as without us between.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use futures_util::StreamExt;
+use reqwest::Method;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::harness::{Generation, PATIENCE, Preview, Server, directory, probe};
+
+async fn started(server: &Server) -> (Generation, Preview) {
+    let app = server.user("ana").upload(&directory("tests/apps/sockets")).await;
+    let preview = app.launch().await;
+    (app, preview)
+}
+
+/// The packages of the environment that has the clients.
+fn packages(server: &Server) -> PathBuf {
+    let ready = std::fs::read_dir(server.data_dir().join("environments/ready")).unwrap();
+    let packages = ready.map(|environment| environment.unwrap().path().join("site-packages"));
+    let has =
+        |packages: &PathBuf| ["httpx", "h2", "websockets"].iter().all(|name| packages.join(name).is_dir());
+    packages.into_iter().find(has).expect("an environment with the clients")
+}
+
+/// Runs a client and waits for it to be satisfied.
+async fn satisfied(server: &Server, client: &str, preview: &Preview) {
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(client);
+    let mut command = Command::new("python3");
+    command.arg(script).args([&preview.base_url, &preview.token]).env("PYTHONPATH", packages(server));
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said == "well\n", "{client}: {said}{wrong}");
+}
+
+#[tokio::test]
+async fn the_clients_of_others_notice_nothing() {
+    let server = Server::start().await;
+    let (_, preview) = started(&server).await;
+    satisfied(&server, "with_websockets.py", &preview).await;
+    satisfied(&server, "with_httpx.py", &preview).await;
+}
+
+#[tokio::test]
+async fn curl_notices_nothing() {
+    let server = Server::start().await;
+    let (_, preview) = started(&server).await;
+    let file = std::env::temp_dir().join(crate::harness::unique("previewd-curl"));
+    std::fs::write(&file, vec![b'x'; 3_000_000]).unwrap();
+    let upload = format!("@{}", file.display());
+    for version in ["--http1.1", "--http1.0", "--http2-prior-knowledge"] {
+        let curl = |arguments: &[&str], path: &str| {
+            let mut command = Command::new("curl");
+            command.args(["-sS", "-m", "60", "--noproxy", "*", version, "-H"]);
+            command.arg(format!("X-Preview-Token: {}", preview.token)).args(arguments);
+            let output = command.arg(format!("{}{path}", preview.base_url)).output().unwrap();
+            assert!(output.status.success(), "{version} {path}: {output:?}");
+            output.stdout
+        };
+        let echoed = curl(&[], "/echo/x?y=z");
+        let echoed: serde_json::Value = serde_json::from_slice(&echoed).unwrap();
+        assert_eq!((&echoed["path"], &echoed["query"]), (&json!("/echo/x"), &json!("y=z")));
+        let sent = curl(&["--data-binary", &upload], "/echo/up");
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&sent).unwrap()["size"], 3_000_000);
+        if version != "--http1.0" {
+            let sent = curl(&["-T", file.to_str().unwrap(), "-H", "Transfer-Encoding: chunked"], "/echo/up");
+            assert_eq!(serde_json::from_slice::<serde_json::Value>(&sent).unwrap()["size"], 3_000_000);
+        }
+        assert_eq!(curl(&[], "/bytes/2000000").len(), 2_000_000);
+        let head = String::from_utf8(curl(&["-I"], "/echo/x")).unwrap().to_ascii_lowercase();
+        assert!(head.contains(" 200") && head.contains("content-length: "), "{head}");
+    }
+    std::fs::remove_file(file).unwrap();
+}
+
+fn socket_address(preview: &Preview) -> String {
+    format!("{}/told?preview_token={}", preview.base_url.replace("http", "ws"), preview.token)
+}
+
+/// The code with which the other side closes.
+async fn closed(address: &str, what: impl Future) -> Option<u16> {
+    let (mut socket, _) = tokio_tungstenite::connect_async(address).await.unwrap();
+    what.await;
+    let end = async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, end).await.expect("an end of the connection")
+}
+
+#[tokio::test]
+async fn a_websocket_is_closed_in_order_when_its_preview_ends() {
+    /// "Service restart": what uvicorn says when it is asked to end.
+    const RESTART: Option<u16> = Some(1012);
+    let server = Server::with(&[("SESSION_TIMEOUT", "20")]).await;
+    let (app, preview) = started(&server).await;
+    // The code is exchanged.
+    let new = directory("tests/apps/sockets")["app/main.py"].as_str().unwrap().replace("s 1", "s 2");
+    let edit = json!({ "files": { "app/main.py": new } });
+    let edited = async { app.user.patch(&app.path("/files"), &edit).await.expect(200) };
+    assert_eq!(closed(&socket_address(&preview), edited).await, RESTART);
+    // It is stopped.
+    let stopped = async { app.stop().await.expect(200) };
+    assert_eq!(closed(&socket_address(&preview), stopped).await, RESTART);
+    // Its time is over.
+    let preview = app.launch().await;
+    assert_eq!(closed(&socket_address(&preview), async {}).await, RESTART);
+    app.until_status("gone").await;
+    // It dies: there is nobody to say anything, but the connection ends.
+    let app = server.user("ben").upload(&probe()).await;
+    let preview = app.launch().await;
+    let address = format!("{}/ws?preview_token={}", preview.base_url.replace("http", "ws"), preview.token);
+    let killed = async { preview.call(Method::GET, "/kill").send().await };
+    assert_eq!(closed(&address, killed).await, None);
+}
+
+#[tokio::test]
+async fn what_is_no_frame_is_the_applications_to_refuse() {
+    let server = Server::start().await;
+    let (_, preview) = started(&server).await;
+    let key = BASE64_STANDARD.encode([7; 16]);
+    let head = format!(
+        "GET /told HTTP/1.1\r\nHost: localhost\r\nX-Preview-Token: {}\r\nConnection: keep-alive, Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n",
+        preview.token
+    );
+    // Reserved bits, a reserved opcode, no mask, a long ping, text that is none: each a frame with an empty mask.
+    let long_ping = [&[0x89, 0xFE, 0, 126][..], &[0; 130]].concat();
+    let wrong: [(&[u8], u16); 5] = [
+        (&[0xF1, 0x80, 0, 0, 0, 0], 1002),
+        (&[0x83, 0x80, 0, 0, 0, 0], 1002),
+        (&[0x81, 0x01, b'x'], 1002),
+        (&long_ping, 1002),
+        (&[0x81, 0x81, 0, 0, 0, 0, 0xFF], 1007),
+    ];
+    for (frame, code) in wrong {
+        let mut stream =
+            TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], preview.port()))).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(frame).await.unwrap();
+        let answer = async {
+            let mut came = Vec::new();
+            while !came.ends_with(b"\r\n\r\n") {
+                came.push(stream.read_u8().await.unwrap());
+            }
+            let mut close = [0; 4];
+            stream.read_exact(&mut close).await.unwrap();
+            close
+        };
+        let close = tokio::time::timeout(PATIENCE, answer).await.expect("a frame");
+        assert_eq!(close[0], 0x88, "{frame:x?}: {close:x?}");
+        assert_eq!(u16::from_be_bytes([close[2], close[3]]), code, "{frame:x?}: {close:x?}");
+    }
+}
