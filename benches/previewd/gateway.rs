@@ -112,7 +112,7 @@ async fn compare(ways: &[Way; 3], ask: Ask, connections: usize, table: &mut Tabl
     let what = format!("{}, {connections} at once", ask.name);
     for (name, share) in [("median", 0.5), ("99 of 100", 0.99)] {
         let added = |way: &Taken| way.samples.quantile(share) - direct.samples.quantile(share);
-        table.compared(&format!("{what}, added, {name}: ms"), added(ours), added(nginx), Some(1.0));
+        table.no_more(&format!("{what}, added, {name}: ms"), added(ours), added(nginx));
     }
     table.kept_up(&format!("{what}: requests/s"), ours.rate(), nginx.rate(), 1.0);
     Ok(())

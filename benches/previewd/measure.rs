@@ -20,6 +20,14 @@ impl Table {
         println!("| {what} | {ours:.2} | {reference:.2} | {ratio:.2} | {reach} |");
     }
 
+    /// What two ways add to a third. In the noise of a busy machine that may be less than nothing, of which there is no ratio.
+    pub fn no_more(&mut self, what: &str, ours: f64, reference: f64) {
+        let ratio =
+            if ours > 0.0 && reference > 0.0 { format!("{:.2}", ours / reference) } else { "-".to_owned() };
+        let reach = verdict("no more", ours <= reference);
+        println!("| {what} | {ours:.2} | {reference:.2} | {ratio} | {reach} |");
+    }
+
     /// Something beside the plain thing, of which more is better.
     pub fn kept_up(&mut self, what: &str, ours: f64, reference: f64, least: f64) {
         let ratio = ours / reference;
