@@ -13,12 +13,14 @@ use rustix::pipe::PipeFlags;
 use serde_json::json;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinHandle};
+use tokio::time::MissedTickBehavior;
 
 use super::capture::capture;
 use super::connection::Outbox;
 use super::housing::{Ends, Housing};
 use super::identity::Identity;
 use super::journal::{Kind, Writer};
+use super::limits::Told;
 use super::packets::with_short_path;
 use super::process::{self, Process};
 use super::protocol::{Exit, Isolation, Kept, Message, Open, Start};
@@ -28,6 +30,8 @@ use super::{Layout, journal};
 const MAX_UNREAD: u64 = 64 * 1024 * 1024;
 /// The same while the journal goes on in memory.
 const MAX_UNREAD_IN_MEMORY: u64 = 4 * 1024 * 1024;
+/// How often limits are looked at.
+const LOOK: Duration = Duration::from_secs(1);
 /// Between two tries to write what the disk did not take.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long the pipes of a dead process may stay open in somebody else's hands.
@@ -64,6 +68,7 @@ struct Slot {
     process: Process,
     /// Key of the environment that it runs from.
     environment: String,
+    told: Told,
     /// It was asked to end.
     ending: Cell<bool>,
     exit: watch::Sender<Option<Exit>>,
@@ -153,8 +158,9 @@ impl Held {
             captures.push(tokio::task::spawn_local(capture(Rc::clone(self), pipe, kind, number)));
         }
         let environment = start.warm.zygote.split('.').next().unwrap_or_default().to_owned();
-        let slot =
-            Rc::new(Slot { process, environment, ending: Cell::new(false), exit: watch::Sender::new(None) });
+        let told = Told::nothing(start.warm.limits);
+        let (ending, exit) = (Cell::new(false), watch::Sender::new(None));
+        let slot = Rc::new(Slot { process, environment, told, ending, exit });
         self.slots.borrow_mut().insert(start.slot, Rc::clone(&slot));
         tokio::task::spawn_local(Rc::clone(self).watch(start.slot, slot, captures));
         Ok(())
@@ -171,8 +177,28 @@ impl Held {
         Ok(fd)
     }
 
+    /// Waits for the end, and tells meanwhile, and then, which limits were reached.
+    async fn look_until_the_end(self: &Rc<Self>, number: u32, slot: &Slot) -> Exit {
+        let mut ticks = tokio::time::interval(LOOK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut exit = std::pin::pin!(slot.process.wait());
+        loop {
+            let ended = tokio::select! {
+                exit = &mut exit => Some(exit),
+                _ = ticks.tick() => None,
+            };
+            for sentence in slot.told.look(&slot.process) {
+                self.note(u16::try_from(number).unwrap_or(u16::MAX), "WARN", "server", &sentence);
+                self.flush();
+            }
+            if let Some(exit) = ended {
+                return exit;
+            }
+        }
+    }
+
     async fn watch(self: Rc<Self>, number: u32, slot: Rc<Slot>, captures: Vec<JoinHandle<io::Result<()>>>) {
-        let exit = slot.process.wait().await;
+        let exit = self.look_until_the_end(number, &slot).await;
         slot.process.kill_all();
         for capture in captures {
             let abort = capture.abort_handle();
@@ -260,6 +286,12 @@ impl Held {
         }
         let micros = jiff::Timestamp::now().as_microsecond().unsigned_abs();
         self.journal.borrow_mut().push(kind, slot, micros, payload, cut);
+        if matches!(kind, Kind::Stderr | Kind::Record) {
+            let told = self.slots.borrow().get(&u32::from(slot)).and_then(|slot| slot.told.hear(payload));
+            if let Some(sentence) = told {
+                self.note(slot, "WARN", "server", &sentence);
+            }
+        }
     }
 
     /// Adds a line of ours.

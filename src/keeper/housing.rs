@@ -130,7 +130,7 @@ impl Housing {
     /// Makes a zygote and a sandbox ready, if the host has what that needs.
     pub fn warm(self: &Rc<Self>, warm: &Warm) {
         if self.workshop.layers.namespaces {
-            self.zygotes.begin(&warm.zygote, recipe(warm));
+            self.zygotes.begin(&warm.zygote, Recipe::of(warm));
             let (housing, warm) = (Rc::clone(self), warm.clone());
             tokio::task::spawn_local(async move { housing.refill(&warm).await });
         }
@@ -288,7 +288,7 @@ impl Housing {
 
     fn warm_later(&self, warm: &Warm) {
         if self.workshop.layers.namespaces {
-            self.zygotes.begin_later(&warm.zygote, recipe(warm));
+            self.zygotes.begin_later(&warm.zygote, Recipe::of(warm));
         }
     }
 
@@ -380,20 +380,6 @@ async fn furnish(room: Room, files: &Path) -> io::Result<(Sandbox, Forked)> {
             destroy(sandbox);
             Err(e)
         }
-    }
-}
-
-fn recipe(warm: &Warm) -> Recipe {
-    Recipe {
-        python: warm.python.clone(),
-        zygote: warm.zygote_program.clone(),
-        egress: warm.egress,
-        runner: warm.runner.clone(),
-        rehearsal: warm.rehearsal.clone(),
-        packages: warm.packages.clone(),
-        visible: warm.visible.clone(),
-        identity: None,
-        delegated: None,
     }
 }
 

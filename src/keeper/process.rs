@@ -174,6 +174,23 @@ impl Process {
         }
     }
 
+    /// Whether it, or something that it started, was refused a process or a thread.
+    pub fn was_refused_tasks(&self) -> bool {
+        self.in_sandbox(|sandbox| sandbox.cgroup().map_or(0, Leaf::refused_tasks) > 0)
+    }
+
+    /// Whether there is no room left for its files.
+    pub fn has_full_disk(&self) -> bool {
+        self.in_sandbox(Sandbox::is_full)
+    }
+
+    fn in_sandbox(&self, is_so: impl FnOnce(&Sandbox) -> bool) -> bool {
+        match &self.held_by {
+            HeldBy::Sandbox(sandbox) => sandbox.borrow().as_ref().is_some_and(is_so),
+            HeldBy::Marker(_) => false,
+        }
+    }
+
     /// Removes what held it. Everything in it has ended.
     pub fn clear(&self) {
         if let HeldBy::Sandbox(sandbox) = &self.held_by

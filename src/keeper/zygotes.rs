@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 use sandbox::Workshop;
@@ -17,6 +17,8 @@ const MEMORY_CAP: u64 = 1 << 30;
 /// A launch that finds a zygote on its way waits so long for it, and is then started without: on a busy machine
 /// importing everything can take longer than importing what one application needs.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// One that began less long ago has most of its imports before it: a launch does its own meanwhile, which are fewer.
+const YOUNG: Duration = Duration::from_millis(600);
 /// Starting one costs a second of processor time, which belongs to the launch that it would disturb.
 const LATER: Duration = Duration::from_secs(3);
 
@@ -33,6 +35,7 @@ enum Stage {
 struct Entry {
     stage: watch::Sender<Stage>,
     last_used: Cell<u64>,
+    began: Instant,
     /// A launch waits for it.
     hurry: Notify,
     /// The user ids of it and its previews, where the keeper may give any.
@@ -49,6 +52,10 @@ pub struct Zygotes {
 }
 
 impl Entry {
+    fn is_young(&self) -> bool {
+        matches!(*self.stage.borrow(), Stage::Starting) && self.began.elapsed() < YOUNG
+    }
+
     /// What came of it, once that is known.
     async fn settled(&self) -> Option<Rc<Zygote>> {
         let mut stage = self.stage.subscribe();
@@ -80,6 +87,7 @@ impl Zygotes {
         let entry = Rc::new(Entry {
             stage: watch::Sender::new(Stage::Starting),
             last_used: Cell::new(self.tick()),
+            began: Instant::now(),
             hurry: Notify::new(),
             _block: block,
         });
@@ -109,10 +117,13 @@ impl Zygotes {
         self.trim(&key);
     }
 
-    /// One that can fork, waiting a moment while it starts.
+    /// One that can fork, waiting a moment while it starts, unless it has just begun to.
     pub async fn ready(&self, key: &str) -> Option<Rc<Zygote>> {
         let entry = self.entries.borrow().get(key).cloned()?;
         entry.last_used.set(self.tick());
+        if entry.is_young() {
+            return None;
+        }
         entry.hurry.notify_one();
         let zygote = tokio::time::timeout(PATIENCE, entry.settled()).await.ok()??;
         if zygote.is_alive() {

@@ -6,7 +6,7 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Preview, Server, User, asgi, descendants, eventually, is_alive};
+use crate::harness::{Generation, Preview, Server, User, asgi, descendants, eventually, is_alive, is_spare};
 
 /// An application that runs whatever Python it is sent, and answers with `result` or the error's name.
 const SHELL: &str = r#"
@@ -63,7 +63,13 @@ impl Scene {
     async fn with(settings: &[(&str, &str)]) -> Self {
         let server = Server::with(settings).await;
         let (_, bystander) = launched(&server.user("ben"), &asgi("")).await;
-        let (attacker, attack) = launched(&server.user("eve"), &shell()).await;
+        // Forked, as most previews are, once what is made ahead is there.
+        let attacker = server.user("eve").upload(&shell()).await;
+        if !settings.contains(&("ISOLATION", "off")) {
+            let spares = || descendants(server.keeper_pid()).iter().filter(|(pid, _)| is_spare(*pid)).count();
+            eventually("a spare for each of the two", async || (spares() > 1).then_some(())).await;
+        }
+        let attack = attacker.launch().await;
         Self { server, attacker, attack, bystander }
     }
 
@@ -85,9 +91,13 @@ impl Scene {
 
     /// Whether this host bounds the memory of a whole sandbox, as it does for root.
     fn counts_memory(&self) -> bool {
+        self.has("cgroup_memory")
+    }
+
+    fn has(&self, layer: &str) -> bool {
         let doctor = self.server.command(&["doctor", "--json"]).output().unwrap();
         let found: Value = serde_json::from_slice(&doctor.stdout).unwrap();
-        found["isolation"]["cgroup_memory"]["available"] == true
+        found["isolation"][layer]["available"] == true
     }
 
     /// The others go on.
@@ -288,6 +298,9 @@ except OSError as error:
     let result = scene.run(code).await;
     assert_eq!(result[0], "EAGAIN");
     assert!(result[1].as_u64().unwrap() < 40, "{result}");
+    if scene.has("cgroup_pids") {
+        scene.attacker.line_with("At the limit of 40 processes and threads").await;
+    }
     scene.nobody_else_is_hurt().await;
     scene.attacker.stop().await.expect(200);
     scene.nobody_else_is_hurt().await;
@@ -323,15 +336,18 @@ for directory in ('/box/app', '/tmp', '/dev/shm'):
         result.append(errno.errorcode[error.errno])
 ";
     assert_eq!(scene.run(fill).await, json!(["ENOSPC", "ENOSPC", "ENOSPC"]));
+    scene.attacker.line_with("At the limit of 8 MiB of files").await;
     let open = "
 files = []
 try:
     while len(files) < 4096: files.append(open('/dev/null'))
 except OSError as error:
     files.clear()
+    print(error, file=sys.stderr, flush=True)
     result = errno.errorcode[error.errno]
 ";
     assert_eq!(scene.run(open).await, "EMFILE");
+    scene.attacker.line_with("At the limit of 128 open files and connections").await;
     assert_eq!(scene.run("result = 1").await, 1, "it goes on itself, too");
     scene.nobody_else_is_hurt().await;
 }

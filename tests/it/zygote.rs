@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use previewd::environment::Interpreter;
 use previewd::keeper::zygote::{Forked, Handover, Recipe, Zygote};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
@@ -61,14 +62,27 @@ impl Nest {
         }
     }
 
+    /// One of another Python.
+    async fn zygote_of(&self, python: &Interpreter) -> Rc<Zygote> {
+        let mut recipe = self.recipe();
+        recipe.python.clone_from(&python.executable);
+        recipe.visible.push(python.base_prefix.clone());
+        Zygote::start(&self.workshop, "zygote", &recipe, &Notify::new()).await.unwrap()
+    }
+
     async fn zygote(&self) -> Rc<Zygote> {
         Zygote::start(&self.workshop, "zygote", &self.recipe(), &Notify::new()).await.unwrap()
     }
 
     async fn sandbox(&self, zygote: &Zygote) -> Sandbox {
+        self.sandbox_with(zygote, &[]).await
+    }
+
+    async fn sandbox_with(&self, zygote: &Zygote, visible: &[PathBuf]) -> Sandbox {
         let mut policy = Policy::new(LIMITS);
         policy.identity = sandbox::is_privileged().then_some(210_001);
         policy.read_only = vec![self.directory.clone()];
+        policy.read_only.extend_from_slice(visible);
         policy.files = Some(self.directory.join("app"));
         zygote.prepare(&self.workshop, "preview", policy).await.unwrap()
     }
@@ -248,6 +262,44 @@ fn a_fork_that_is_never_needed_ends() {
         drop(forked);
         assert!(ended(&pidfd));
         sandbox.destroy().unwrap();
+    });
+}
+
+/// The Pythons of this machine, as far as this user may run them.
+async fn pythons() -> Vec<Interpreter> {
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+    let mut found = Vec::new();
+    for directory in [PathBuf::from("/usr/bin"), "/usr/local/bin".into(), home.join(".pyenv/versions")] {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = entry.file_name().into_string().unwrap();
+            let minor =
+                name.strip_prefix("python3.").is_some_and(|minor| minor.bytes().all(|b| b.is_ascii_digit()));
+            let program = if minor { path } else { path.join("bin/python3") };
+            if let Ok(python) = Interpreter::find(Some(&program)).await {
+                found.push(python);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn forks_on_every_python_that_there_is() {
+    let nest = Nest::new("pythons");
+    alone(async {
+        let pythons = pythons().await;
+        assert!(!pythons.is_empty(), "python3 is a link to one");
+        for python in pythons {
+            let zygote = nest.zygote_of(&python).await;
+            let mut sandbox = nest.sandbox_with(&zygote, std::slice::from_ref(&python.base_prefix)).await;
+            let (handover, ends) = handover("sys.version.split()[0]");
+            let forked = zygote.fork(&mut sandbox).await.unwrap();
+            forked.go(&handover).unwrap();
+            let (text, status) = finish(&forked, handover, ends);
+            sandbox.destroy().unwrap();
+            assert_eq!((text.trim(), status), (python.version_text().as_str(), 0));
+        }
     });
 }
 

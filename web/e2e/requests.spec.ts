@@ -29,6 +29,7 @@ test("sign in once, use the token, see refused fields, replay", async ({ page, o
   await page.keyboard.press("Control+Enter");
   await expect(answer.getByText("422 Unprocessable")).toBeVisible();
   await expect(page.getByRole("list", { name: "Fields that were refused" })).toContainText("price_cents");
+  await expect(page.locator(".cm-refused").first()).toBeVisible();
   await look(page, "refused");
 
   await page.getByRole("tab", { name: "History" }).click();

@@ -6,6 +6,7 @@ use rustix::process::{Resource, Rlimit};
 use rustix::thread::{Gid, Uid};
 use serde::{Deserialize, Serialize};
 
+use crate::cgroup::Controller;
 use crate::error::{Context as _, Result};
 use crate::policy::{Limits, Role};
 use crate::privilege::drop_capabilities;
@@ -29,17 +30,20 @@ pub struct Confinement {
 /// to bound it: stacks of threads are reserved, not used.
 const RESERVED_STACKS: u64 = 512 << 20;
 
-/// The rlimits that go with `limits`. `bounded` says that a cgroup counts memory.
-pub(crate) fn rlimits(limits: &Limits, bounded: bool) -> Vec<(u32, u64)> {
+/// The rlimits that go with `limits`. `bounded` says what a cgroup counts already: for whole sandboxes, where these count for each
+/// process or user.
+pub(crate) fn rlimits(limits: &Limits, bounded: impl Fn(Controller) -> bool) -> Vec<(u32, u64)> {
     let mut all = vec![
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_NOFILE, limits.open_files),
-        (libc::RLIMIT_NPROC, limits.tasks),
         (libc::RLIMIT_FSIZE, limits.disk),
         (libc::RLIMIT_MEMLOCK, 64 << 10),
         (libc::RLIMIT_MSGQUEUE, 64 << 10),
     ];
-    if !bounded {
+    if !bounded(Controller::Pids) {
+        all.push((libc::RLIMIT_NPROC, limits.tasks));
+    }
+    if !bounded(Controller::Memory) {
         all.push((libc::RLIMIT_DATA, limits.memory + RESERVED_STACKS));
     }
     all

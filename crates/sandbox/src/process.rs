@@ -75,11 +75,12 @@ impl Process {
 pub struct PendingProcess {
     talk: Conversation,
     started: Option<Process>,
+    failed: Option<String>,
 }
 
 impl PendingProcess {
     pub(crate) fn new(talk: Conversation) -> Self {
-        Self { talk, started: None }
+        Self { talk, started: None, failed: None }
     }
 
     /// Readable whenever [`PendingProcess::progress`] is worth a call.
@@ -100,7 +101,8 @@ impl PendingProcess {
                     };
                     self.started = Some(Process { pid, pidfd });
                 }
-                News::Said(Reply::Failed(reason), _) => return Err(self.give_up(reason)),
+                // The process may say so before the helper has named it.
+                News::Said(Reply::Failed(reason), _) => self.failed = Some(reason),
                 News::Said(Reply::Ready | Reply::Furnished, _) => {}
                 News::Over => return self.complete(),
             }
@@ -119,6 +121,9 @@ impl PendingProcess {
     }
 
     fn complete(mut self) -> Result<Progress> {
+        if let Some(reason) = self.failed.take() {
+            return Err(self.give_up(reason));
+        }
         match self.started.take() {
             Some(process) => {
                 self.talk.finish()?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
-use crate::cgroup::{Cgroups, Controller, Leaf};
+use crate::cgroup::{Cgroups, Leaf};
 use crate::confine::{Confinement, rlimits};
 use crate::conversation::{Conversation, News, readable};
 use crate::enter::{self, Joins};
@@ -23,6 +23,8 @@ use crate::wire::{self, Reply};
 
 /// How long everything inside may take to vanish once it is killed.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Milliseconds in which a process whose parent is ending becomes the caller's, as a rule.
+const HANDED_OVER: i64 = 2;
 
 /// Where sandboxes are made: what helps, what bounds them, and which layers are used.
 #[derive(Debug)]
@@ -102,7 +104,7 @@ impl Workshop {
     /// of its cgroup. Processes in the sandbox that it is made `within` may join it.
     pub fn begin(&self, name: &str, policy: Policy, within: Option<&Sandbox>) -> Result<Preparation> {
         let leaf = if self.layers.cgroups { Some(self.cgroups.leaf(name, &policy.limits)?) } else { None };
-        let bounded = leaf.is_some() && self.cgroups.has(Controller::Memory);
+        let bounded = |controller| leaf.is_some() && self.cgroups.has(controller);
         let privileged = is_privileged();
         let confinement = Confinement {
             // Without namespaces the files are where they are, and whose they are.
@@ -263,6 +265,13 @@ impl Sandbox {
         &self.made.work_dir
     }
 
+    /// Whether there is no room for another file, or for more in one, in what the sandbox may write to.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let room = self.files.as_ref().and_then(|files| rustix::fs::fstatvfs(files).ok());
+        room.is_some_and(|room| room.f_bavail == 0 || room.f_favail == 0)
+    }
+
     /// The cgroup, to move processes to and to read what is used.
     #[must_use]
     pub fn cgroup(&self) -> Option<&Leaf> {
@@ -287,10 +296,19 @@ impl Sandbox {
         self.kill()?;
         let deadline = Instant::now() + PATIENCE;
         for child in &self.children {
-            reap(child.as_fd(), deadline)?;
+            ended(child.as_fd(), deadline)?;
+            reap(child.as_fd())?;
         }
         if let Some(init) = &self.init {
-            reap(init.pidfd.as_fd(), deadline)?;
+            // It ends when everything inside is reaped. A child that ended at once becomes the caller's a moment later, when
+            // the process between them has ended too.
+            while !readable(init.pidfd.as_fd(), HANDED_OVER)? {
+                if Instant::now() > deadline {
+                    return Err(not_ended());
+                }
+                self.children.iter().try_for_each(|child| reap(child.as_fd()))?;
+            }
+            reap(init.pidfd.as_fd())?;
         }
         match self.made.leaf.take() {
             Some(leaf) => leaf.remove(),
@@ -299,13 +317,18 @@ impl Sandbox {
     }
 }
 
-fn reap(pidfd: BorrowedFd<'_>, deadline: Instant) -> Result<()> {
+fn ended(pidfd: BorrowedFd<'_>, deadline: Instant) -> Result<()> {
     let left = deadline.saturating_duration_since(Instant::now()).as_millis();
-    if !readable(pidfd, i64::try_from(left).unwrap_or(0))? {
-        return Err(Error::Helper("a killed process did not end".into()));
-    }
+    if readable(pidfd, i64::try_from(left).unwrap_or(0))? { Ok(()) } else { Err(not_ended()) }
+}
+
+fn not_ended() -> Error {
+    Error::Helper("a killed process did not end".into())
+}
+
+fn reap(pidfd: BorrowedFd<'_>) -> Result<()> {
     match waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
-        // Somebody else has reaped it.
+        // Somebody else has reaped it, or it is not the caller's yet.
         Ok(_) | Err(rustix::io::Errno::CHILD) => Ok(()),
         other => other.step("reap a process").map(|_| ()),
     }

@@ -212,6 +212,13 @@ impl Generation {
         let look = async || self.log().await.into_iter().find(|line| line["message"] == message);
         super::eventually(&format!("the line {message:?}"), look).await
     }
+
+    /// Waits for a line whose message has this in it and gives it.
+    pub async fn line_with(&self, part: &str) -> Value {
+        let has = |line: &Value| line["message"].as_str().is_some_and(|message| message.contains(part));
+        let look = async || self.log().await.into_iter().find(has);
+        super::eventually(&format!("a line with {part:?}"), look).await
+    }
 }
 
 impl Preview {

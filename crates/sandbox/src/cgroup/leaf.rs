@@ -107,6 +107,16 @@ impl Leaf {
         count().unwrap_or(0)
     }
 
+    /// How often a process or thread was refused here because there were as many as there may be.
+    #[must_use]
+    pub fn refused_tasks(&self) -> u64 {
+        let count = || -> Option<u64> {
+            let text = fs::read_to_string(self.paths.get(&Controller::Pids)?.join("pids.events")).ok()?;
+            text.lines().find_map(|line| line.strip_prefix("max "))?.trim().parse().ok()
+        };
+        count().unwrap_or(0)
+    }
+
     /// Kills whatever is here and removes the group.
     pub fn remove(mut self) -> Result<()> {
         self.removed = true;

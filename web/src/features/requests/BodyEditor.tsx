@@ -73,6 +73,7 @@ function Editor({ body, onChange, onSubmit, fields, errors }: BodyEditorProps) {
           onChange={(text) => onChange({ ...body, text })}
           onSubmit={onSubmit}
           words={fields}
+          refused={body.mode === "json" ? errors : undefined}
           className={css.editor}
         />
       );

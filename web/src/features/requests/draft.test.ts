@@ -196,7 +196,12 @@ test("a multipart draft sends its own content type, and asks for a file that is 
 test("a 422 of FastAPI is read into fields, anything else is not", () => {
   const detail = [{ loc: ["body", "items", 0, "price"], msg: "Input should be greater than 0" }];
   expect(fieldErrors(422, { detail })).toEqual([
-    { where: "body", field: "items.0.price", message: "Input should be greater than 0" },
+    {
+      where: "body",
+      field: "items.0.price",
+      path: ["items", "0", "price"],
+      message: "Input should be greater than 0",
+    },
   ]);
   expect(fieldErrors(422, { detail: "no" })).toEqual([]);
   expect(fieldErrors(400, { detail })).toEqual([]);

@@ -6,6 +6,8 @@ export interface FieldError {
   where: string;
   /** `price`, or `items.0.price` further down. */
   field: string;
+  /** The same, name by name. */
+  path: readonly string[];
   message: string;
 }
 
@@ -15,6 +17,6 @@ export function fieldErrors(status: number, data: unknown): FieldError[] {
   return data.detail.flatMap((entry: unknown) => {
     if (!isRecord(entry) || !Array.isArray(entry.loc) || typeof entry.msg !== "string") return [];
     const [where, ...rest] = entry.loc.map(String);
-    return [{ where: where ?? "body", field: rest.join("."), message: entry.msg }];
+    return [{ where: where ?? "body", field: rest.join("."), path: rest, message: entry.msg }];
   });
 }

@@ -1,6 +1,7 @@
 import { lazy, Suspense } from "react";
 import { classes } from "./Button";
 import css from "./code.module.css";
+import type { Refused } from "./refused";
 
 export interface CodeProps {
   label: string;
@@ -14,6 +15,8 @@ export interface CodeProps {
   readOnly?: boolean;
   /** Offered while typing. */
   words?: readonly string[];
+  /** Parts of a JSON text that were refused. */
+  refused?: readonly Refused[];
   className?: string;
 }
 

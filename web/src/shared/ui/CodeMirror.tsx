@@ -18,6 +18,7 @@ import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
 import type { CodeProps } from "./Code";
 import css from "./code.module.css";
+import { type Refused, refusals, refuse } from "./refused";
 
 /**
  * CodeMirror in a shadow root: there it styles itself by constructed style sheets, which a CSP without
@@ -52,8 +53,13 @@ export default function CodeMirror(props: CodeProps) {
     editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: props.value } });
   }, [props.value]);
 
+  const { refused = NONE } = props;
+  useEffect(() => view.current?.dispatch({ effects: refuse.of(refused) }), [refused]);
+
   return <div ref={host} className={css.host} />;
 }
+
+const NONE: readonly Refused[] = [];
 
 type Newest = { current: CodeProps };
 
@@ -74,6 +80,7 @@ function extensions(
     syntaxHighlighting(HIGHLIGHT),
     THEME,
     languageOf(language),
+    refusals,
     EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
     readOnly ? [EditorState.readOnly.of(true), EditorView.editable.of(false)] : editing(newest),
     keymap.of([...defaultKeymap, ...foldKeymap, ...searchKeymap]),
@@ -175,6 +182,7 @@ const THEME = EditorView.theme({
     color: "var(--pv-text)",
   },
   ".cm-panels": { background: "var(--pv-sunken)", color: "var(--pv-text)", borderColor: "var(--pv-border)" },
+  ".cm-refused": { textDecoration: "underline wavy var(--pv-error)", textUnderlineOffset: "3px" },
   ".cm-searchMatch": { background: "var(--pv-match)" },
   ".cm-searchMatch-selected": { background: "var(--pv-match-now)" },
 });
