@@ -33,8 +33,11 @@ pub fn keep_back(mut request: Request<Body>) -> Request<Body> {
 }
 
 async fn wait(mut asked: watch::Receiver<bool>) {
-    // Either end is one: the client may go on.
-    let _asked_or_not = tokio::time::timeout(PATIENCE, asked.wait_for(|asked| *asked)).await;
+    let answered = async { asked.wait_for(|asked| *asked).await.is_err() };
+    if tokio::time::timeout(PATIENCE, answered).await == Ok(true) {
+        // Who read now would have the client asked before it is told the answer.
+        tokio::time::sleep(PATIENCE).await;
+    }
 }
 
 /// A body that is not read yet.

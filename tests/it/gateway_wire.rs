@@ -85,7 +85,7 @@ async fn a_client_that_waits_with_its_body_is_asked_when_the_application_asks() 
     let mut asked = open("/asks").await;
     assert_eq!(until(&mut asked, "\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n");
     asked.write_all(b"body").await.unwrap();
-    let answer = until(&mut asked, "0\r\n\r\n").await;
+    let answer = until(&mut asked, "\r\n0\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\r\n\r\nbody\r\n"), "{answer}");
 
     let mut refused = open("/refuses").await;
@@ -98,7 +98,7 @@ async fn a_client_that_waits_with_its_body_is_asked_when_the_application_asks() 
     assert_eq!(until(&mut unasked, "\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n");
     assert!(began.elapsed() >= Duration::from_millis(900), "{:?}", began.elapsed());
     unasked.write_all(b"body").await.unwrap();
-    assert!(until(&mut unasked, "0\r\n\r\n").await.contains("\r\n\r\nbody\r\n"));
+    assert!(until(&mut unasked, "\r\n0\r\n\r\n").await.contains("\r\n\r\nbody\r\n"));
     // One that is refused at the door is not asked either.
     let mut stranger = TcpStream::connect(address).await.unwrap();
     stranger.write_all(format!("POST /asks HTTP/1.1\r\nHost: x\r\n{expects}\r\n").as_bytes()).await.unwrap();
