@@ -61,7 +61,7 @@ impl Forked {
     }
 }
 
-/// Forks that are under way, by number; `None` once the zygote is gone.
+/// Forks that are under way, by number; none is taken on once the zygote is gone.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     forks: RefCell<BTreeMap<u64, oneshot::Sender<Result<Child, String>>>>,
