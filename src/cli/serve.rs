@@ -266,7 +266,10 @@ impl Client {
         match self.app.gateway.named(&request, &self.app.previews) {
             Some(Named::Preview(origin)) => Ok(origin.answer(request, self.peer).await),
             Some(Named::Nobody) => Ok(Named::nobody(&request)),
-            None => self.router.oneshot(request.map(Body::new)).await,
+            None => match self.app.gateway.misdirected(&request) {
+                Some(refusal) => Ok(refusal),
+                None => self.router.oneshot(request.map(Body::new)).await,
+            },
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Every setting of the server: what it is called, what it takes, and what is in force.
 //! A flag beats the environment, which beats `.env`, which beats the default.
 
+mod callers;
 mod error;
 mod log_level;
 mod settings;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::callers::AllowedHost;
 pub use self::error::ConfigError;
 pub use self::log_level::LogLevel;
 pub use self::settings::{SETTINGS, Setting};
@@ -28,6 +30,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Address of the API and the UI.
     pub listen: SocketAddr,
+    /// Names that the server answers to, besides its own.
+    pub allowed_hosts: Vec<AllowedHost>,
+    /// Origins whose pages may call the API, as browsers write them.
+    pub allowed_origins: Vec<String>,
     /// First port of the pool.
     pub port_min: u16,
     /// Last port of the pool.

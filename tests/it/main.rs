@@ -4,6 +4,7 @@
 mod ahead;
 mod arbitrary;
 mod attacks;
+mod browsers;
 mod callers;
 mod command_line;
 mod database;
