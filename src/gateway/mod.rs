@@ -9,6 +9,7 @@ mod origin;
 mod page;
 mod pool;
 mod record;
+mod report;
 mod rewrite;
 mod serve;
 mod tls;

@@ -22,6 +22,7 @@ mod request;
 mod shapes;
 mod state;
 mod ticket;
+mod trail;
 pub mod ui;
 
 use axum::Router;
@@ -48,6 +49,7 @@ pub fn router(app: App) -> Router {
         // Each call has its own limit, told in its own words.
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(no_sniffing))
+        .layer(middleware::from_fn_with_state(app.clone(), trail::follow))
         .with_state(app)
 }
 
