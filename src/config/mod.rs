@@ -3,6 +3,7 @@
 
 mod callers;
 mod error;
+mod log_format;
 mod log_level;
 mod settings;
 mod sources;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::callers::AllowedHost;
 pub use self::error::ConfigError;
+pub use self::log_format::LogFormat;
 pub use self::log_level::LogLevel;
 pub use self::settings::{SETTINGS, Setting};
 pub use self::sources::Flags;
@@ -52,6 +54,8 @@ pub struct Config {
     pub store_url: String,
     /// What `config` reports and previews get as `LOG_LEVEL`.
     pub log_level: LogLevel,
+    /// How the server writes its own log.
+    pub log_format: LogFormat,
     /// Lines kept of a preview that has ended.
     pub max_log_lines: usize,
     /// From the start of the process to its first answer.
@@ -92,6 +96,8 @@ pub struct Config {
     pub uploads_per_minute: Option<u32>,
     /// Size of all environments in MiB.
     pub environments_limit_mb: u64,
+    /// Size of the audit log in MiB.
+    pub audit_limit_mb: u64,
     /// Interpreter for previews, where it is not the one found on `PATH`.
     pub python: Option<PathBuf>,
     /// Directory of a built UI, where it is not the embedded one.

@@ -2,7 +2,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::{Config, IdleAction, Isolation, LogLevel, callers};
+use super::{Config, IdleAction, Isolation, LogFormat, LogLevel, callers};
 
 /// What every variable of ours begins with.
 pub(super) const PREFIX: &str = "PREVIEW_";
@@ -176,6 +176,13 @@ pub const SETTINGS: &[Setting] = &[
         |d, v| put(&mut d.log_level, LogLevel::parse(v)),
     ),
     setting(
+        "PREVIEW_LOG_FORMAT",
+        Some("text"),
+        "text or json",
+        "How the server writes its own log, on standard error; RUST_LOG chooses how much",
+        |d, v| put(&mut d.log_format, LogFormat::parse(v)),
+    ),
+    setting(
         "PREVIEW_MAX_LOG_LINES",
         Some("1000"),
         COUNT,
@@ -283,6 +290,13 @@ pub const SETTINGS: &[Setting] = &[
         MEBIBYTES,
         "Size of all environments in MiB, above which the least recently used are removed",
         |d, v| put(&mut d.environments_limit_mb, whole(v, 1..=1 << 24)),
+    ),
+    setting(
+        "PREVIEW_AUDIT_LIMIT_MB",
+        Some("64"),
+        MEBIBYTES,
+        "Size of the audit log in MiB, above which its older half is removed",
+        |d, v| put(&mut d.audit_limit_mb, whole(v, 1..=1 << 24)),
     ),
     setting(
         "PREVIEW_PYTHON",

@@ -7,7 +7,7 @@ use super::callers;
 use super::error::{self, ConfigError};
 use super::settings::{DATA_DIR, SETTINGS};
 use super::sources::Given;
-use super::{Config, ExchangeLimits, IdleAction, Isolation, Limits, LogLevel};
+use super::{Config, ExchangeLimits, IdleAction, Isolation, Limits, LogFormat, LogLevel};
 
 /// What means something in a `sqlite:` address.
 const IN_URL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
@@ -106,6 +106,7 @@ fn blank() -> Config {
         db_path: PathBuf::new(),
         store_url: String::new(),
         log_level: LogLevel::Error,
+        log_format: LogFormat::Text,
         max_log_lines: 0,
         launch_timeout: 0,
         request_timeout: 0,
@@ -121,6 +122,7 @@ fn blank() -> Config {
         launches_per_minute: None,
         uploads_per_minute: None,
         environments_limit_mb: 0,
+        audit_limit_mb: 0,
         python: None,
         ui_dir: None,
     }

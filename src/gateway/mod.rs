@@ -10,6 +10,7 @@ mod origin;
 mod page;
 mod pool;
 mod record;
+mod report;
 mod rewrite;
 mod serve;
 mod tls;

@@ -23,6 +23,7 @@ mod request;
 mod shapes;
 mod state;
 mod ticket;
+mod trail;
 pub mod ui;
 
 use axum::Router;
@@ -48,6 +49,7 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(app.clone(), guards::shared))
         .layer(middleware::from_fn(guards::guarded))
+        .layer(middleware::from_fn_with_state(app.clone(), trail::follow))
         .with_state(app)
 }
 

@@ -35,6 +35,7 @@ mod log_history;
 mod log_stream;
 mod not_understood;
 mod openapi;
+mod operation;
 mod recovery;
 mod reload;
 mod request;
