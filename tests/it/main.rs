@@ -4,6 +4,7 @@
 mod ahead;
 mod arbitrary;
 mod attacks;
+mod browsers;
 mod callers;
 mod command_line;
 mod database;
@@ -34,6 +35,7 @@ mod log_history;
 mod log_stream;
 mod not_understood;
 mod openapi;
+mod operation;
 mod recovery;
 mod reload;
 mod request;
