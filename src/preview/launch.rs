@@ -11,7 +11,7 @@ use super::active::{Active, Identity, LaunchOptions};
 use super::owner::{Ending, Owner};
 use super::pump::Pump;
 use super::state::{Phases, Running, State};
-use super::{Previews, PublicAddress, failure, ready};
+use super::{Previews, PublicAddress, events, failure, ready};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::{Error, LaunchFailure, Result};
@@ -63,6 +63,7 @@ impl Previews {
         let identity = Identity { row, port, base_url, ends_at, options };
         let (active, orders) = Active::new(identity, hub, Arc::clone(&self.host.runtime));
         active.hub.announce(&State::Launching.to_event());
+        events::launching(&active);
         let _server_ends = self.host.addresses.send(PublicAddress::new(&active, listener));
         let phases = Phases { plan: millis(began), ..Phases::default() };
         let owner = Owner::new(self.clone(), Arc::clone(&active), orders, pumping);
@@ -278,7 +279,7 @@ impl Owner {
         }
         let ready = format!("Ready in {} ms, at {}", running.phases.total(), self.active.base_url);
         self.note(Note::info(Source::Server, ready)).await;
-        tracing::info!(preview = %id, port = self.active.port, ms = running.phases.total(), "preview launched");
+        events::launched(&self.active, &running);
         self.previews.host.metrics.launched(running.phases.total());
         // Whatever the launch took, nobody could use it before.
         self.active.touch();

@@ -11,7 +11,7 @@ use super::history::Keeping;
 use super::project::Project;
 use super::pump::Pumping;
 use super::state::{Phases, Running, State, StopReason};
-use super::{Previews, advice, ready};
+use super::{Previews, advice, events, ready};
 use crate::environment::Environment;
 use crate::error::LaunchFailure;
 use crate::logs::{Note, Source};
@@ -216,6 +216,7 @@ impl Owner {
             }
         }
         if changed {
+            events::health(&self.active, health);
             self.active.hub.announce(&self.active.state().to_event());
         }
     }

@@ -8,7 +8,7 @@ use super::launch::MARGIN;
 use super::owner::{Ending, Owner};
 use super::pump::Pump;
 use super::state::{Phases, Running, State, StopReason};
-use super::{Previews, PublicAddress, failure};
+use super::{Previews, PublicAddress, events, failure};
 use crate::error::{Error, Result};
 use crate::logs::{Hub, Note, Source};
 use crate::runtime::{Exit, Kept};
@@ -94,6 +94,7 @@ impl Previews {
             return Ok(());
         };
         active.lane.move_to(serving_start(&row, kept));
+        events::taken_over(&active);
         if let Ok(listener) = self.host.runtime.listener(&row.id).await {
             let _server_ends = self.host.addresses.send(PublicAddress::new(&active, listener));
         }

@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::active::Wake;
+use super::events;
 use super::launch::millis;
 use super::owner::{Ending, Owner, requested, until};
 use super::project::Project;
@@ -32,6 +33,7 @@ impl Owner {
         let _never_answered = tokio::time::timeout(self.patience(), answering.wait()).await;
         host.runtime.stop(&self.active.id, slot, GRACE).await;
         host.runtime.ended(&self.active.id, slot).await;
+        events::asleep(&self.active);
         self.note(Note::info(Source::Server, "Asleep: nobody used it; the next request wakes it")).await;
         true
     }
@@ -84,7 +86,9 @@ impl Owner {
     async fn wake(&mut self) -> Result<(), LaunchFailure> {
         let began = Instant::now();
         self.note(Note::info(Source::Server, "Waking")).await;
-        match self.bring_back().await {
+        let woken = self.bring_back().await;
+        events::woken(&self.active, millis(began), woken.as_ref().map(|_| ()));
+        match woken {
             Ok(running) => {
                 self.active.touch();
                 self.enter(State::Running(running));

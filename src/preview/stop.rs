@@ -7,7 +7,7 @@ use super::active::Active;
 use super::history::Keeping;
 use super::owner::{Ending, Owner};
 use super::state::{State, StopReason};
-use super::{Previews, advice, failure, no_active};
+use super::{Previews, advice, events, failure, no_active};
 use crate::error::{Error, LaunchFailure, Result};
 use crate::id::{GenerationId, PreviewId};
 use crate::logs::{Note, Source};
@@ -196,24 +196,33 @@ impl Ended {
         Ok(())
     }
 
-    fn count(&self, state: &State) {
+    /// For those who watch the server.
+    fn report(&self, state: &State, reason: StopReason) {
         let metrics = &self.previews.host.metrics;
+        let lived = self.active.state().answering().map(|running| UnixMillis::now().0 - running.started_at.0);
+        let lived = lived.map(|millis| u64::try_from(millis).unwrap_or(0));
+        let uptime = lived.map(|millis| millis / 1000);
         match state {
-            State::Failed(failure) => metrics.failed(failure, self.served),
-            _ if !self.served => metrics.cancelled(),
-            _ => {}
+            State::Failed(failure) => {
+                metrics.failed(failure, self.served);
+                events::failed(&self.active, failure, uptime);
+            }
+            _ => {
+                if !self.served {
+                    metrics.cancelled();
+                }
+                events::stopped(&self.active, reason, uptime);
+            }
         }
-        if let Some(running) = self.active.state().answering() {
-            let lived = UnixMillis::now().0 - running.started_at.0;
-            metrics.session(u64::try_from(lived).unwrap_or(0));
+        if let Some(millis) = lived {
+            metrics.session(millis);
         }
     }
 
     /// Out of sight first, so that whoever is told of the end finds the store's word.
     fn leave(self, state: State) {
         let reason = stop_reason(&state, self.served);
-        self.count(&state);
-        tracing::info!(preview = %self.active.id, reason = reason.as_str(), "preview ended");
+        self.report(&state, reason);
         {
             let mut registry = self.previews.registry();
             let still_this = registry.get(&self.active.generation_id).is_some_and(|a| a.id == self.active.id);

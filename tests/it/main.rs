@@ -4,6 +4,7 @@
 mod ahead;
 mod arbitrary;
 mod attacks;
+mod browsers;
 mod callers;
 mod clock;
 mod command_line;
@@ -36,6 +37,7 @@ mod log_history;
 mod log_stream;
 mod not_understood;
 mod openapi;
+mod operation;
 mod recovery;
 mod reload;
 mod request;

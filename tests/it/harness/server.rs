@@ -132,7 +132,7 @@ impl Server {
             .envs(std::env::vars().filter(|(name, _)| PASSED.iter().any(|prefix| name.starts_with(prefix))));
         command.env("PREVIEW_DATA_DIR", self.shared.data_dir());
         command.envs(self.preload.lock().unwrap().iter().map(|library| ("LD_PRELOAD", library)));
-        command.envs(self.settings.iter().map(|(name, value)| (format!("PREVIEW_{name}"), value)));
+        command.envs(self.settings.iter().map(|(name, value)| (variable(name), value)));
         command
     }
 
@@ -307,6 +307,11 @@ impl Server {
             signal(pid, Signal::KILL);
         }
     }
+}
+
+/// What is not a setting of ours has its whole name.
+fn variable(name: &str) -> String {
+    if name == "RUST_LOG" { name.to_owned() } else { format!("PREVIEW_{name}") }
 }
 
 pub fn signal(pid: i32, signal: Signal) {
