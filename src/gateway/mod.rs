@@ -2,7 +2,7 @@
 
 mod expect;
 mod forward;
-mod hop;
+pub(crate) mod hop;
 mod host;
 mod known;
 mod limit;
