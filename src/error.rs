@@ -203,6 +203,17 @@ pub enum FailureReason {
 }
 
 impl FailureReason {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::DependencyInstallFailed,
+        Self::ImportFailed,
+        Self::Exited,
+        Self::Unhealthy,
+        Self::LaunchTimeout,
+        Self::OutOfMemory,
+        Self::HostFailure,
+    ];
+
     /// The stable code.
     #[must_use]
     pub fn as_str(self) -> &'static str {

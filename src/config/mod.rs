@@ -66,6 +66,10 @@ pub struct Config {
     pub tls_key: Option<PathBuf>,
     /// For one proxied request.
     pub request_timeout: u64,
+    /// From the signal that ends the server to the end of its listening.
+    pub drain_delay: u64,
+    /// From then, for requests under way.
+    pub drain_timeout: u64,
     /// Between two sweeps.
     pub cleanup_interval: u64,
     /// HS256 key, where it is not the one kept in the data directory.

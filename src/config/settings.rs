@@ -184,6 +184,20 @@ pub const SETTINGS: &[Setting] = &[
     setting("PREVIEW_REQUEST_TIMEOUT", Some("30"), SECONDS, "Seconds for one proxied request", |d, v| {
         put(&mut d.request_timeout, whole(v, 1..=YEAR))
     }),
+    setting(
+        "PREVIEW_DRAIN_DELAY",
+        Some("0"),
+        "a whole number of seconds from 0 to 3600",
+        "Seconds after SIGTERM for which /readyz says 503 and everything else is still answered",
+        |d, v| put(&mut d.drain_delay, whole(v, 0..=3600)),
+    ),
+    setting(
+        "PREVIEW_DRAIN_TIMEOUT",
+        Some("10"),
+        SECONDS,
+        "Seconds after that for requests under way to end",
+        |d, v| put(&mut d.drain_timeout, whole(v, 1..=YEAR)),
+    ),
     setting("PREVIEW_CLEANUP_INTERVAL", Some("300"), SECONDS, "Seconds between sweeps", |d, v| {
         put(&mut d.cleanup_interval, whole(v, 1..=YEAR))
     }),

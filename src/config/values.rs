@@ -100,6 +100,8 @@ fn blank() -> Config {
         max_log_lines: 0,
         launch_timeout: 0,
         request_timeout: 0,
+        drain_delay: 0,
+        drain_timeout: 0,
         cleanup_interval: 0,
         jwt_secret: None,
         jwt_public_key: None,

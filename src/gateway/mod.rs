@@ -19,7 +19,7 @@ mod upgrade;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use forward::{Answered, Forwarder};
+pub use forward::{Answered, Forwarder, hold};
 pub use hop::strip_request;
 pub use host::Named;
 pub use origin::{Origin, request_id};
@@ -28,6 +28,7 @@ pub use tls::Tls;
 
 use crate::auth::Auth;
 use crate::config::Config;
+use crate::drain::Drain;
 use crate::history::History;
 use crate::id::PreviewId;
 use crate::metrics::Metrics;
@@ -48,6 +49,8 @@ pub struct Gateway {
     pub tls: Tls,
     /// What was asked and answered.
     pub history: History,
+    /// How far the server's end is.
+    pub drain: Drain,
     forwarders: Arc<Mutex<HashMap<PreviewId, Forwarder>>>,
 }
 
@@ -60,8 +63,9 @@ impl Gateway {
         metrics: Arc<Metrics>,
         tls: Tls,
         history: History,
+        drain: Drain,
     ) -> Self {
-        Self { config, auth, metrics, tls, history, forwarders: Arc::default() }
+        Self { config, auth, metrics, tls, history, drain, forwarders: Arc::default() }
     }
 
     /// The way to the code of a preview, with its open connections.
@@ -72,7 +76,7 @@ impl Gateway {
             return known.clone();
         }
         forwarders.retain(|_, forwarder| !forwarder.preview().state().is_over());
-        let forwarder = Forwarder::new(Arc::clone(preview), self.history.clone());
+        let forwarder = Forwarder::new(Arc::clone(preview), self);
         if !State::is_over(&preview.state()) {
             forwarders.insert(preview.id.clone(), forwarder.clone());
         }

@@ -17,7 +17,6 @@ use crate::config::ExchangeLimits;
 use crate::error::{Error, Result};
 use crate::history::Via;
 use crate::id::random_hex;
-use crate::metrics::Metrics;
 use crate::preview::Active;
 use crate::store::Health;
 
@@ -26,7 +25,6 @@ use crate::store::Health;
 pub struct Origin {
     forwarder: Forwarder,
     door: Arc<Door>,
-    metrics: Arc<Metrics>,
     limits: ExchangeLimits,
     /// Whether browsers reach it by https, through somebody's proxy.
     secure: bool,
@@ -37,13 +35,7 @@ impl Origin {
         let secure = forwarder.preview().base_url.starts_with("https:");
         let id = &forwarder.preview().id;
         let door = Arc::new(Door::new(id, gateway.auth.preview_token(id)));
-        Self {
-            forwarder,
-            door,
-            metrics: Arc::clone(&gateway.metrics),
-            limits: gateway.config.exchange,
-            secure,
-        }
+        Self { forwarder, door, limits: gateway.config.exchange, secure }
     }
 
     /// Answers one request of the client at `peer`.
@@ -105,7 +97,6 @@ impl Origin {
         let preview = Arc::clone(self.forwarder.preview());
         let in_use = preview.in_use();
         let meter = Meter::start(self.limits);
-        self.metrics.request();
         let (mut parts, body) = request.into_parts();
         let seat = parts.extensions.remove::<super::serve::Seat>();
         let client_side = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
@@ -131,8 +122,9 @@ impl Origin {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS && upgrades {
             if let Some(client_side) = client_side {
                 let code_side = hyper::upgrade::on(&mut response);
+                let traffic = self.forwarder.traffic().clone();
                 tokio::spawn(async move {
-                    upgrade::join(client_side, code_side, preview, meter).await;
+                    upgrade::join(client_side, code_side, preview, meter, &traffic).await;
                     drop(seat);
                 });
             }

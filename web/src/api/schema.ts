@@ -458,7 +458,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether it can do its work */
+        /**
+         * Whether it can do its work
+         * @description 503 with the names of the checks that fail, where the store does not answer, the keeper does not, the data directory
+         *     cannot be written or is full, or the server is about to end.
+         */
         get: operations["readyz"];
         put?: never;
         post?: never;
