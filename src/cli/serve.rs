@@ -106,6 +106,7 @@ pub(super) fn told_to_end() -> io::Result<impl Future<Output = ()>> {
 
 /// Opens everything, takes over what runs, and accepts connections.
 pub(super) async fn start(config: Config) -> Result<Running, Failed> {
+    take_descriptors();
     let config = Arc::new(config);
     let lock = lock(&config)?;
     let listener = TcpListener::bind(config.listen).await;
@@ -197,6 +198,15 @@ fn confiner(config: &Config) -> Option<Confiner> {
     (config.isolation != Isolation::Off).then(|| Confiner::new(name))
 }
 
+/// As many as the host allows: clients and previews take some each. The keeper inherits the limit.
+fn take_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
 /// One server per data directory: two would serve the same previews.
 fn lock(config: &Config) -> Result<std::fs::File, Failed> {
     use std::os::unix::fs::DirBuilderExt;
@@ -266,11 +276,14 @@ impl Client {
         match self.app.gateway.named(&request, &self.app.previews) {
             Some(Named::Preview(origin)) => Ok(origin.answer(request, self.peer).await),
             Some(Named::Nobody) => Ok(Named::nobody(&request)),
-            None => {
-                let mut request = request.map(Body::new);
-                request.extensions_mut().insert(ConnectInfo(self.peer));
-                self.router.oneshot(request).await
-            }
+            None => match self.app.gateway.misdirected(&request) {
+                Some(refusal) => Ok(refusal),
+                None => {
+                    let mut request = request.map(Body::new);
+                    request.extensions_mut().insert(ConnectInfo(self.peer));
+                    self.router.oneshot(request).await
+                }
+            },
         }
     }
 }

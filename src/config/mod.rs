@@ -1,6 +1,7 @@
 //! Every setting of the server: what it is called, what it takes, and what is in force.
 //! A flag beats the environment, which beats `.env`, which beats the default.
 
+mod callers;
 mod error;
 mod log_format;
 mod log_level;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::callers::AllowedHost;
 pub use self::error::ConfigError;
 pub use self::log_format::LogFormat;
 pub use self::log_level::LogLevel;
@@ -30,6 +32,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Address of the API and the UI.
     pub listen: SocketAddr,
+    /// Names that the server answers to, besides its own.
+    pub allowed_hosts: Vec<AllowedHost>,
+    /// Origins whose pages may call the API, as browsers write them.
+    pub allowed_origins: Vec<String>,
     /// First port of the pool.
     pub port_min: u16,
     /// Last port of the pool.

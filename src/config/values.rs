@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use super::callers;
 use super::error::{self, ConfigError};
 use super::settings::{DATA_DIR, SETTINGS};
 use super::sources::Given;
@@ -42,6 +43,13 @@ pub(super) fn config(
     if config.tls_certificate.is_some() && !given.contains_key("PREVIEW_BASE_URL_TEMPLATE") {
         config.base_url_template = config.base_url_template.replacen("http:", "https:", 1);
     }
+    let theirs = callers::of_a_preview(&config).map(|origin| {
+        format!(
+            "PREVIEW_ALLOWED_ORIGINS holds {origin}, which is an address of previews: their pages are a stranger's \
+             code and never get to call the API."
+        )
+    });
+    ConfigError::unless_empty(theirs.into_iter().collect())?;
     complete(&mut config, directory);
     Ok(config)
 }
@@ -82,6 +90,8 @@ fn blank() -> Config {
     Config {
         data_dir: PathBuf::new(),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        allowed_hosts: Vec::new(),
+        allowed_origins: Vec::new(),
         port_min: 0,
         port_max: 0,
         session_timeout: 0,
