@@ -120,6 +120,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     let tls = Tls::open(&config).map_err(doing("the certificate cannot be used"))?;
     let auth = Arc::new(Auth::open(&config).map_err(doing("tokens cannot be checked"))?);
     let store = Store::open(&config.store_url).await.map_err(doing("the store cannot be opened"))?;
+    let store = store.with_quotas(config.quotas);
     let confiner = confiner(&config);
     let means =
         Means { confiner: confiner.clone(), max_bytes: config.environments_limit_mb.saturating_mul(1 << 20) };

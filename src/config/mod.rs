@@ -98,6 +98,8 @@ pub struct Config {
     pub launches_per_minute: Option<u32>,
     /// Uploads per user and minute; no limit if absent.
     pub uploads_per_minute: Option<u32>,
+    /// What one user may keep.
+    pub quotas: Quotas,
     /// Size of all environments in MiB.
     pub environments_limit_mb: u64,
     /// Size of the audit log in MiB.
@@ -117,6 +119,17 @@ pub struct ExchangeLimits {
     pub idle: Option<u64>,
     /// From its beginning to its end.
     pub total: Option<u64>,
+}
+
+/// What one user may keep. No limit if absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quotas {
+    /// Projects.
+    pub projects: Option<u64>,
+    /// Generations of all projects.
+    pub generations: Option<u64>,
+    /// Size of their files in MiB.
+    pub stored_mb: Option<u64>,
 }
 
 /// What becomes of a preview that nobody uses.

@@ -299,6 +299,27 @@ pub const SETTINGS: &[Setting] = &[
         |d, v| put(&mut d.uploads_per_minute, whole(v, 1..=1_000_000).map(Some)),
     ),
     setting(
+        "PREVIEW_PROJECTS_PER_USER",
+        None,
+        COUNT,
+        "Projects that a user may have [default: no limit]",
+        |d, v| put(&mut d.quotas.projects, whole(v, 1..=1_000_000).map(Some)),
+    ),
+    setting(
+        "PREVIEW_GENERATIONS_PER_USER",
+        None,
+        COUNT,
+        "Generations that a user may keep [default: no limit]",
+        |d, v| put(&mut d.quotas.generations, whole(v, 1..=1_000_000).map(Some)),
+    ),
+    setting(
+        "PREVIEW_STORED_MB_PER_USER",
+        None,
+        MEBIBYTES,
+        "Size of the files of all generations of a user in MiB [default: no limit]",
+        |d, v| put(&mut d.quotas.stored_mb, whole(v, 1..=1 << 24).map(Some)),
+    ),
+    setting(
         "PREVIEW_ENVIRONMENTS_LIMIT_MB",
         Some("5120"),
         MEBIBYTES,

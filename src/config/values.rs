@@ -7,7 +7,7 @@ use super::callers;
 use super::error::{self, ConfigError};
 use super::settings::{DATA_DIR, SETTINGS};
 use super::sources::Given;
-use super::{Config, ExchangeLimits, IdleAction, Isolation, Limits, LogFormat, LogLevel};
+use super::{Config, ExchangeLimits, IdleAction, Isolation, Limits, LogFormat, LogLevel, Quotas};
 
 /// What means something in a `sqlite:` address.
 const IN_URL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
@@ -123,6 +123,7 @@ fn blank() -> Config {
         egress: false,
         launches_per_minute: None,
         uploads_per_minute: None,
+        quotas: Quotas::default(),
         environments_limit_mb: 0,
         audit_limit_mb: 0,
         python: None,

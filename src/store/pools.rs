@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 use super::{Result, Store, StoreError};
+use crate::config::Quotas;
 
 /// Connections for reading SQLite, or for everything with PostgreSQL.
 const CONNECTIONS: u32 = 8;
@@ -106,14 +107,15 @@ async fn sqlite(url: &str) -> Result<Store> {
     make_private(file.get_filename()).map_err(|source| failed(source.to_string()))?;
     let writers = pool(url, 1, Some(SQLITE_SETUP)).await?;
     let readers = pool(url, CONNECTIONS, Some(SQLITE_SETUP)).await?;
-    Ok(Store { readers, writers, backend: Backend::Sqlite })
+    Ok(Store { readers, writers, backend: Backend::Sqlite, quotas: Quotas::default() })
 }
 
 async fn postgres(url: &str) -> Result<Store> {
     // A pool goes on trying and then says only that it took too long; one connection says why.
     reach(url).await?;
     let pool = pool(url, CONNECTIONS, None).await?;
-    Ok(Store { readers: pool.clone(), writers: pool, backend: Backend::Postgres })
+    let (backend, quotas) = (Backend::Postgres, Quotas::default());
+    Ok(Store { readers: pool.clone(), writers: pool, backend, quotas })
 }
 
 async fn pool(url: &str, connections: u32, setup: Option<&'static str>) -> Result<AnyPool> {

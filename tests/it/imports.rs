@@ -16,7 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("store", &["config", "error", "id", "time"]),
     ("environment", &["confined", "error", "id", "time"]),
     ("generation", &["environment", "error"]),
-    ("keeper", &["config", "id"]),
+    ("keeper", &["config", "id", "time"]),
     ("runtime", &["config", "confined", "environment", "error", "id", "keeper", "time"]),
     ("logs", &["config", "runtime", "store", "time"]),
     ("metrics", &["error"]),

@@ -174,6 +174,41 @@ async fn the_audit_log_tells_who_launched_read_and_stopped_what() {
     server.serve_again().await;
 }
 
+#[tokio::test]
+async fn what_a_user_keeps_has_limits_that_are_told() {
+    let quotas = [("PROJECTS_PER_USER", "2"), ("GENERATIONS_PER_USER", "2"), ("STORED_MB_PER_USER", "1")];
+    let server = Server::with(&quotas).await;
+    let (ana, bo) = (server.user("ana"), server.user("bo"));
+    let over = |answer: Value, quota: &str, limit: u64, used: u64| {
+        assert_eq!(answer["details"], json!({ "quota": quota, "limit": limit, "used": used }), "{answer}");
+    };
+    let app = ana.upload(&asgi("")).await;
+    let large = json!({ "files": { "data.txt": "x".repeat(900_000) } });
+    let upload = format!("/api/projects/{}/generations", app.project);
+    let second = ana.post(&upload, &large).await.expect(201);
+    let third = ana.post(&upload, &json!({ "files": { "a.txt": "a" } })).await.error(413, "too_large");
+    over(third, "generations", 2, 2);
+
+    let config = app.get("/preview/config").await.expect(200);
+    let used = config["quotas"]["storedBytes"]["used"].as_u64().unwrap();
+    assert!((900_000..902_000).contains(&used), "{config}");
+    assert_eq!(config["quotas"]["generations"], json!({ "limit": 2, "used": 2 }));
+    assert_eq!(config["rates"], json!({ "launchesPerMinute": null, "uploadsPerMinute": null }));
+    let grown = json!({ "files": { "more.txt": "y".repeat(200_000) } });
+    let refused = ana.patch(&app.path("/files"), &grown).await.error(413, "too_large");
+    over(refused, "storedBytes", 1 << 20, used);
+    assert_eq!(app.get("").await.expect(200)["revision"], 1, "nothing has changed");
+
+    ana.project().await;
+    let refused = ana.post("/api/projects", &json!({ "name": "third" })).await.error(413, "too_large");
+    over(refused, "projects", 2, 2);
+    bo.upload(&asgi("")).await;
+    let gone = format!("/api/generations/{}", second["generationId"].as_str().unwrap());
+    assert_eq!(ana.delete(&gone).await.status, 204);
+    ana.patch(&app.path("/files"), &grown).await.expect(200);
+    ana.post(&upload, &json!({ "files": { "a.txt": "a" } })).await.expect(201);
+}
+
 /// Says what it is told, and takes its time.
 const SPEAKER: &str = "import asyncio\nfrom fastapi import Request, Response\n\n\n\
     @app.post('/echo')\nasync def echo(request: Request):\n    return Response(await request.body())\n\n\n\
