@@ -43,7 +43,6 @@ impl Drain {
     }
 
     /// A request is under way for as long as the value lives. The end waits for it.
-    #[must_use]
     pub fn under_way(&self) -> TaskTrackerToken {
         self.under_way.token()
     }

@@ -138,7 +138,7 @@ impl Client {
         // Whoever does not read gets no more. A server that ends has a patience of its own.
         let patience = async {
             if drain.is_deaf() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             } else {
                 tokio::time::sleep(LAST).await;
             }
