@@ -1,9 +1,11 @@
 //! The command line: one file per command. The flags for settings come from the settings' own table.
 
+mod audit;
 mod check;
 mod doctor;
 mod keeper;
 mod line;
+mod logging;
 mod logs;
 mod migrate;
 mod paint;
@@ -59,6 +61,8 @@ enum Command {
     },
     /// Shows the log of a preview of a running server
     Logs(logs::Wanted),
+    /// Shows who asked the server for what: launches, stops, reads and changes
+    Audit(audit::Wanted),
     /// Validates the project in DIR and prints its endpoints, launching nothing
     Check {
         /// The project to look at
@@ -113,6 +117,7 @@ fn run(command: Command, flags: Flags) -> ExitCode {
             configured(flags, |config| token::run(&config, user, tier, ttl))
         }
         Command::Logs(wanted) => configured(flags, |config| logs::run(&config, &wanted)),
+        Command::Audit(wanted) => configured(flags, |config| audit::run(&config, &wanted)),
         Command::Check { dir, json, openapi } => {
             configured(flags, |config| check::run(&config, &dir, json, openapi))
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -19,9 +20,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
-use tracing_subscriber::EnvFilter;
 
-use super::fail;
+use super::{fail, logging};
+use crate::audit::Audit;
 use crate::auth::Auth;
 use crate::config::{Config, Isolation};
 use crate::confined::Confiner;
@@ -69,14 +70,17 @@ pub(super) struct Running {
 
 /// Runs the server until it is told to end. Previews go on.
 pub(super) fn run(config: Config) -> ExitCode {
-    start_logging();
+    logging::start(config.log_format);
     let result = runtime().and_then(|runtime| {
         runtime.block_on(async {
             let running = start(config).await?;
             let _stdout_closed =
                 writeln!(io::stdout(), "listening on {}://{}", running.app.config.scheme(), running.address);
+            tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %running.address, "server started");
             told_to_end().await.map_err(doing("signals cannot be received"))?;
+            tracing::info!("server draining");
             running.end().await;
+            tracing::info!("server ended");
             Ok(())
         })
     });
@@ -84,14 +88,6 @@ pub(super) fn run(config: Config) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &error),
     }
-}
-
-/// What the server has to say about itself goes to standard error; `RUST_LOG` chooses.
-pub(super) fn start_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false);
-    // Standard error may be a file on a full disk: to complain of that there would be a panic.
-    log.log_internal_errors(false).init();
 }
 
 /// The threads that everything runs on.
@@ -112,6 +108,7 @@ pub(super) async fn told_to_end() -> io::Result<()> {
 
 /// Opens everything, takes over what runs, and accepts connections.
 pub(super) async fn start(config: Config) -> Result<Running, Failed> {
+    take_descriptors();
     let config = Arc::new(config);
     let lock = lock(&config)?;
     let listener = TcpListener::bind(config.listen).await;
@@ -120,6 +117,8 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     // For commands that talk to whoever holds the lock.
     let told = std::fs::write(config.data_dir.join(LOCK), format!("{address}\n"));
     told.map_err(doing("the data directory cannot be written"))?;
+    let audit = Audit::open(&config.data_dir, config.audit_limit_mb.saturating_mul(1 << 20));
+    let audit = audit.map_err(doing("the audit log cannot be written"))?;
     let tls = Tls::open(&config).map_err(doing("the certificate cannot be used"))?;
     let auth = Arc::new(Auth::open(&config).map_err(doing("tokens cannot be checked"))?);
     let store = Store::open(&config.store_url).await.map_err(doing("the store cannot be opened"))?;
@@ -154,7 +153,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     let gateway = Gateway::new(Arc::clone(&config), Arc::clone(&auth), Arc::clone(&metrics), tls, history);
     tasks.spawn(serve_previews(to_serve, gateway.clone(), shutdown.clone()));
     previews.recover().await.map_err(doing("what runs cannot be taken over"))?;
-    let app = App::new(config, auth, store, previews, environments, metrics, gateway);
+    let app = App::new(config, auth, store, previews, environments, metrics, gateway, audit);
     tasks.spawn(accept(listener, app.clone(), shutdown.clone(), tasks.clone()));
     tasks.close();
     Ok(Running { app, address, shutdown, tasks, confiner, _lock: lock })
@@ -168,6 +167,7 @@ impl Running {
             tracing::warn!("requests were still open at the end");
         }
         self.app.gateway.history.flush().await;
+        self.app.audit.close();
         if let Some(confiner) = self.confiner {
             confiner.close();
         }
@@ -191,6 +191,15 @@ fn confiner(config: &Config) -> Option<Confiner> {
     let directory = config.data_dir.as_os_str().as_encoded_bytes();
     let name = format!("previewd-serve-{}", &hex::encode(Sha256::digest(directory))[..16]);
     (config.isolation != Isolation::Off).then(|| Confiner::new(name))
+}
+
+/// As many as the host allows: clients and previews take some each. The keeper inherits the limit.
+fn take_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 /// One server per data directory: two would serve the same previews.
@@ -266,7 +275,14 @@ impl Client {
         match self.app.gateway.named(&request, &self.app.previews) {
             Some(Named::Preview(origin)) => Ok(origin.answer_in_turn(request, self.peer).await),
             Some(Named::Nobody) => Ok(Named::nobody(&request)),
-            None => self.router.oneshot(request.map(Body::new)).await,
+            None => match self.app.gateway.misdirected(&request) {
+                Some(refusal) => Ok(refusal),
+                None => {
+                    let mut request = request.map(Body::new);
+                    request.extensions_mut().insert(ConnectInfo(self.peer));
+                    self.router.oneshot(request).await
+                }
+            },
         }
     }
 }

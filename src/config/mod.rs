@@ -1,7 +1,9 @@
 //! Every setting of the server: what it is called, what it takes, and what is in force.
 //! A flag beats the environment, which beats `.env`, which beats the default.
 
+mod callers;
 mod error;
+mod log_format;
 mod log_level;
 mod settings;
 mod sources;
@@ -14,7 +16,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::callers::AllowedHost;
 pub use self::error::ConfigError;
+pub use self::log_format::LogFormat;
 pub use self::log_level::LogLevel;
 pub use self::settings::{SETTINGS, Setting};
 pub use self::sources::Flags;
@@ -28,6 +32,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Address of the API and the UI.
     pub listen: SocketAddr,
+    /// Names that the server answers to, besides its own.
+    pub allowed_hosts: Vec<AllowedHost>,
+    /// Origins whose pages may call the API, as browsers write them.
+    pub allowed_origins: Vec<String>,
     /// First port of the pool.
     pub port_min: u16,
     /// Last port of the pool.
@@ -46,6 +54,8 @@ pub struct Config {
     pub store_url: String,
     /// What `config` reports and previews get as `LOG_LEVEL`.
     pub log_level: LogLevel,
+    /// How the server writes its own log.
+    pub log_format: LogFormat,
     /// Lines kept of a preview that has ended.
     pub max_log_lines: usize,
     /// From the start of the process to its first answer.
@@ -86,6 +96,8 @@ pub struct Config {
     pub uploads_per_minute: Option<u32>,
     /// Size of all environments in MiB.
     pub environments_limit_mb: u64,
+    /// Size of the audit log in MiB.
+    pub audit_limit_mb: u64,
     /// Interpreter for previews, where it is not the one found on `PATH`.
     pub python: Option<PathBuf>,
     /// Directory of a built UI, where it is not the embedded one.

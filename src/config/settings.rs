@@ -2,7 +2,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::{Config, IdleAction, Isolation, LogLevel};
+use super::{Config, IdleAction, Isolation, LogFormat, LogLevel, callers};
 
 /// What every variable of ours begins with.
 pub(super) const PREFIX: &str = "PREVIEW_";
@@ -56,6 +56,21 @@ pub const SETTINGS: &[Setting] = &[
         "HOST:PORT with an IP address or localhost, such as 127.0.0.1:3000",
         "Address of the API and the UI",
         |d, v| put(&mut d.listen, v.replacen("localhost:", "127.0.0.1:", 1).parse().ok()),
+    ),
+    setting(
+        "PREVIEW_ALLOWED_HOSTS",
+        None,
+        "names of hosts without ports, with commas between; *.example.com for all below one, * for any",
+        "Names by which people call the server and its previews, through a proxy for example \
+         [default: none but localhost, IP addresses, names without a dot and those of PREVIEW_BASE_URL_TEMPLATE]",
+        |d, v| put(&mut d.allowed_hosts, callers::hosts(v)),
+    ),
+    setting(
+        "PREVIEW_ALLOWED_ORIGINS",
+        None,
+        "origins such as https://app.example.com, with commas between",
+        "Origins of host applications whose pages call the API in another origin than their own [default: none]",
+        |d, v| put(&mut d.allowed_origins, callers::origins(v)),
     ),
     setting("PREVIEW_PORT_MIN", Some("3001"), PORT, "First port of the pool for previews", |d, v| {
         put(&mut d.port_min, whole(v, 1..=u16::MAX))
@@ -159,6 +174,13 @@ pub const SETTINGS: &[Setting] = &[
         "DEBUG, INFO, WARN or ERROR",
         "LOG_LEVEL of previews; every level is captured all the same",
         |d, v| put(&mut d.log_level, LogLevel::parse(v)),
+    ),
+    setting(
+        "PREVIEW_LOG_FORMAT",
+        Some("text"),
+        "text or json",
+        "How the server writes its own log, on standard error; RUST_LOG chooses how much",
+        |d, v| put(&mut d.log_format, LogFormat::parse(v)),
     ),
     setting(
         "PREVIEW_MAX_LOG_LINES",
@@ -268,6 +290,13 @@ pub const SETTINGS: &[Setting] = &[
         MEBIBYTES,
         "Size of all environments in MiB, above which the least recently used are removed",
         |d, v| put(&mut d.environments_limit_mb, whole(v, 1..=1 << 24)),
+    ),
+    setting(
+        "PREVIEW_AUDIT_LIMIT_MB",
+        Some("64"),
+        MEBIBYTES,
+        "Size of the audit log in MiB, above which its older half is removed",
+        |d, v| put(&mut d.audit_limit_mb, whole(v, 1..=1 << 24)),
     ),
     setting(
         "PREVIEW_PYTHON",

@@ -182,6 +182,53 @@ fn settings_must_agree() {
 }
 
 #[test]
+fn hosts_and_origins_are_lists_of_exact_names() {
+    for value in
+        ["https://app.example.com", "app.example.com:443", "a b", "*.", "*.*.example.com", "a,,b", "*a"]
+    {
+        let text = problem("PREVIEW_ALLOWED_HOSTS", value);
+        assert!(text.contains("takes names of hosts"), "{value}: {text}");
+    }
+    for value in [
+        "*",
+        "null",
+        "app.example.com",
+        "https://*.example.com",
+        "https://a.example.com/x",
+        "ftp://a",
+        "https://",
+    ] {
+        let text = problem("PREVIEW_ALLOWED_ORIGINS", value);
+        assert!(text.contains("takes origins such as"), "{value}: {text}");
+    }
+    let value = "https://App.example.com:443/, http://localhost:80,http://localhost:5173";
+    let config = from_environment(&[("PREVIEW_ALLOWED_ORIGINS", value)]).unwrap();
+    assert_eq!(
+        config.allowed_origins,
+        ["https://app.example.com", "http://localhost", "http://localhost:5173"]
+    );
+}
+
+#[test]
+fn an_address_of_previews_is_never_an_allowed_origin() {
+    for (template, origin) in [
+        ("http://localhost:{port}", "http://localhost:3001"),
+        ("http://localhost:{port}", "http://127.0.0.1:3100"),
+        ("https://{port}.p.example.com", "https://3007.p.example.com"),
+        ("https://p.example.com:{port}/x", "https://p.example.com:3007"),
+        ("https://{id}.p.example.com", "https://preview-0a1b.p.example.com"),
+        ("https://{id}.p.example.com:443", "https://preview_0a1b.p.example.com"),
+        ("https://{id}.p.example.com:{port}", "https://preview-0a1b.p.example.com:3001"),
+        ("https://p.example.com/{id}", "https://p.example.com"),
+    ] {
+        let set = |origin| [("PREVIEW_BASE_URL_TEMPLATE", template), ("PREVIEW_ALLOWED_ORIGINS", origin)];
+        let text = from_environment(&set(origin)).unwrap_err().to_string();
+        assert!(text.contains("PREVIEW_ALLOWED_ORIGINS") && text.contains(origin), "{template}: {text}");
+        assert!(from_environment(&set("https://app.example.com")).is_ok(), "{template}");
+    }
+}
+
+#[test]
 fn paths_and_addresses_are_made_whole() {
     let config = from_environment(&[
         ("PREVIEW_DATA_DIR", "./a b?"),

@@ -3,10 +3,11 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use super::callers;
 use super::error::{self, ConfigError};
 use super::settings::{DATA_DIR, SETTINGS};
 use super::sources::Given;
-use super::{Config, ExchangeLimits, IdleAction, Isolation, Limits, LogLevel};
+use super::{Config, ExchangeLimits, IdleAction, Isolation, Limits, LogFormat, LogLevel};
 
 /// What means something in a `sqlite:` address.
 const IN_URL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
@@ -42,6 +43,13 @@ pub(super) fn config(
     if config.tls_certificate.is_some() && !given.contains_key("PREVIEW_BASE_URL_TEMPLATE") {
         config.base_url_template = config.base_url_template.replacen("http:", "https:", 1);
     }
+    let theirs = callers::of_a_preview(&config).map(|origin| {
+        format!(
+            "PREVIEW_ALLOWED_ORIGINS holds {origin}, which is an address of previews: their pages are a stranger's \
+             code and never get to call the API."
+        )
+    });
+    ConfigError::unless_empty(theirs.into_iter().collect())?;
     complete(&mut config, directory);
     Ok(config)
 }
@@ -82,6 +90,8 @@ fn blank() -> Config {
     Config {
         data_dir: PathBuf::new(),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        allowed_hosts: Vec::new(),
+        allowed_origins: Vec::new(),
         port_min: 0,
         port_max: 0,
         session_timeout: 0,
@@ -96,6 +106,7 @@ fn blank() -> Config {
         db_path: PathBuf::new(),
         store_url: String::new(),
         log_level: LogLevel::Error,
+        log_format: LogFormat::Text,
         max_log_lines: 0,
         launch_timeout: 0,
         request_timeout: 0,
@@ -111,6 +122,7 @@ fn blank() -> Config {
         launches_per_minute: None,
         uploads_per_minute: None,
         environments_limit_mb: 0,
+        audit_limit_mb: 0,
         python: None,
         ui_dir: None,
     }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::pool::{Answering, Connection, Pool};
 use super::record::{Counted, Recording};
+use super::report::Report;
 use super::{expect, hop};
 use crate::error::{Error, Result};
 use crate::history::{History, Via};
@@ -60,11 +61,18 @@ impl Forwarder {
     /// # Errors
     /// `preview_unavailable` if the code does not run yet or any more, or ends before it answers.
     pub async fn send(&self, request: Request<Body>, via: Via, request_id: &str) -> Result<Answered> {
+        let report = Report::begin(&request, via, request_id);
         let (request, recording) = Recording::begin(&self.history, &self.preview, request, via, request_id);
-        let place = self.preview.enter_awake().await?;
-        let answered = self.send_in(&place, expect::keep_back(request)).await?;
+        let answered = self.send_awake(request).await;
+        report.end(&self.preview, &answered);
+        let (answered, place) = answered?;
         let response = recording.answered(answered.response);
         Ok(Answered { response: hold(response, place), ..answered })
+    }
+
+    async fn send_awake(&self, request: Request<Body>) -> Result<(Answered, Place)> {
+        let place = self.preview.enter_awake().await?;
+        Ok((self.send_in(&place, expect::keep_back(request)).await?, place))
     }
 
     /// Sends a request of our own, which no history has and no sleep is disturbed by.

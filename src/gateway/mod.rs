@@ -4,12 +4,14 @@ mod expect;
 mod forward;
 mod hop;
 mod host;
+mod known;
 mod limit;
 mod origin;
 mod page;
 mod pool;
 mod quiet;
 mod record;
+mod report;
 mod rewrite;
 mod serve;
 mod tls;
@@ -19,6 +21,9 @@ mod upgrade;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::body::Body;
+use axum::http::{Request, Response, header};
+
 pub use forward::{Answered, Forwarder};
 pub use hop::strip_request;
 pub use host::Named;
@@ -26,6 +31,7 @@ pub use origin::{Origin, request_id};
 pub use serve::{http_server, serve};
 pub use tls::Tls;
 
+use self::known::Known;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::history::History;
@@ -48,6 +54,7 @@ pub struct Gateway {
     pub tls: Tls,
     /// What was asked and answered.
     pub history: History,
+    known: Arc<Known>,
     forwarders: Arc<Mutex<HashMap<PreviewId, Forwarder>>>,
 }
 
@@ -61,7 +68,8 @@ impl Gateway {
         tls: Tls,
         history: History,
     ) -> Self {
-        Self { config, auth, metrics, tls, history, forwarders: Arc::default() }
+        let known = Arc::new(Known::of_server(&config));
+        Self { config, auth, metrics, tls, history, known, forwarders: Arc::default() }
     }
 
     /// The way to the code of a preview, with its open connections.
@@ -91,10 +99,21 @@ impl Gateway {
         Origin::new(self.forwarder(preview), self)
     }
 
+    /// The answer to a request to the server itself that calls it by a name which is not its own.
+    #[must_use]
+    pub fn misdirected<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
+        // Load balancers ask by whatever name they are given, and are told nothing that matters.
+        if matches!(request.uri().path(), "/healthz" | "/readyz") {
+            return None;
+        }
+        let error = self.known.check(request).err()?;
+        Some(page::refuse_here(error, request.headers().get(header::ACCEPT)))
+    }
+
     /// The preview that a request to the server's own address is for, by the name of the host that it calls:
     /// `None` if it is for the server itself.
     #[must_use]
-    pub fn named<B>(&self, request: &axum::http::Request<B>, previews: &Previews) -> Option<Named> {
+    pub fn named<B>(&self, request: &Request<B>, previews: &Previews) -> Option<Named> {
         let id = host::preview_of(request, &self.config.base_url_template)?;
         Some(match previews.active_by_id(&id) {
             Some(preview) => Named::Preview(Box::new(self.origin(&preview))),

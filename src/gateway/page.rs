@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
 use axum::response::IntoResponse;
 
+use super::known;
 use crate::error::Error;
 use crate::preview::{Active, State};
 
@@ -16,6 +17,11 @@ pub fn refuse(error: Error, accept: Option<&HeaderValue>, preview: &Active) -> R
     answer(error, accept, waits)
 }
 
+/// The same of the server's own address.
+pub fn refuse_here(error: Error, accept: Option<&HeaderValue>) -> Response<Body> {
+    answer(error, accept, false)
+}
+
 /// The same where there is no preview.
 pub fn nobody(accept: Option<&HeaderValue>) -> Response<Body> {
     let message = "There is no such preview, or not any more: launch it again.".to_owned();
@@ -25,6 +31,7 @@ pub fn nobody(accept: Option<&HeaderValue>) -> Response<Body> {
 fn answer(error: Error, accept: Option<&HeaderValue>, waits: bool) -> Response<Body> {
     let page = wants_page(accept).then(|| page(&error, waits));
     let mut response = error.into_response();
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if waits {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(AGAIN));
     }
@@ -54,6 +61,9 @@ fn page(error: &Error, waits: bool) -> String {
             "This preview is not open to you",
             "Open it from the page that launched it: the address there carries its token.".to_owned(),
         ),
+        Error::InvalidRequest { field: Some(field), .. } if field == known::HEADER => {
+            ("This name is not known here", error.to_string())
+        }
         other => ("This did not work", other.to_string()),
     };
     let again =

@@ -5,6 +5,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 
 use super::state::App;
+use super::trail::Trail;
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::id::{GenerationId, ProjectId};
@@ -14,7 +15,11 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        app.auth.verify(bearer(parts)?)
+        let caller = app.auth.verify(bearer(parts)?)?;
+        if let Some(trail) = parts.extensions.get::<Trail>() {
+            trail.is_of(&caller.user);
+        }
+        Ok(caller)
     }
 }
 

@@ -16,6 +16,7 @@ use super::caller::{Owned, parameter};
 use super::openapi::Failure;
 use super::state::App;
 use super::ticket::LIFETIME;
+use super::trail::Trail;
 use crate::config::LogLevel;
 use crate::error::{Error, Result};
 use crate::id::GenerationId;
@@ -104,7 +105,8 @@ pub(super) async fn stream(
         (status = 404, body = Failure)))]
 pub(super) async fn ticket(State(app): State<App>, owned: Owned) -> Result<axum::Json<Ticket>> {
     const { assert!(LIFETIME <= 60) };
-    let (ticket, expires_at) = app.tickets.issue(&owned.generation.id, UnixMillis::now())?;
+    let (ticket, expires_at) =
+        app.tickets.issue(&owned.generation.id, &owned.caller.user, UnixMillis::now())?;
     Ok(axum::Json(Ticket { ticket, expires_at }))
 }
 
@@ -190,7 +192,10 @@ impl FromRequestParts<App> for Reader {
         };
         let id = parameter(parts, "id").await;
         let generation = id.as_deref().and_then(GenerationId::parse).ok_or(Error::GenerationNotFound)?;
-        app.tickets.redeem(ticket, &generation, UnixMillis::now())?;
+        let user = app.tickets.redeem(ticket, &generation, UnixMillis::now())?;
+        if let Some(trail) = parts.extensions.get::<Trail>() {
+            trail.is_of(&user);
+        }
         Ok(Self { generation })
     }
 }

@@ -8,6 +8,7 @@ mod docs;
 mod endpoints;
 mod files;
 mod generations;
+mod guards;
 mod har;
 mod health;
 mod history;
@@ -22,13 +23,12 @@ mod request;
 mod shapes;
 mod state;
 mod ticket;
+mod trail;
 pub mod ui;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, header};
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::middleware;
 use axum::routing::any;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -47,7 +47,9 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
         // Each call has its own limit, told in its own words.
         .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn(no_sniffing))
+        .layer(middleware::from_fn_with_state(app.clone(), guards::shared))
+        .layer(middleware::from_fn(guards::guarded))
+        .layer(middleware::from_fn_with_state(app.clone(), trail::follow))
         .with_state(app)
 }
 
@@ -88,11 +90,4 @@ fn api() -> OpenApiRouter<App> {
 
 async fn unknown() -> Error {
     Error::NotFound { message: "No such address: /docs lists them.".to_owned() }
-}
-
-async fn no_sniffing(request: axum::extract::Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
 }

@@ -6,6 +6,7 @@ use super::listings::Listings;
 use super::rate::Rates;
 use super::request::SharedJars;
 use super::ticket::Tickets;
+use crate::audit::Audit;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::environment::Environments;
@@ -29,6 +30,8 @@ pub struct App {
     pub environments: Environments,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Who asked for what.
+    pub audit: Audit,
     pub(super) tickets: Arc<Tickets>,
     pub(super) rates: Arc<Rates>,
     pub(super) listings: Arc<Listings>,
@@ -40,6 +43,7 @@ pub struct App {
 impl App {
     /// Puts the parts together.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "one for each part")]
     pub fn new(
         config: Arc<Config>,
         auth: Arc<Auth>,
@@ -48,6 +52,7 @@ impl App {
         environments: Environments,
         metrics: Arc<Metrics>,
         gateway: Gateway,
+        audit: Audit,
     ) -> Self {
         let rates = Arc::new(Rates::new(config.launches_per_minute, config.uploads_per_minute));
         Self {
@@ -57,6 +62,7 @@ impl App {
             previews,
             environments,
             metrics,
+            audit,
             tickets: Arc::default(),
             rates,
             listings: Arc::default(),

@@ -7,6 +7,7 @@
 mod active;
 mod advice;
 mod describe;
+mod events;
 mod failure;
 mod hint;
 mod history;

@@ -11,7 +11,7 @@ use super::owner::{Ending, Owner};
 use super::project::Project;
 use super::state::{Phases, State};
 use super::stop::GRACE;
-use super::{Previews, advice, failure};
+use super::{Previews, advice, events, failure};
 use crate::error::{LaunchFailure, Result};
 use crate::logs::{Note, Source};
 use crate::store::Generation;
@@ -45,6 +45,7 @@ impl Owner {
         let revision = reload.revision;
         self.note(Note::info(Source::Server, format!("Reloading: revision {revision}"))).await;
         let result = self.swap(revision).await;
+        events::reloaded(&self.active, revision, result.as_ref().copied());
         match &result {
             Ok(()) => self.note(Note::info(Source::Server, format!("Revision {revision} serves"))).await,
             Err(failure) => {

@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::active::Wake;
+use super::events;
 use super::launch::millis;
 use super::owner::{Ending, Owner, requested, until};
 use super::project::Project;
@@ -32,6 +33,7 @@ impl Owner {
         let _never_answered = tokio::time::timeout(self.patience(), answering.wait()).await;
         host.runtime.stop(&self.active.id, slot, GRACE).await;
         host.runtime.ended(&self.active.id, slot).await;
+        events::asleep(&self.active);
         self.note(Note::info(Source::Server, "Asleep: nobody used it; the next request wakes it")).await;
         true
     }
@@ -39,15 +41,15 @@ impl Owner {
     /// Waits for somebody who needs it, or for its end. `None`: it serves again.
     pub(super) async fn sleep(&mut self) -> Option<Ending> {
         let mut stop = self.orders.stop.clone();
-        let expires_at = self.active.expires_at;
+        let ends_at = self.active.ends_at;
         loop {
             tokio::select! {
                 reason = requested(&mut stop) => return Some(Ending::Stop(reason)),
-                () = until(expires_at) => return Some(Ending::Stop(StopReason::Expired)),
+                () = until(ends_at) => return Some(Ending::Stop(StopReason::Expired)),
                 Some(reload) = self.orders.reloads.recv() => {
                     let woken = tokio::select! {
                         reason = requested(&mut stop) => return Some(Ending::Stop(reason)),
-                        () = until(expires_at) => return Some(Ending::Stop(StopReason::Expired)),
+                        () = until(ends_at) => return Some(Ending::Stop(StopReason::Expired)),
                         woken = self.wake() => woken,
                     };
                     let serves = woken.is_ok();
@@ -59,7 +61,7 @@ impl Owner {
                 Some(asked) = self.orders.wakes.recv() => {
                     let woken = tokio::select! {
                         reason = requested(&mut stop) => return Some(Ending::Stop(reason)),
-                        () = until(expires_at) => return Some(Ending::Stop(StopReason::Expired)),
+                        () = until(ends_at) => return Some(Ending::Stop(StopReason::Expired)),
                         woken = self.wake() => woken,
                     };
                     self.tell_all(asked, &woken);
@@ -84,7 +86,9 @@ impl Owner {
     async fn wake(&mut self) -> Result<(), LaunchFailure> {
         let began = Instant::now();
         self.note(Note::info(Source::Server, "Waking")).await;
-        match self.bring_back().await {
+        let woken = self.bring_back().await;
+        events::woken(&self.active, millis(began), woken.as_ref().map(|_| ()));
+        match woken {
             Ok(running) => {
                 self.active.touch();
                 self.enter(State::Running(running));

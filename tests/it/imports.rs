@@ -10,6 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("error", &["id", "time"]),
     ("config", &["id"]),
     ("confined", &["id"]),
+    ("audit", &[]),
     ("auth", &["config", "error", "id", "time"]),
     ("store", &["config", "error", "id", "time"]),
     ("environment", &["confined", "error", "id", "time"]),
