@@ -1,6 +1,8 @@
 # make run     builds previewd and previews the sample project
 # make test    everything that CI runs
 # make bench   an optimised build, measured against plain uvicorn
+# make load    a hundred previews at once, a thousand launches and stops: what they take, and that nothing grows
+# make nightly an hour of the random walk; PREVIEW_WALK_SECONDS and PREVIEW_WALK_SEED make it another
 # make fmt     formats Rust and TypeScript
 #
 # scripts/setup installs what is missing, or says what to install. Nothing is written outside this directory but the
@@ -8,7 +10,7 @@
 
 SHELL := bash
 .NOTPARALLEL:
-.PHONY: run test bench fmt rust web embed browser supply-chain
+.PHONY: run test bench load nightly fmt rust web embed browser supply-chain
 
 UI_PACKAGES := web/node_modules/.package-lock.json
 
@@ -22,6 +24,12 @@ test:
 
 bench: $(UI_PACKAGES)
 	cargo bench --locked --bench previewd
+
+load: $(UI_PACKAGES)
+	cargo bench --locked --bench previewd -- lasting
+
+nightly:
+	PREVIEW_WALK_SECONDS=$${PREVIEW_WALK_SECONDS:-3600} cargo test --locked --test it -- walk:: --nocapture
 
 fmt: $(UI_PACKAGES)
 	cargo fmt --all

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::{Body as _, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::pool::{Answering, Connection, Pool};
@@ -28,6 +29,7 @@ pub struct Forwarder {
     history: History,
     traffic: Traffic,
     drain: Drain,
+    room: Arc<Semaphore>,
 }
 
 /// An answer that has begun.
@@ -40,7 +42,7 @@ pub struct Answered {
 }
 
 impl Forwarder {
-    /// For one preview.
+    /// For one preview, with room for as many requests at once by its name as may have connections.
     #[must_use]
     pub(super) fn new(preview: Arc<Active>, gateway: &Gateway) -> Self {
         Self {
@@ -49,6 +51,7 @@ impl Forwarder {
             history: gateway.history.clone(),
             traffic: gateway.metrics.traffic.clone(),
             drain: gateway.drain.clone(),
+            room: Arc::new(Semaphore::new(gateway.config.connection_limit)),
         }
     }
 
@@ -56,6 +59,11 @@ impl Forwarder {
     #[must_use]
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// A place for a request that comes by the preview's name, once there is one.
+    pub(super) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).acquire_owned().await.ok()
     }
 
     /// Whose code it talks to.

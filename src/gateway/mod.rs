@@ -2,13 +2,14 @@
 
 mod expect;
 mod forward;
-mod hop;
+pub(crate) mod hop;
 mod host;
 mod known;
 mod limit;
 mod origin;
 mod page;
 mod pool;
+mod quiet;
 mod record;
 mod report;
 mod rewrite;

@@ -11,6 +11,7 @@ mod projects;
 mod quota;
 mod records;
 mod requests;
+mod servers;
 
 use sqlx::AnyPool;
 
@@ -35,6 +36,8 @@ pub struct Store {
     writers: AnyPool,
     backend: Backend,
     quotas: Quotas,
+    /// Whose previews it is asked for; empty where it is not shared.
+    server: std::sync::Arc<str>,
 }
 
 impl Store {

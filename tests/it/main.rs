@@ -47,6 +47,7 @@ mod smuggling;
 mod status;
 mod store_away;
 mod tls;
+mod two_servers;
 mod up;
 mod uploads;
 mod walk;
