@@ -11,13 +11,13 @@ use hyper::body::{Body as HttpBody, Bytes};
 use super::forward::Forwarder;
 use super::limit::Meter;
 use super::record::Counted;
+use super::serve::Seat;
 use super::token::{self, Door, Shown};
 use super::{Gateway, REQUEST_ID_HEADER, hop, limit, page, rewrite, upgrade};
 use crate::config::ExchangeLimits;
 use crate::error::{Error, Result};
 use crate::history::Via;
 use crate::id::random_hex;
-use crate::metrics::Metrics;
 use crate::preview::Active;
 use crate::store::Health;
 
@@ -26,7 +26,6 @@ use crate::store::Health;
 pub struct Origin {
     forwarder: Forwarder,
     door: Arc<Door>,
-    metrics: Arc<Metrics>,
     limits: ExchangeLimits,
     /// Whether browsers reach it by https, through somebody's proxy.
     secure: bool,
@@ -37,13 +36,20 @@ impl Origin {
         let secure = forwarder.preview().base_url.starts_with("https:");
         let id = &forwarder.preview().id;
         let door = Arc::new(Door::new(id, gateway.auth.preview_token(id)));
-        Self {
-            forwarder,
-            door,
-            metrics: Arc::clone(&gateway.metrics),
-            limits: gateway.config.exchange,
-            secure,
+        Self { forwarder, door, limits: gateway.config.exchange, secure }
+    }
+
+    /// As [`Self::answer`], for a request on a connection that may be for other previews as well: the request takes the place that
+    /// a connection takes at the preview's own port.
+    pub async fn answer_in_turn<B>(&self, mut request: Request<B>, peer: SocketAddr) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        if let Some(place) = self.forwarder.place().await {
+            request.extensions_mut().insert::<Seat>(Arc::new(place));
         }
+        self.answer(request, peer).await
     }
 
     /// Answers one request of the client at `peer`.
@@ -105,9 +111,8 @@ impl Origin {
         let preview = Arc::clone(self.forwarder.preview());
         let in_use = preview.in_use();
         let meter = Meter::start(self.limits);
-        self.metrics.request();
         let (mut parts, body) = request.into_parts();
-        let seat = parts.extensions.remove::<super::serve::Seat>();
+        let seat = parts.extensions.remove::<Seat>();
         let client_side = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
         if let Some(uri) = token::without_token(&parts.uri) {
             parts.uri = uri;
@@ -131,8 +136,9 @@ impl Origin {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS && upgrades {
             if let Some(client_side) = client_side {
                 let code_side = hyper::upgrade::on(&mut response);
+                let traffic = self.forwarder.traffic().clone();
                 tokio::spawn(async move {
-                    upgrade::join(client_side, code_side, preview, meter).await;
+                    upgrade::join(client_side, code_side, preview, meter, &traffic).await;
                     drop(seat);
                 });
             }
