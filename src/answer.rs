@@ -32,7 +32,7 @@ impl Error {
             Self::LaunchFailed(_) | Self::PortsExhausted { .. } | Self::Internal(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
-            Self::PreviewUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::PreviewUnavailable { .. } | Self::StoreUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::RequestTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -61,6 +61,7 @@ impl Error {
             Self::PortsExhausted { .. } => "port_allocation_failed",
             Self::PreviewUnavailable { .. } => "preview_unavailable",
             Self::RequestTimeout { .. } => "request_timeout",
+            Self::StoreUnavailable(_) => "store_unavailable",
             Self::Internal(_) => "internal_error",
         }
     }
@@ -108,10 +109,10 @@ pub fn failure_details(failure: &LaunchFailure) -> Value {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        if let Self::Internal(source) = &self {
+        if let Self::Internal(source) | Self::StoreUnavailable(source) = &self {
             // The person is told nothing of it; the operator everything.
             let source: &dyn std::error::Error = source.as_ref();
-            tracing::error!(error = chain(source), "internal error");
+            tracing::error!(error = chain(source), code = self.code(), "a call failed");
         }
         let mut response = (self.status(), Json(self.body())).into_response();
         let headers = response.headers_mut();

@@ -129,6 +129,11 @@ pub enum Error {
         /// The limit.
         seconds: u64,
     },
+    /// The database is full, locked, slow or gone: told to the log in full.
+    #[error(
+        "The server's store takes or gives nothing at the moment; what runs goes on. Try again in a minute, or ask who runs this server."
+    )]
+    StoreUnavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Ours: told to the log in full, to the caller not at all.
     #[error("Something went wrong inside previewd; it has been logged. Try again.")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -1,4 +1,4 @@
-//! Wall-clock time as the API and the store speak it.
+//! Wall-clock time as the API and the store speak it, and the steady time that ends are kept by.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
@@ -28,6 +28,38 @@ impl UnixMillis {
             .unwrap_or(Timestamp::UNIX_EPOCH)
             .strftime("%Y-%m-%dT%H:%M:%S.%3fZ")
             .to_string()
+    }
+}
+
+/// A moment of the clock that nobody sets and that goes on while the machine sleeps: milliseconds since it was started. What is
+/// to happen after a while happens by this one, whatever becomes of the wall clock meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Steady(pub i64);
+
+impl Steady {
+    /// Now.
+    #[must_use]
+    pub fn now() -> Self {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Self(now.tv_sec * 1000 + now.tv_nsec / 1_000_000)
+    }
+
+    /// When it will be `moment` if nobody sets the wall clock.
+    #[must_use]
+    pub fn of(moment: UnixMillis) -> Self {
+        Self::now().plus_millis(moment.0.saturating_sub(UnixMillis::now().0))
+    }
+
+    /// This moment, so many milliseconds later, or earlier.
+    #[must_use]
+    pub fn plus_millis(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// Milliseconds until then; none if it is over.
+    #[must_use]
+    pub fn left(self) -> u64 {
+        u64::try_from(self.0.saturating_sub(Self::now().0)).unwrap_or(0)
     }
 }
 

@@ -1,4 +1,4 @@
 import base from "./playwright.config";
 
 /** Measures instead of tests: `npm run bench`, on a machine that does nothing else. */
-export default { ...base, testDir: "bench", testMatch: "**/*.bench.ts" };
+export default { ...base, testDir: "bench", testMatch: "**/*.bench.ts", workers: 1 };

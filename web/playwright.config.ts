@@ -15,7 +15,7 @@ const flags = [
 export default defineConfig({
   testDir: "e2e",
   outputDir: "e2e/results",
-  workers: 1,
+  workers: 2,
   timeout: 90_000,
   expect: { timeout: 15_000 },
   reporter: [["list"]],

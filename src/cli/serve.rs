@@ -108,6 +108,7 @@ pub(super) async fn told_to_end() -> io::Result<()> {
 
 /// Opens everything, takes over what runs, and accepts connections.
 pub(super) async fn start(config: Config) -> Result<Running, Failed> {
+    take_descriptors();
     let config = Arc::new(config);
     let lock = lock(&config)?;
     let listener = TcpListener::bind(config.listen).await;
@@ -190,6 +191,15 @@ fn confiner(config: &Config) -> Option<Confiner> {
     let directory = config.data_dir.as_os_str().as_encoded_bytes();
     let name = format!("previewd-serve-{}", &hex::encode(Sha256::digest(directory))[..16]);
     (config.isolation != Isolation::Off).then(|| Confiner::new(name))
+}
+
+/// As many as the host allows: clients and previews take some each. The keeper inherits the limit.
+fn take_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 /// One server per data directory: two would serve the same previews.

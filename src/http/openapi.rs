@@ -64,8 +64,9 @@ fn complete((path, mut item): (String, PathItem)) -> (String, PathItem) {
     let calls = [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
     for call in calls.into_iter().flatten() {
         let with_body = call.request_body.is_some();
-        // A name that is not known here, a body that is too long or no JSON.
-        let common = [("400", !open || path == "/metrics"), ("413", with_body), ("415", with_body)];
+        // A name that is not known here, a body that is too long or no JSON, a store that is away.
+        let common =
+            [("400", !open || path == "/metrics"), ("413", with_body), ("415", with_body), ("503", !open)];
         for (status, _) in common.into_iter().filter(|(_, may)| *may) {
             call.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(failure()));
         }

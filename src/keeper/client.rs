@@ -19,6 +19,8 @@ use super::protocol::{Answer, Call, Exit, Message, Request, VERSION};
 
 /// How long a keeper may take to answer at its start.
 const START: Duration = Duration::from_secs(10);
+/// After so long without an answer the keeper is asked whether it lives, and it has as long to say so.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// What the keeper gets of serve's environment; never its secrets.
 const KEEPER_ENVIRONMENT: [&str; 5] = ["PATH", "HOME", "TMPDIR", "LANG", "TZ"];
 
@@ -28,6 +30,9 @@ pub enum ClientError {
     /// The keeper is gone, and with it what it kept.
     #[error("the keeper is gone")]
     Gone,
+    /// It is there and says nothing: it is stopped, or cannot write.
+    #[error("the keeper does not answer")]
+    Silent,
     /// It could not be reached or started.
     #[error("the keeper could not be started: {0}")]
     Start(String),
@@ -80,6 +85,7 @@ pub struct Client {
     waiting: Mutex<Waiting>,
     next_seq: AtomicU64,
     gone: watch::Sender<bool>,
+    heard: Mutex<Instant>,
 }
 
 impl Client {
@@ -116,6 +122,7 @@ impl Client {
             waiting: Mutex::default(),
             next_seq: AtomicU64::new(1),
             gone: watch::Sender::new(false),
+            heard: Mutex::new(Instant::now()),
         });
         let (sender, events) = mpsc::unbounded_channel();
         tokio::spawn(Arc::clone(&client).listen(sender));
@@ -134,12 +141,22 @@ impl Client {
         }
     }
 
-    /// Asks, and waits for the answer.
+    /// Asks, and waits for the answer: as long as the keeper says anything at all.
     ///
     /// # Errors
-    /// If the keeper is gone, or the answer is no success.
+    /// If the keeper is gone or silent, or the answer is no success.
     pub async fn call(&self, request: Request) -> Result<(Answer, Option<OwnedFd>), ClientError> {
         let seq = self.next_seq.fetch_add(1, Ordering::Relaxed);
+        tokio::select! {
+            answer = self.ask(seq, request) => answer,
+            () = self.falls_silent() => {
+                self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&seq);
+                Err(ClientError::Silent)
+            }
+        }
+    }
+
+    async fn ask(&self, seq: u64, request: Request) -> Result<(Answer, Option<OwnedFd>), ClientError> {
         let (sender, receiver) = oneshot::channel();
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, sender);
         let bytes = serde_json::to_vec(&Call { seq, request }).map_err(io::Error::from)?;
@@ -160,6 +177,23 @@ impl Client {
         }
     }
 
+    /// Returns when the keeper has not said a word for a while, although it was asked for one.
+    async fn falls_silent(&self) {
+        loop {
+            tokio::time::sleep(PATIENCE).await;
+            let asked = Instant::now();
+            let seq = self.next_seq.fetch_add(1, Ordering::Relaxed);
+            let hello = serde_json::to_vec(&Call { seq, request: Request::Hello { version: VERSION } });
+            // If it cannot even be asked, it is silent.
+            let _asked =
+                tokio::time::timeout(PATIENCE, self.packets.send(&hello.unwrap_or_default(), &[])).await;
+            tokio::time::sleep_until(asked + PATIENCE).await;
+            if *self.heard.lock().unwrap_or_else(PoisonError::into_inner) < asked {
+                return;
+            }
+        }
+    }
+
     /// Returns when the keeper is gone.
     pub async fn gone(&self) {
         let mut gone = self.gone.subscribe();
@@ -169,7 +203,10 @@ impl Client {
     async fn listen(self: Arc<Self>, events: mpsc::UnboundedSender<Event>) {
         loop {
             match self.packets.receive().await {
-                Ok(Some((bytes, fds))) => self.take(&bytes, fds, &events),
+                Ok(Some((bytes, fds))) => {
+                    *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                    self.take(&bytes, fds, &events);
+                }
                 Ok(None) => break,
                 Err(e) => {
                     tracing::error!(error = %e, "the connection to the keeper broke");

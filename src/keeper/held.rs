@@ -25,6 +25,7 @@ use super::packets::with_short_path;
 use super::process::{self, Process};
 use super::protocol::{Exit, Isolation, Kept, Message, Open, Start};
 use super::{Layout, journal};
+use crate::time::{Steady, UnixMillis};
 
 /// Bytes of journal that serve has not read yet, beyond which output waits in its pipe.
 const MAX_UNREAD: u64 = 64 * 1024 * 1024;
@@ -58,8 +59,8 @@ pub struct Held {
     identity: RefCell<Option<Rc<Identity>>>,
     /// Waits for the deadline.
     deadline: RefCell<Option<AbortHandle>>,
-    /// Wall-clock end, in Unix milliseconds.
-    pub deadline_ms: i64,
+    /// Its end.
+    pub ends_at: Steady,
 }
 
 /// One start of the code.
@@ -79,7 +80,11 @@ impl Held {
     pub fn open(layout: &Layout, outbox: Outbox, open: Open) -> io::Result<Rc<Self>> {
         let listener = bind(open.address)?;
         let directory = layout.preview(&open.preview);
-        std::fs::create_dir_all(&directory)?;
+        // Not its parents: a data directory that was moved away is not begun anew.
+        match std::fs::create_dir(&directory) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+            _ => {}
+        }
         let journal = Writer::create(&layout.journal(&open.preview))?;
         Ok(Rc::new(Self {
             id: open.preview,
@@ -96,7 +101,7 @@ impl Held {
             expired: Cell::new(false),
             identity: RefCell::default(),
             deadline: RefCell::default(),
-            deadline_ms: open.deadline_ms,
+            ends_at: Steady::of(UnixMillis(open.deadline_ms)),
         }))
     }
 
@@ -118,7 +123,13 @@ impl Held {
         let told = told.map(|(n, slot)| (*n, *slot.exit.borrow())).collect();
         let alive = slots.values().filter(|slot| slot.exit.borrow().is_none());
         let environments = alive.map(|slot| slot.environment.clone()).collect();
-        Kept { preview: self.id.clone(), slots: told, expired: self.expired.get(), environments }
+        Kept {
+            preview: self.id.clone(),
+            slots: told,
+            expired: self.expired.get(),
+            left_ms: i64::try_from(self.ends_at.left()).ok(),
+            environments,
+        }
     }
 
     /// Process numbers of what runs.
@@ -232,12 +243,12 @@ impl Held {
         if let Some(deadline) = self.deadline.take() {
             deadline.abort();
         }
-        self.release().await;
-        remove_tree(&self.layout.preview(&self.id))
+        let released = self.release().await;
+        remove_tree(&self.layout.preview(&self.id)).and(released)
     }
 
     /// As [`Self::close`], but the journal stays for a serve to read.
-    async fn release(&self) {
+    async fn release(&self) -> io::Result<()> {
         self.listener.borrow_mut().take();
         let slots: Vec<_> = self.slots.borrow().values().cloned().collect();
         for slot in slots {
@@ -247,12 +258,13 @@ impl Held {
                 let _never_closed = exit.wait_for(Option::is_some).await;
             }
         }
-        if let Err(e) = remove_tree(&self.work) {
+        let removed = remove_tree(&self.work).inspect_err(|e| {
             tracing::error!(preview = self.id, error = %e, "the preview's files could not be removed");
-        }
+        });
         if let Some(parent) = self.work.parent() {
             let _others_are_there = std::fs::remove_dir(parent);
         }
+        removed
     }
 
     /// The end of its time, when serve has not seen to it.
@@ -268,7 +280,8 @@ impl Held {
             let mut exit = slot.exit.subscribe();
             let _late = tokio::time::timeout(grace, exit.wait_for(Option::is_some)).await;
         }
-        self.release().await;
+        // The next start of a server removes what is left.
+        let _logged = self.release().await;
     }
 
     /// Adds a line to the journal's batch.

@@ -2,10 +2,14 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 use sandbox::{Furnishing, Policy, Preparation, Process, Program, Progress, Sandbox, Workshop};
 
 use super::readiness::watched;
+
+/// How long one step of a helper may take. It is killed then.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Makes a sandbox; see [`Workshop::begin`].
 ///
@@ -69,5 +73,7 @@ pub async fn spawn(workshop: &Workshop, sandbox: &mut Sandbox, program: Program)
 }
 
 async fn readable(fd: BorrowedFd<'_>) -> io::Result<()> {
-    watched(fd.try_clone_to_owned()?)?.readable().await.map(drop)
+    let watched = watched(fd.try_clone_to_owned()?)?;
+    let ready = tokio::time::timeout(PATIENCE, watched.readable()).await;
+    ready.map_err(|_elapsed| io::Error::other("a helper of a sandbox does not answer"))?.map(drop)
 }

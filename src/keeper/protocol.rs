@@ -227,6 +227,9 @@ pub struct Kept {
     pub slots: Vec<(u32, Option<Exit>)>,
     /// Set when its deadline passed while nobody was there.
     pub expired: bool,
+    /// Milliseconds until its deadline, whatever became of the wall clock; a keeper of an older previewd does not say.
+    #[serde(default)]
+    pub left_ms: Option<i64>,
     /// The environments that the starts which have not ended run from, by their keys.
     #[serde(default)]
     pub environments: Vec<String>,

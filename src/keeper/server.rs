@@ -25,6 +25,8 @@ use super::{Layout, process};
 
 /// How long a keeper with nothing to keep waits for a serve before it exits.
 const LINGER: Duration = Duration::from_millis(500);
+/// Between an accept that failed (no descriptors left, say) and the next try.
+const PAUSE: Duration = Duration::from_millis(50);
 /// The longest sleep towards a deadline, since a suspended machine's timers stand still.
 const DEADLINE_CHECK: Duration = Duration::from_secs(30);
 
@@ -72,7 +74,12 @@ impl Keeper {
         let mut interrupt = signal(SignalKind::interrupt())?;
         loop {
             tokio::select! {
-                ready = socket.readable() => self.accept(&mut ready?),
+                ready = socket.readable() => {
+                    let accepted = self.accept(&mut ready?);
+                    if !accepted {
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
                 () = self.nothing_to_do() => break,
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
@@ -84,16 +91,21 @@ impl Keeper {
         Ok(())
     }
 
-    fn accept(self: &Rc<Self>, ready: &mut tokio::io::unix::AsyncFdReadyGuard<'_, OwnedFd>) {
+    /// `false` if somebody is there and cannot be let in.
+    fn accept(self: &Rc<Self>, ready: &mut tokio::io::unix::AsyncFdReadyGuard<'_, OwnedFd>) -> bool {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let accepted = ready.try_io(|fd| Ok(rustix::net::accept_with(fd.get_ref(), flags)?));
         match accepted {
             Ok(Ok(fd)) => {
                 tokio::task::spawn_local(Rc::clone(self).connection(fd));
             }
-            Ok(Err(e)) => tracing::warn!(error = %e, "a connection could not be accepted"),
+            Ok(Err(e)) => {
+                tracing::warn!(error = %e, "a connection could not be accepted");
+                return false;
+            }
             Err(_would_block) => {}
         }
+        true
     }
 
     async fn connection(self: Rc<Self>, fd: OwnedFd) {
@@ -248,9 +260,10 @@ impl Keeper {
 
     async fn at_deadline(self: Rc<Self>, held: Rc<Held>) {
         loop {
-            let left = held.deadline_ms - jiff::Timestamp::now().as_millisecond();
-            let Ok(left) = u64::try_from(left) else { break };
-            tokio::time::sleep(Duration::from_millis(left + 1).min(DEADLINE_CHECK)).await;
+            match held.ends_at.left() {
+                0 => break,
+                left => tokio::time::sleep(Duration::from_millis(left).min(DEADLINE_CHECK)).await,
+            }
         }
         held.expire().await;
         if !self.outbox.is_connected() {

@@ -22,6 +22,9 @@ const YOUNG: Duration = Duration::from_millis(600);
 /// Starting one costs a second of processor time, which belongs to the launch that it would disturb.
 const LATER: Duration = Duration::from_secs(3);
 
+/// One that could not be used is tried again by a launch so long after it began.
+const AGAIN: Duration = Duration::from_secs(60);
+
 /// How far one is.
 #[derive(Clone, Debug)]
 enum Stage {
@@ -52,6 +55,11 @@ pub struct Zygotes {
 }
 
 impl Entry {
+    /// What kept it from starting may have passed: it was killed, or the machine had no room.
+    fn may_be_tried_again(&self) -> bool {
+        matches!(*self.stage.borrow(), Stage::Refused(_)) && self.began.elapsed() > AGAIN
+    }
+
     fn is_young(&self) -> bool {
         matches!(*self.stage.borrow(), Stage::Starting) && self.began.elapsed() < YOUNG
     }
@@ -75,7 +83,7 @@ impl Zygotes {
 
     /// Starts one in the background, unless there is one.
     pub fn begin(self: &Rc<Self>, key: &str, mut recipe: Recipe) {
-        if self.entries.borrow().contains_key(key) {
+        if self.entries.borrow().get(key).is_some_and(|entry| !entry.may_be_tried_again()) {
             return;
         }
         let block = match sandbox::is_privileged().then(|| self.identities.block(key)).transpose() {
@@ -139,7 +147,7 @@ impl Zygotes {
         entry.settled().await.filter(|zygote| zygote.is_alive())
     }
 
-    /// Why there is none that can be used, if that is for good.
+    /// Why there is none that can be used, if that is known.
     pub fn why_not(&self, key: &str) -> Option<String> {
         match &*self.entries.borrow().get(key)?.stage.borrow() {
             Stage::Refused(why) => Some(why.clone()),

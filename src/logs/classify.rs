@@ -133,10 +133,10 @@ impl Classifier {
         }
     }
 
-    /// Whether something is held back that `now` shows to be finished.
+    /// Whether something is held back that `now` shows to be finished. A clock that was set back, by however much, shows it too.
     #[must_use]
     pub fn is_overdue(&self, now: u64) -> bool {
-        self.traceback.as_ref().is_some_and(|t| now.saturating_sub(t.last_micros) > PATIENCE_MICROS)
+        self.traceback.as_ref().is_some_and(|t| now.abs_diff(t.last_micros) > PATIENCE_MICROS)
     }
 
     /// Whether something is held back.

@@ -18,7 +18,7 @@ use crate::error::{Error, LaunchFailure, Result};
 use crate::id::{GenerationId, PreviewId, ProjectId, UserId};
 use crate::logs::Hub;
 use crate::runtime::{Runtime, Stream};
-use crate::time::UnixMillis;
+use crate::time::{Steady, UnixMillis};
 
 /// How old a look at a preview's memory may be.
 const MEMORY_AGE: std::time::Duration = std::time::Duration::from_secs(1);
@@ -66,8 +66,10 @@ pub struct Active {
     pub base_url: String,
     /// When the launch was asked for.
     pub created_at: UnixMillis,
-    /// When its time is over.
+    /// When its time is over, as its owner was told.
     pub expires_at: UnixMillis,
+    /// When its time is over.
+    pub(super) ends_at: Steady,
     /// Its log.
     pub hub: Arc<Hub>,
     /// How it was launched.
@@ -108,6 +110,7 @@ pub(super) struct Identity {
     pub row: crate::store::Preview,
     pub port: u16,
     pub base_url: String,
+    pub ends_at: Steady,
     pub options: LaunchOptions,
 }
 
@@ -135,6 +138,7 @@ impl Active {
             base_url: identity.base_url,
             created_at: row.created_at,
             expires_at: row.expires_at,
+            ends_at: identity.ends_at,
             hub,
             options: identity.options,
             state: watch::Sender::new(State::Launching),
@@ -255,7 +259,9 @@ impl Active {
         {
             return bytes;
         }
-        let bytes = self.runtime.0.memory_bytes(&self.id).await;
+        // Whoever asks for the status waits for nobody who does not answer.
+        let asking = self.runtime.0.memory_bytes(&self.id);
+        let bytes = tokio::time::timeout(MEMORY_AGE, asking).await.unwrap_or_default();
         *seen = Some((Instant::now(), bytes));
         bytes
     }
@@ -273,8 +279,7 @@ impl Active {
     }
 
     /// When it was last used: now, while a request is under way.
-    #[must_use]
-    pub fn last_used(&self) -> UnixMillis {
+    pub(super) fn idle_from(&self) -> Steady {
         self.activity.last_used()
     }
 }
@@ -301,11 +306,11 @@ struct Activity {
 
 impl Activity {
     fn new() -> Self {
-        Self { last: AtomicI64::new(UnixMillis::now().0), under_way: AtomicU64::new(0) }
+        Self { last: AtomicI64::new(Steady::now().0), under_way: AtomicU64::new(0) }
     }
 
     fn touch(&self) {
-        self.last.fetch_max(UnixMillis::now().0, Ordering::AcqRel);
+        self.last.fetch_max(Steady::now().0, Ordering::AcqRel);
     }
 
     fn begin(&self) {
@@ -318,10 +323,10 @@ impl Activity {
         self.under_way.fetch_sub(1, Ordering::AcqRel);
     }
 
-    fn last_used(&self) -> UnixMillis {
+    fn last_used(&self) -> Steady {
         if self.under_way.load(Ordering::Acquire) > 0 {
-            return UnixMillis::now();
+            return Steady::now();
         }
-        UnixMillis(self.last.load(Ordering::Acquire))
+        Steady(self.last.load(Ordering::Acquire))
     }
 }

@@ -20,7 +20,10 @@ use crate::id::{PreviewId, random_hex};
 use crate::logs::{Hub, Note, Source};
 use crate::runtime::{Open, RuntimeError, Start};
 use crate::store::{BeginError, Generation, NewPreview, Preview};
-use crate::time::UnixMillis;
+use crate::time::{Steady, UnixMillis};
+
+/// Seconds after its time when the runtime ends a preview: the owner does it on time, the runtime only if there is no owner then.
+pub(super) const MARGIN: u64 = 3;
 
 /// What whoever launches asks for.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +59,8 @@ impl Previews {
             }
         };
         let pumping = Pump::new(output, Arc::clone(&hub), self.host.runtime.places(&row.id)).spawn();
-        let identity = Identity { row, port, base_url, options };
+        let ends_at = Steady::of(row.expires_at);
+        let identity = Identity { row, port, base_url, ends_at, options };
         let (active, orders) = Active::new(identity, hub, Arc::clone(&self.host.runtime));
         active.hub.announce(&State::Launching.to_event());
         events::launching(&active);
@@ -100,8 +104,10 @@ impl Previews {
                 }
                 Err(RuntimeError::AddressInUse) => taken.push(port),
                 Err(e) => {
+                    // It may hold the place all the same, and have failed to say so.
+                    let _held_nothing = self.host.runtime.close(&id).await;
                     self.host.store.withdraw_preview(&id).await?;
-                    return Err(Error::internal(e));
+                    return Err(no_place(e));
                 }
             }
             self.host.store.withdraw_preview(&id).await?;
@@ -114,8 +120,6 @@ impl Previews {
         port: u16,
         expires_at: UnixMillis,
     ) -> Result<tokio::net::TcpListener, RuntimeError> {
-        // The owner ends it on time; the runtime only if there is no owner then.
-        const MARGIN: u64 = 3;
         let address = std::net::SocketAddr::new(self.host.config.listen.ip(), port);
         let deadline = expires_at.plus_seconds(MARGIN);
         self.host.runtime.open(Open { id: id.clone(), address, deadline }).await
@@ -133,6 +137,17 @@ pub(super) fn variables(plan: &Plan, config: &Config, port: u16) -> BTreeMap<Str
         ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
     ];
     ours.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn no_place(error: RuntimeError) -> Error {
+    match error {
+        RuntimeError::Silent | RuntimeError::Gone => {
+            tracing::error!(%error, "a preview has no place");
+            let message = "This server can start no preview at the moment: what keeps them does not answer. Try again in a minute.";
+            Error::PreviewUnavailable { message: message.to_owned() }
+        }
+        other => Error::internal(other),
+    }
 }
 
 fn begin_error(error: BeginError, min: u16, max: u16) -> Error {

@@ -17,16 +17,16 @@ use crate::error::LaunchFailure;
 use crate::logs::{Note, Source};
 use crate::runtime::Exit;
 use crate::store::Health;
-use crate::time::UnixMillis;
+use crate::time::{Steady, UnixMillis};
 
 /// Between two looks at a preview's health.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
 /// For the store to take a health check.
 const RECORDING: Duration = Duration::from_secs(1);
-/// The longest sleep towards a wall-clock moment, since a suspended machine's timers stand still.
+/// The longest sleep towards a moment, since a suspended machine's timers stand still.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
-/// How long before the end of its time a preview says so.
-const WARNING: u64 = 300;
+/// How many milliseconds before the end of its time a preview says so.
+const WARNING: i64 = 300_000;
 
 /// How a preview came to its end.
 #[derive(Debug)]
@@ -102,10 +102,10 @@ impl Owner {
             Err(failure) => Ending::failed(failure),
             Ok(plan) => {
                 let mut stop = self.orders.stop.clone();
-                let expires_at = self.active.expires_at;
+                let ends_at = self.active.ends_at;
                 let brought_up = tokio::select! {
                     reason = requested(&mut stop) => Err(Ending::Stop(reason)),
-                    () = until(expires_at) => Err(Ending::Stop(StopReason::Expired)),
+                    () = until(ends_at) => Err(Ending::Stop(StopReason::Expired)),
                     result = self.bring_up(&files, &plan, &mut phases) => result,
                 };
                 match brought_up {
@@ -137,7 +137,7 @@ impl Owner {
         let taken_over = std::mem::replace(&mut self.served, true);
         let warning = self.warning();
         // The server before this one has said so.
-        let mut warned = taken_over && UnixMillis::now() >= warning;
+        let mut warned = taken_over && warning.left() == 0;
         loop {
             if matches!(self.active.state(), State::Asleep(_))
                 && let Some(ending) = self.sleep().await
@@ -152,13 +152,13 @@ impl Owner {
     }
 
     /// When it is told that its time is nearly over.
-    fn warning(&self) -> UnixMillis {
-        UnixMillis(self.active.expires_at.0 - i64::try_from(WARNING * 1000).unwrap_or(0))
+    fn warning(&self) -> Steady {
+        self.active.ends_at.plus_millis(-WARNING)
     }
 
     async fn watch_awake(&mut self, warned: &mut bool) -> Ending {
         let mut stop = self.orders.stop.clone();
-        let expires_at = self.active.expires_at;
+        let ends_at = self.active.ends_at;
         let warning = self.warning();
         let inactive_timeout = self.previews.host.config.inactive_timeout;
         let mut check_at = Instant::now() + HEALTH_INTERVAL;
@@ -168,11 +168,11 @@ impl Owner {
             tokio::select! {
                 reason = requested(&mut stop) => return Ending::Stop(reason),
                 exit = runtime.ended(&active.id, slot) => return Ending::Exited(exit),
-                () = until(expires_at) => return Ending::Stop(StopReason::Expired),
+                () = until(ends_at) => return Ending::Stop(StopReason::Expired),
                 () = idle(&active, inactive_timeout) => return Ending::Stop(StopReason::Idle),
                 () = until(warning), if !*warned => {
                     *warned = true;
-                    self.note(Note::info(Source::Server, expires_in(expires_at))).await;
+                    self.note(Note::info(Source::Server, expires_in(ends_at))).await;
                 }
                 () = tokio::time::sleep_until(check_at) => {
                     self.check_health(slot).await;
@@ -183,7 +183,7 @@ impl Owner {
                 Some(reload) = self.orders.reloads.recv() => tokio::select! {
                     () = self.reload(reload) => {}
                     reason = requested(&mut stop) => return Ending::Stop(reason),
-                    () = until(expires_at) => return Ending::Stop(StopReason::Expired),
+                    () = until(ends_at) => return Ending::Stop(StopReason::Expired),
                 },
             }
         }
@@ -239,9 +239,8 @@ impl Owner {
     }
 }
 
-fn expires_in(moment: UnixMillis) -> String {
-    let left = u64::try_from(moment.0 - UnixMillis::now().0).unwrap_or(0);
-    match left.div_ceil(60_000).max(1) {
+fn expires_in(moment: Steady) -> String {
+    match moment.left().div_ceil(60_000).max(1) {
         1 => "This preview expires within a minute".to_owned(),
         minutes => format!("This preview expires in {minutes} minutes"),
     }
@@ -259,22 +258,22 @@ pub(super) async fn requested(stop: &mut tokio::sync::watch::Receiver<Option<Sto
 
 /// Returns when nobody has used it for so many seconds.
 async fn idle(active: &Active, timeout: u64) {
+    let timeout = i64::try_from(timeout.saturating_mul(1000)).unwrap_or(i64::MAX);
     loop {
-        let idle_at = active.last_used().plus_seconds(timeout);
-        if UnixMillis::now() >= idle_at {
+        let idle_at = active.idle_from().plus_millis(timeout);
+        if idle_at.left() == 0 {
             return;
         }
         until(idle_at).await;
     }
 }
 
-/// Returns at a moment of the wall clock.
-pub(super) async fn until(moment: UnixMillis) {
+/// Returns at a moment.
+pub(super) async fn until(moment: Steady) {
     loop {
-        let Ok(left) = u64::try_from(moment.0 - UnixMillis::now().0) else { return };
-        if left == 0 {
-            return;
+        match moment.left() {
+            0 => return,
+            left => tokio::time::sleep(Duration::from_millis(left).min(LONGEST_SLEEP)).await,
         }
-        tokio::time::sleep(Duration::from_millis(left).min(LONGEST_SLEEP)).await;
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::active::{Active, Identity, LaunchOptions};
+use super::launch::MARGIN;
 use super::owner::{Ending, Owner};
 use super::pump::Pump;
 use super::state::{Phases, Running, State, StopReason};
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::logs::{Hub, Note, Source};
 use crate::runtime::{Exit, Kept};
 use crate::store::{Preview, Status};
+use crate::time::{Steady, UnixMillis};
 
 impl Previews {
     /// Takes over what runs, ends what cannot go on, removes what nobody owns.
@@ -44,9 +46,9 @@ impl Previews {
     /// A launch that had its row and nothing else when the server was killed goes on from there.
     async fn open_again(&self, row: &Preview) -> Option<Kept> {
         let never_opened = row.status == Status::Launching && self.host.runtime.output(&row.id).is_err();
-        let port = row.port.filter(|_| never_opened && row.expires_at > crate::time::UnixMillis::now())?;
+        let port = row.port.filter(|_| never_opened && row.expires_at > UnixMillis::now())?;
         self.open(&row.id, port, row.expires_at).await.ok()?;
-        Some(Kept { id: row.id.clone(), slots: Vec::new(), expired: false, environments: Vec::new() })
+        Some(Kept { id: row.id.clone(), slots: Vec::new(), deadline: None, environments: Vec::new() })
     }
 
     async fn take_over(&self, row: Preview, kept: Option<&Kept>) -> Result<()> {
@@ -56,7 +58,7 @@ impl Previews {
         let output = self.host.runtime.output(&row.id);
         let first_id = output.as_ref().map_or(1, |output| output.first_id());
         let hub = Hub::new(self.host.config.max_log_lines, first_id);
-        let expired = crate::time::UnixMillis::now() >= row.expires_at;
+        let expired = UnixMillis::now() >= row.expires_at;
         let Ok(output) = output else {
             // Not even its log is left: it ended with whatever kept it.
             if expired {
@@ -65,12 +67,14 @@ impl Previews {
                 return Ok(());
             }
             let lost = failure::of_exit(Exit::Lost, row.status == Status::Running, 0, &hub, 0);
-            self.host.store.mark_failed(&row.id, &lost, crate::time::UnixMillis::now()).await?;
+            self.host.store.mark_failed(&row.id, &lost, UnixMillis::now()).await?;
             return Ok(());
         };
         let mut pump = Pump::new(output, Arc::clone(&hub), self.host.runtime.places(&row.id));
         pump.drain().map_err(Error::internal)?;
-        let identity = Identity { row: row.clone(), port, base_url, options };
+        let ends_at =
+            kept.and_then(|kept| kept.deadline).map_or_else(|| Steady::of(row.expires_at), before_margin);
+        let identity = Identity { row: row.clone(), port, base_url, ends_at, options };
         let (active, orders) = Active::new(identity, hub, Arc::clone(&self.host.runtime));
         if row.status == Status::Running {
             // Before anybody can ask: requests that waited in the public socket's queue are answered at once.
@@ -97,6 +101,11 @@ impl Previews {
         self.adopt(&active, owner.go_on(row, kept.clone()));
         Ok(())
     }
+}
+
+/// The owner's moment, when the runtime has its own.
+fn before_margin(deadline: Steady) -> Steady {
+    deadline.plus_millis(-i64::try_from(MARGIN * 1000).unwrap_or(0))
 }
 
 fn running_as_before(row: &Preview) -> Running {

@@ -41,15 +41,15 @@ impl Owner {
     /// Waits for somebody who needs it, or for its end. `None`: it serves again.
     pub(super) async fn sleep(&mut self) -> Option<Ending> {
         let mut stop = self.orders.stop.clone();
-        let expires_at = self.active.expires_at;
+        let ends_at = self.active.ends_at;
         loop {
             tokio::select! {
                 reason = requested(&mut stop) => return Some(Ending::Stop(reason)),
-                () = until(expires_at) => return Some(Ending::Stop(StopReason::Expired)),
+                () = until(ends_at) => return Some(Ending::Stop(StopReason::Expired)),
                 Some(reload) = self.orders.reloads.recv() => {
                     let woken = tokio::select! {
                         reason = requested(&mut stop) => return Some(Ending::Stop(reason)),
-                        () = until(expires_at) => return Some(Ending::Stop(StopReason::Expired)),
+                        () = until(ends_at) => return Some(Ending::Stop(StopReason::Expired)),
                         woken = self.wake() => woken,
                     };
                     let serves = woken.is_ok();
@@ -61,7 +61,7 @@ impl Owner {
                 Some(asked) = self.orders.wakes.recv() => {
                     let woken = tokio::select! {
                         reason = requested(&mut stop) => return Some(Ending::Stop(reason)),
-                        () = until(expires_at) => return Some(Ending::Stop(StopReason::Expired)),
+                        () = until(ends_at) => return Some(Ending::Stop(StopReason::Expired)),
                         woken = self.wake() => woken,
                     };
                     self.tell_all(asked, &woken);

@@ -8,14 +8,19 @@ use super::history::Keeping;
 use super::owner::{Ending, Owner};
 use super::state::{State, StopReason};
 use super::{Previews, advice, events, failure, no_active};
-use crate::error::{LaunchFailure, Result};
-use crate::id::GenerationId;
+use crate::error::{Error, LaunchFailure, Result};
+use crate::id::{GenerationId, PreviewId};
 use crate::logs::{Note, Source};
+use crate::runtime::Runtime;
 use crate::store::StoreError;
 use crate::time::UnixMillis;
 
 /// For the application's own shutdown.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
+/// For whoever asked for an end. It comes all the same, once what keeps the preview, or the store, answers again.
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+/// Between two tries to remove what is left.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Tries to record an end. A store that is gone for longer is caught up with at the next start.
 const RECORD_TRIES: u32 = 20;
 
@@ -32,7 +37,8 @@ impl Previews {
             return Ok(now);
         };
         active.request_stop(reason);
-        match active.wait_for(State::is_over).await {
+        let over = tokio::time::timeout(STOP_PATIENCE, active.wait_for(State::is_over)).await;
+        match over.map_err(|_elapsed| still_stopping())? {
             State::Stopped { at, .. } => Ok(at),
             // It failed in the same moment: then it is cleared.
             _ => {
@@ -72,6 +78,11 @@ impl Previews {
     }
 }
 
+fn still_stopping() -> Error {
+    let message = "The preview is being stopped, which takes longer than it should: look at its status.";
+    Error::PreviewUnavailable { message: message.to_owned() }
+}
+
 impl Owner {
     /// Cleans up: processes, output, store, address, files; then everybody is told.
     pub(super) async fn end(self, ending: Ending) {
@@ -91,7 +102,8 @@ impl Owner {
         let id = &owner.active.id;
         owner.active.close_address().await;
         if let Err(e) = owner.previews.host.runtime.close(id).await {
-            tracing::error!(preview = %id, error = %e, "something of a preview is left; the next start removes it");
+            tracing::error!(preview = %id, error = %e, "something of a preview is left, and will be removed");
+            tokio::spawn(close_later(Arc::clone(&owner.previews.host.runtime), id.clone()));
         }
         owner.leave(state);
     }
@@ -113,6 +125,19 @@ impl Owner {
         let (previews, active, problems) = (self.previews, self.active, self.problems);
         let pump = self.pumping.stop().await;
         (Ended { previews, active, problems, served }, pump, self.keeping)
+    }
+}
+
+/// Tries again to remove what is left of a preview, until nothing is. The machine may have had no descriptors, say.
+async fn close_later(runtime: Arc<dyn Runtime>, id: PreviewId) {
+    let mut pause = Duration::from_secs(1);
+    loop {
+        tokio::time::sleep(pause).await;
+        match runtime.close(&id).await {
+            Ok(()) => return,
+            Err(e) => tracing::warn!(preview = %id, error = %e, "something of a preview is left"),
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 use crate::environment::Environment;
 use crate::id::{PreviewId, UserId};
-use crate::time::UnixMillis;
+use crate::time::{Steady, UnixMillis};
 
 pub use places::Places;
 
@@ -41,6 +41,9 @@ pub enum RuntimeError {
     /// What ran the previews has died.
     #[error("the keeper died")]
     Gone,
+    /// What runs the previews is there and does not answer.
+    #[error("the keeper does not answer")]
+    Silent,
     /// It tried, and failed.
     #[error("{0}")]
     Failed(String),
@@ -120,8 +123,8 @@ pub struct Kept {
     pub id: PreviewId,
     /// The starts, and how they ended where they have.
     pub slots: Vec<(u32, Option<Exit>)>,
-    /// Whether its deadline passed meanwhile.
-    pub expired: bool,
+    /// When the runtime ends it, where it says so.
+    pub deadline: Option<Steady>,
     /// Keys of the environments that it runs from.
     pub environments: Vec<String>,
 }

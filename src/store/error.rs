@@ -8,13 +8,15 @@ use crate::id::PreviewId;
 #[error("{doing}")]
 pub struct StoreError {
     doing: &'static str,
+    /// The database is full, locked, slow or gone, and nothing is wrong with what was asked.
+    away: bool,
     #[source]
     source: Box<dyn StdError + Send + Sync>,
 }
 
 impl StoreError {
     pub(super) fn new(doing: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { doing, source: source.into() }
+        Self { doing, away: false, source: source.into() }
     }
 
     /// The error with what caused it, for the server's log.
@@ -31,13 +33,28 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(source: sqlx::Error) -> Self {
-        Self::new("the store did not answer as it should", source)
+        let away = is_away(&source);
+        Self { away, ..Self::new("the store did not answer as it should", source) }
+    }
+}
+
+/// Whether it is the database's state, and neither the statement's fault nor a row's.
+fn is_away(error: &sqlx::Error) -> bool {
+    use sqlx::Error as E;
+    match error {
+        E::Database(refused) => refused.kind() == sqlx::error::ErrorKind::Other,
+        E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => true,
+        // A full disk has ended the transaction.
+        _ => matches!(error, E::BeginFailed | E::InvalidSavePointStatement),
     }
 }
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::internal(error)
+        match error.away {
+            true => Self::StoreUnavailable(Box::new(error)),
+            false => Self::internal(error),
+        }
     }
 }
 

@@ -1,12 +1,11 @@
 //! A data directory, store and journals and all, on a disk that is full.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::{Event, Generation, Preview, Server, Stream, eventually, fastapi};
+use crate::harness::{Disk, Event, Generation, Preview, Server, Stream, eventually, fastapi};
 use crate::log_history::metric;
 
 /// More than a journal may have in memory.
@@ -33,32 +32,6 @@ def answered(name: str, lines: int):
 def unanswered(name: str, lines: int):
     threading.Thread(target=lambda: (speak(name, lines), os._exit(0))).start()
 "#;
-
-/// A file system of its own that is soon full. Only root may make one.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn on(directory: &Path) -> Option<Self> {
-        let mount = ["-t", "tmpfs", "-o", "size=48m,mode=700", "none"];
-        let mounted = Command::new("mount").args(mount).arg(directory).output();
-        mounted.is_ok_and(|output| output.status.success()).then(|| Self(directory.to_owned()))
-    }
-
-    /// Leaves no room; there is some again without the file.
-    fn fill(&self) -> PathBuf {
-        let path = self.0.join("ballast");
-        let written = std::fs::write(&path, vec![0; 64 << 20]);
-        assert!(written.is_err(), "it should be full by now");
-        path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-        let _ = std::fs::remove_dir_all(self.0.parent().unwrap());
-    }
-}
 
 /// What the keeper has in memory of its journals.
 fn bytes_in_memory(server: &Server) -> u64 {
@@ -87,7 +60,8 @@ fn numbers(log: &[Value], name: &str) -> Vec<usize> {
 #[tokio::test]
 async fn it_delays_history_and_stops_nobody() {
     let mut disk = None;
-    let server = Server::within(&[("MAX_LOG_LINES", "200")], |data_dir| disk = SmallDisk::on(data_dir)).await;
+    let server =
+        Server::within(&[("MAX_LOG_LINES", "200")], |data_dir| disk = Disk::on(data_dir, "size=48m")).await;
     let Some(disk) = disk else {
         eprintln!("skipped: no file system can be mounted here");
         return;
@@ -125,7 +99,7 @@ async fn it_delays_history_and_stops_nobody() {
 }
 
 /// Without a server lines are lost in the end, and how many is told.
-async fn nobody_waits_for_a_server(server: &Server, app: &Generation, preview: &Preview, disk: &SmallDisk) {
+async fn nobody_waits_for_a_server(server: &Server, app: &Generation, preview: &Preview, disk: &Disk) {
     const ALONE: usize = 4000;
     let ballast = disk.fill();
     preview.get(&format!("/speak-and-leave?name=alone&lines={ALONE}")).await.expect(200);

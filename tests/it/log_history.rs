@@ -148,10 +148,10 @@ fn journals(directory: &Path) -> Vec<std::path::PathBuf> {
 }
 
 /// Another process that is in the middle of writing to the store.
-struct Lock(Child);
+pub struct Lock(Child);
 
 impl Lock {
-    fn of(database: &Path) -> Self {
+    pub fn of(database: &Path) -> Self {
         let script = "import sqlite3, sys\n\
                       c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=20)\n\
                       c.execute('BEGIN IMMEDIATE')\n\
@@ -166,7 +166,7 @@ impl Lock {
         Self(child)
     }
 
-    fn release(mut self) {
+    pub fn release(mut self) {
         drop(self.0.stdin.take());
         self.0.wait().unwrap();
     }

@@ -93,11 +93,9 @@ test.describe("what a request may be answered", () => {
     await expect(log.locator("[data-marked]").first()).toBeInViewport();
     await look(page, "answer-500");
     await page.getByRole("button", { name: "GET /plain", exact: true }).click();
-    await log.getByText("GET /fail 500").last().hover();
-    await page
-      .getByRole("button", { name: /^Show the request of line/ })
-      .last()
-      .click();
+    const line = log.locator("[data-index]", { hasText: "GET /fail 500" }).last();
+    await line.hover();
+    await line.getByRole("button", { name: /^Show the request of line/ }).click();
     await expect(page.getByLabel("Path", { exact: true })).toHaveValue("/fail");
     await expect(answer.getByText("500 Internal Server Error")).toBeVisible();
   });
@@ -139,6 +137,18 @@ test.describe("what a request may be answered", () => {
     await expect(answer.getByText('"bytes":[0,255,13,10]')).toBeVisible();
     await expect(answer.getByText('"title":"it\'s \\"new\\""')).toBeVisible();
     await look(page, "form-files");
+  });
+
+  test("cookies of the application go with the next requests, until they are forgotten", async ({ page }) => {
+    const answer = await send(page, "POST /enter");
+    await expect(answer.getByText("welcome")).toBeVisible();
+    await send(page, "GET /visitor");
+    await expect(answer.getByText('"ada"')).toBeVisible();
+    await page.getByRole("tab", { name: "Auth" }).click();
+    await look(page, "auth-cookies");
+    await page.getByRole("button", { name: "Forget them" }).click();
+    await page.getByRole("button", { name: "Send" }).click();
+    await expect(answer.getByText("null")).toBeVisible();
   });
 
   test("a preview that dies of a request: 503, the failure, and a relaunch", async ({ page }) => {

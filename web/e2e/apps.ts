@@ -34,7 +34,7 @@ import base64
 import logging
 import os
 
-from fastapi import FastAPI, File, Form, Header, Query, Request, Response, UploadFile
+from fastapi import Cookie, FastAPI, File, Form, Header, Query, Request, Response, UploadFile
 from pydantic import BaseModel, Field
 
 app = FastAPI()
@@ -114,6 +114,17 @@ def items(shelf: int, item: Item, copies: int = Query(default=2, ge=1, descripti
 @app.post("/signup", tags=["forms"])
 def signup(email: str = Form(), plan: str = Form(default="free")) -> dict:
     return {"email": email, "plan": plan}
+
+
+@app.post("/enter", tags=["forms"])
+def enter(response: Response) -> str:
+    response.set_cookie("visitor", "ada", httponly=True)
+    return "welcome"
+
+
+@app.get("/visitor", tags=["forms"])
+def visitor(visitor: str | None = Cookie(default=None)) -> dict[str, str | None]:
+    return {"visitor": visitor}
 
 
 @app.post("/covers", tags=["forms"])

@@ -1,5 +1,4 @@
-import AxeBuilder from "@axe-core/playwright";
-import { test as base, expect, type Page } from "@playwright/test";
+import { test as base, expect } from "@playwright/test";
 import { Server } from "./server";
 
 interface Worker {
@@ -55,58 +54,8 @@ export const test = base.extend<Fixtures, Worker>({
   },
 });
 
+export { look } from "./look";
 export { expect };
-
-const SIZES = { desktop: [1360, 860], tablet: [720, 900], phone: [320, 720] } as const;
-
-/**
- * A picture in each theme and at each size, to look at. Accessibility is checked in both themes, and once more at
- * the narrowest, where nothing may be wider than the screen. `pane` is what a phone is to show.
- */
-export async function look(page: Page, name: string, pane?: "Logs" | "Endpoints"): Promise<void> {
-  const before = page.viewportSize();
-  const touch = await page.context().newCDPSession(page);
-  for (const [size, [width, height]] of Object.entries(SIZES)) {
-    await touch.send("Emulation.setTouchEmulationEnabled", { enabled: size === "phone" });
-    await page.setViewportSize({ width, height });
-    if (pane && size === "phone") await showPane(page, pane);
-    for (const theme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
-      await painted(page, theme);
-      await page.screenshot({ path: `e2e/screens/${name}-${size}-${theme}.png` });
-      if (size === "desktop" || (size === "phone" && theme === "light"))
-        await checkAccess(page, `${name}, ${size}, ${theme}`);
-    }
-  }
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(overflow, `${name}: wider than the phone`).toBeLessThanOrEqual(0);
-  await touch.send("Emulation.setTouchEmulationEnabled", { enabled: false });
-  await touch.detach();
-  await page.emulateMedia({ colorScheme: "light" });
-  if (pane) await showPane(page, "Request");
-  if (before) await page.setViewportSize(before);
-}
-
-/** The page follows the reader's theme a moment after it changed. */
-async function painted(page: Page, theme: string): Promise<void> {
-  await expect(page.locator(".pv-root").first()).toHaveAttribute("data-theme", theme);
-  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-}
-
-/** On a phone one part of the tab is shown; this is how a reader goes to another. */
-async function showPane(page: Page, pane: string): Promise<void> {
-  await page
-    .getByRole("navigation", { name: "Parts of the page" })
-    .getByRole("button", { name: pane })
-    .click();
-}
-
-async function checkAccess(page: Page, what: string): Promise<void> {
-  // The page has no frames, for which the other mode opens a page of its own each time.
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
-  const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
-  expect(told, what).toEqual([]);
-}
 
 /** Launches over the API and answers once it serves. */
 export async function launched(server: Server, token: string, id: string): Promise<void> {

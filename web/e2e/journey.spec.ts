@@ -41,16 +41,18 @@ test("the token leaves the address bar and stays for the session", async ({ page
 });
 
 test("code that does not start: the traceback, and a way back", async ({ page, open, server, token }) => {
-  const broken = GREETER.replace("from fastapi import FastAPI", "from fastapi import FastApi");
+  const broken = GREETER.replace("from fastapi import FastAPI", "import yaml\nfrom fastapi import FastApi");
   const id = await server.upload(token, "broken", project(broken));
   await open(`/g/${id}`);
+  await expect(page.getByRole("list", { name: "Before you launch" })).toContainText("yaml");
+  await look(page, "idle-warned");
   await page
     .getByRole("region", { name: "Try this backend" })
     .getByRole("button", { name: "Launch" })
     .click();
   const failure = page.getByRole("region", { name: "Failure" });
   await expect(failure).toBeVisible({ timeout: 60_000 });
-  await expect(failure.getByText("cannot import name 'FastApi'").first()).toBeVisible();
+  await expect(failure.getByText("No module named 'yaml'").first()).toBeVisible();
   await look(page, "failed");
 
   await page.getByRole("tab", { name: "Files" }).click();

@@ -102,6 +102,9 @@ test.describe("a long log", () => {
     await page.keyboard.type("NEEDLE:");
     await page.keyboard.press("Enter");
     await expect(page.getByText("1/3")).toBeVisible();
+    // What can be done with a line is there for those without a mouse too, once it is found.
+    const found = page.getByRole("log").locator("[data-index]", { hasText: "needle: 0" });
+    await expect(found.getByRole("button", { name: /^Copy a link/ })).toBeVisible();
     await page.keyboard.press("Shift+Enter");
     await expect(page.getByText("3/3")).toBeVisible();
     await look(page, "log-search", "Logs");

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, GREETER, look, project, test } from "./fixtures";
 import { SAMPLE } from "./server";
 
@@ -32,17 +33,48 @@ test("sign in once, use the token, see refused fields, replay", async ({ page, o
   await expect(page.locator(".cm-refused").first()).toBeVisible();
   await look(page, "refused");
 
+  // What somebody asks at the preview's own address is in the history as well.
+  const id = page.url().split("/").pop();
+  const { baseUrl, previewToken } = await server.call(token, "GET", `/api/generations/${id}/preview/status`);
+  const headers = { "X-Preview-Token": previewToken };
+  expect((await fetch(`${baseUrl}/authors/3?fields=all`, { headers })).status).toBe(200);
   await page.getByRole("tab", { name: "History" }).click();
-  await page
-    .getByRole("button", { name: /GET \/auth\/me/ })
-    .last()
-    .click();
+  const asked = page.getByRole("list", { name: "Requests" });
+  await expect(asked.getByRole("listitem").first()).toContainText("/authors/3?fields=all");
+  await expect(asked.getByRole("listitem").first()).toContainText("from outside");
+  await look(page, "history");
+  const saved = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Export HAR" }).click();
+  const archive = readFileSync(await (await saved).path(), "utf8");
+  const entries: { request: { url: string } }[] = JSON.parse(archive).log.entries;
+  expect(entries.map(({ request }) => new URL(request.url).pathname)).toEqual([
+    ...["/auth/token", "/auth/me", "/books", "/authors/3"],
+  ]);
+  expect(archive).not.toContain("password=demo");
+
+  await asked.getByRole("button", { name: /^GET \/authors\/3/ }).click();
+  await expect(answer.getByText("From the history")).toBeVisible();
+  await expect(page.getByLabel("Path", { exact: true })).toHaveValue("/authors/{author_id}");
+  await expect(page.getByLabel("author_id")).toHaveValue("3");
+  await expect(page.getByLabel("Value of fields")).toHaveValue("all");
+  await page.getByRole("tab", { name: "History" }).click();
+  await page.getByRole("button", { name: /^Send GET \/authors\/3.* again$/ }).click();
+  await expect(answer.getByText("From the history")).toBeHidden();
+  await expect(answer.getByText("200 OK")).toBeVisible();
+
+  await page.getByRole("tab", { name: "History" }).click();
+  await asked.getByRole("button", { name: /^GET \/auth\/me/ }).click();
   await page.getByRole("button", { name: "Send" }).click();
   await expect(answer.getByText("200 OK")).toBeVisible();
   await page.getByRole("button", { name: "Show logs" }).click();
   await expect(page.getByRole("log").getByText("GET /auth/me 200 OK").last()).toBeInViewport();
-
-  const id = page.url().split("/").pop();
+  const outside = page
+    .getByRole("log")
+    .locator("[data-index]", { hasText: "GET /authors/3?fields=all" })
+    .first();
+  await outside.hover();
+  await outside.getByRole("button", { name: /^Show the request of line/ }).click();
+  await expect(page.getByLabel("author_id")).toHaveValue("3");
   await server.call(token, "DELETE", `/api/generations/${id}`);
 });
 

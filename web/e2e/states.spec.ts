@@ -34,6 +34,24 @@ test("unhealthy: it runs, and its own health route says that it is not well", as
   await forget(server, token, id);
 });
 
+test("asleep: it says so, and a request wakes it", async ({ page, open, server, token }) => {
+  const id = await server.upload(token, "sleeper", project(GREETER));
+  const before = await server.restart(["--idle-action", "sleep", "--inactive-timeout", "2"]);
+  try {
+    await launched(server, token, id);
+    await open(`/g/${id}`);
+    await expect(page.getByText("Asleep", { exact: true })).toBeVisible();
+    await expect(page.getByText("Send the request to wake it")).toBeVisible();
+    await look(page, "asleep");
+    await page.getByRole("button", { name: "Send" }).click();
+    await expect(page.getByRole("status").filter({ hasText: "200 OK" })).toBeVisible();
+    await expect(page.getByRole("log").getByText(/^Awake after/)).toBeVisible();
+  } finally {
+    await server.restart(before);
+  }
+  await forget(server, token, id);
+});
+
 test("expiring, then expired: warned of, said, and its log stays", async ({ page, open, server, token }) => {
   const id = await server.upload(token, "short", project(GREETER));
   const before = await server.restart(["--session-timeout", "25"]);

@@ -13,7 +13,6 @@ use crate::wire::{self, Reply};
 pub(crate) struct Conversation {
     helper: Child,
     socket: OwnedFd,
-    finished: bool,
 }
 
 /// What came from a helper.
@@ -28,7 +27,7 @@ pub(crate) enum News {
 
 impl Conversation {
     pub(crate) fn new(helper: Child, socket: OwnedFd) -> Self {
-        Self { helper, socket, finished: false }
+        Self { helper, socket }
     }
 
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
@@ -56,18 +55,15 @@ impl Conversation {
     }
 
     /// The helper has done all it was asked to.
-    pub(crate) fn finish(mut self) -> Result<OwnedFd> {
-        self.finished = true;
+    pub(crate) fn finish(self) -> Result<OwnedFd> {
         self.socket.try_clone().step("keep a socket")
     }
 }
 
 impl Drop for Conversation {
     fn drop(&mut self) {
-        // Whoever gives up on it closes the socket next; one that has said its last word is leaving anyway.
-        if !self.finished {
-            let _ = self.helper.kill();
-        }
+        // One that has said its last word is leaving anyway, unless somebody stopped it; nobody waits for that.
+        let _ = self.helper.kill();
         let _ = self.helper.wait();
     }
 }

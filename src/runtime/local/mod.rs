@@ -25,6 +25,7 @@ use crate::environment::Environment;
 use crate::id::{PreviewId, UserId};
 use crate::keeper::protocol::{self, Answer, Request, Warm};
 use crate::keeper::{self, Client, ClientError, Layout};
+use crate::time::Steady;
 
 /// What serve knows of one preview from the keeper's messages.
 #[derive(Debug)]
@@ -48,7 +49,9 @@ type WatchedMap = Arc<Mutex<HashMap<String, Watched>>>;
 pub struct LocalRuntime {
     layout: Layout,
     workspaces: workspace::Workspaces,
-    client: tokio::sync::Mutex<Arc<Client>>,
+    client: Mutex<Arc<Client>>,
+    /// Held by whoever makes the connection anew.
+    connecting: tokio::sync::Mutex<()>,
     watched: WatchedMap,
     settings: Settings,
     /// Taken by each import.
@@ -82,18 +85,31 @@ impl LocalRuntime {
         let watched = WatchedMap::default();
         let client = connect(&layout, &watched).await?;
         let workspaces = workspace::Workspaces::new(data_dir)?;
-        let (client, describing) =
-            (tokio::sync::Mutex::new(client), tokio::sync::Semaphore::new(describe::AT_ONCE));
-        Ok(Self { layout, workspaces, client, watched, settings, describing })
+        let (client, connecting) = (Mutex::new(client), tokio::sync::Mutex::default());
+        let describing = tokio::sync::Semaphore::new(describe::AT_ONCE);
+        Ok(Self { layout, workspaces, client, connecting, watched, settings, describing })
     }
 
     /// The connection, made anew after the keeper died.
     async fn client(&self) -> Result<Arc<Client>, RuntimeError> {
-        let mut client = self.client.lock().await;
-        if client.gone().now_or_never().is_some() {
-            *client = connect(&self.layout, &self.watched).await?;
+        let is_gone = |client: &Client| client.gone().now_or_never().is_some();
+        let known = self.connected();
+        if !is_gone(&known) {
+            return Ok(known);
         }
-        Ok(Arc::clone(&client))
+        let _turn = self.connecting.lock().await;
+        let known = self.connected();
+        if !is_gone(&known) {
+            return Ok(known);
+        }
+        let new = connect(&self.layout, &self.watched).await?;
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&new);
+        Ok(new)
+    }
+
+    /// The connection that there is, or was.
+    fn connected(&self) -> Arc<Client> {
+        Arc::clone(&self.client.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn call(&self, request: Request) -> Result<(Answer, Option<OwnedFd>), RuntimeError> {
@@ -269,8 +285,7 @@ impl Runtime for LocalRuntime {
         // Without a keeper the journal is read to its end and no further.
         let over = || watch::channel(None).1;
         let wake = self.watched(id, |w| w.output.subscribe()).unwrap_or_else(over);
-        let client = self.client.try_lock().ok().map(|client| Arc::clone(&client));
-        Ok(Box::new(output::JournalOutput::open(&self.layout, id, wake, client)?))
+        Ok(Box::new(output::JournalOutput::open(&self.layout, id, wake, self.connected())?))
     }
 
     fn places(&self, id: &PreviewId) -> Places {
@@ -331,8 +346,9 @@ impl Runtime for LocalRuntime {
             {
                 self.remember(&kept, memory);
                 if let Some(id) = PreviewId::parse(&kept.preview) {
+                    let deadline = kept.left_ms.map(|left| Steady::now().plus_millis(left));
                     let (slots, environments) = (kept.slots, kept.environments);
-                    all.push(Kept { id, slots, expired: kept.expired, environments });
+                    all.push(Kept { id, slots, deadline, environments });
                 }
                 after = Some(kept.preview);
             }
@@ -368,6 +384,7 @@ impl From<ClientError> for RuntimeError {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Gone => Self::Gone,
+            ClientError::Silent => Self::Silent,
             ClientError::AddressInUse => Self::AddressInUse,
             ClientError::Unknown => Self::Unknown,
             other => Self::Failed(other.to_string()),

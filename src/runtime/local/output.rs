@@ -22,7 +22,7 @@ pub struct JournalOutput {
     preview: String,
     reader: Reader,
     wake: watch::Receiver<Option<Arc<File>>>,
-    client: Option<Arc<Client>>,
+    client: Arc<Client>,
 }
 
 impl JournalOutput {
@@ -32,18 +32,16 @@ impl JournalOutput {
         layout: &Layout,
         id: &PreviewId,
         wake: watch::Receiver<Option<Arc<File>>>,
-        client: Option<Arc<Client>>,
+        client: Arc<Client>,
     ) -> io::Result<Self> {
         let reader = Reader::open(&layout.journal(id.as_str()))?;
         Ok(Self { preview: id.to_string(), reader, wake, client })
     }
 
     async fn tell_consumed(&self) {
-        if let Some(client) = &self.client {
-            let request = Request::Consumed { preview: self.preview.clone(), offset: self.reader.offset() };
-            // Gone: then `wake` ends, and with it the following.
-            let _gone = client.call(request).await;
-        }
+        let request = Request::Consumed { preview: self.preview.clone(), offset: self.reader.offset() };
+        // Gone: then `wake` ends, and with it the following.
+        let _gone = self.client.call(request).await;
     }
 }
 
@@ -88,11 +86,9 @@ impl Output for JournalOutput {
 
     fn trim(&mut self, offset: u64, first_id: u64) -> BoxFuture<'_, ()> {
         async move {
-            if let Some(client) = &self.client {
-                let request = Request::Trim { preview: self.preview.clone(), offset, first_id };
-                if let Err(e) = client.call(request).await {
-                    tracing::warn!(preview = self.preview, error = %e, "the journal could not be trimmed");
-                }
+            let request = Request::Trim { preview: self.preview.clone(), offset, first_id };
+            if let Err(e) = self.client.call(request).await {
+                tracing::warn!(preview = self.preview, error = %e, "the journal could not be trimmed");
             }
         }
         .boxed()

@@ -18,6 +18,12 @@ impl Answer {
         Self { status, headers, bytes: response.bytes().await.unwrap() }
     }
 
+    /// The same, unless it is cut off.
+    pub async fn of_whole(response: reqwest::Response) -> Option<Self> {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Some(Self { status, headers, bytes: response.bytes().await.ok()? })
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }

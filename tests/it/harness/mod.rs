@@ -2,6 +2,7 @@
 
 mod answer;
 mod apps;
+mod disk;
 mod leftovers;
 mod ports;
 mod postgres;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use answer::Answer;
 pub use apps::{REQUIREMENTS, asgi, directory, example, fastapi, packages, probe};
+pub use disk::Disk;
 pub use leftovers::{Process, descendants, descriptors, is_alive, is_spare};
 pub use postgres::new_database as postgres_database;
 pub use raw::{raw, raw_head};

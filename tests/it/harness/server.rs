@@ -26,6 +26,7 @@ pub struct Server {
     ports: Ports,
     settings: BTreeMap<String, String>,
     serve: Mutex<Option<Child>>,
+    preload: Mutex<Option<PathBuf>>,
 }
 
 /// What clients know of a server.
@@ -92,7 +93,13 @@ impl Server {
             generations: Mutex::default(),
         };
         let settings = own.into_iter().chain(given).collect();
-        let server = Self { shared: Arc::new(shared), ports, settings, serve: Mutex::default() };
+        let server = Self {
+            shared: Arc::new(shared),
+            ports,
+            settings,
+            serve: Mutex::default(),
+            preload: Mutex::default(),
+        };
         server.serve_again().await;
         server
     }
@@ -124,8 +131,14 @@ impl Server {
         command
             .envs(std::env::vars().filter(|(name, _)| PASSED.iter().any(|prefix| name.starts_with(prefix))));
         command.env("PREVIEW_DATA_DIR", self.shared.data_dir());
+        command.envs(self.preload.lock().unwrap().iter().map(|library| ("LD_PRELOAD", library)));
         command.envs(self.settings.iter().map(|(name, value)| (variable(name), value)));
         command
+    }
+
+    /// What starts from now on is linked with this library first.
+    pub fn preload(&self, library: &Path) {
+        *self.preload.lock().unwrap() = Some(library.to_owned());
     }
 
     /// A user of the free tier.

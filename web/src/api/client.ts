@@ -4,6 +4,8 @@ import type { paths } from "./schema";
 import type {
   Endpoint,
   FileContent,
+  KeptExchange,
+  KeptRequest,
   LastPreview,
   LaunchRequest,
   PreviewState,
@@ -86,6 +88,36 @@ export function createApi(connection: Connection) {
           signal,
         }),
       )) as ProxyResponse,
+
+    /** Newest first; `q` looks in method, path and request id. */
+    requests: async (id: string, q?: string) => {
+      const query = { limit: 100, ...(q === undefined ? {} : { q }) };
+      const answer = client.GET("/api/generations/{id}/preview/requests", {
+        params: { path: { id }, query },
+      });
+      return ((await taken(answer)) as { requests: KeptRequest[] }).requests;
+    },
+    keptRequest: async (id: string, requestId: number) =>
+      (await taken(
+        client.GET("/api/generations/{id}/preview/requests/{requestId}", {
+          params: { path: { id, requestId } },
+        }),
+      )) as KeptExchange,
+    replay: async (id: string, requestId: number, session: string, signal?: AbortSignal) =>
+      (await taken(
+        client.POST("/api/generations/{id}/preview/requests/{requestId}/replay", {
+          params: { path: { id, requestId } },
+          body: { session },
+          signal,
+        }),
+      )) as ProxyResponse,
+    har: async (id: string) => {
+      const response = await send(
+        new Request(`${root}/api/generations/${encodeURIComponent(id)}/preview/requests.har`),
+      );
+      if (!response.ok) throw errorFrom(response.status, await json(response));
+      return response.blob();
+    },
   };
 }
 

@@ -1,14 +1,12 @@
-import { useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
-import { useApi } from "../api/context";
 import { PreviewTab } from "../features/preview/PreviewTab";
+import { useGeneration } from "../features/preview/useGeneration";
 import { Mark } from "../shared/ui/Mark";
 import css from "./app.module.css";
 import { Link } from "./Link";
 
 export default function GenerationPage({ id }: { id: string }) {
-  const api = useApi();
-  const generation = useQuery({ queryKey: ["generation", id], queryFn: () => api.generation(id) });
+  const generation = useGeneration(id);
   const name = generation.data?.name ?? "Preview";
   useEffect(() => {
     document.title = `${name} · previewd`;

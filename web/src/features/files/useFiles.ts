@@ -36,6 +36,7 @@ export function useSaveFile(generationId: string, onSaved: (result: PatchResult)
         ["files", generationId],
         ["status", generationId],
         ["endpoints", generationId],
+        ["generation", generationId],
       ]) {
         void queries.invalidateQueries({ queryKey });
       }

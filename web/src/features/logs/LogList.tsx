@@ -12,7 +12,7 @@ import {
 import { plural } from "../../shared/lib/format";
 import { Button, classes } from "../../shared/ui/Button";
 import { FOLLOWING, follow } from "./follow";
-import { LogRow, type RequestOf } from "./LogRow";
+import { LogRow } from "./LogRow";
 import { keyOf, type LogItem } from "./logStore";
 import css from "./logs.module.css";
 import { indexAfter } from "./logView";
@@ -39,12 +39,12 @@ export interface LogListProps {
   target: LogTarget | null;
   /** Goes to a line among all lines; there is none where all lines are shown. */
   onContext?: (id: number) => void;
-  requestOf?: RequestOf;
+  onRequest?: (requestId: string) => void;
   handle: Ref<LogListHandle>;
 }
 
 export function LogList(props: LogListProps) {
-  const { rows, wrap, time, query, current, empty, target, onContext, requestOf, handle } = props;
+  const { rows, wrap, time, query, current, empty, target, onContext, onRequest, handle } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const [state, dispatch] = useReducer(follow, FOLLOWING);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
@@ -136,7 +136,7 @@ export function LogList(props: LogListProps) {
                     marked={isMarked(row, target)}
                     open={open.has(key)}
                     onContext={onContext}
-                    requestOf={requestOf}
+                    onRequest={onRequest}
                     onToggle={() => setOpen((before) => toggled(before, key))}
                   />
                 );

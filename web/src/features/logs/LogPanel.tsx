@@ -11,7 +11,6 @@ import type { LogLevel } from "../../api/types";
 import { isBoolean, useRemembered } from "../../shared/lib/hooks";
 import { classes } from "../../shared/ui/Button";
 import { LogList, type LogListHandle } from "./LogList";
-import type { RequestOf } from "./LogRow";
 import { LogToolbar } from "./LogToolbar";
 import type { LogSession } from "./logSession";
 import css from "./logs.module.css";
@@ -30,14 +29,14 @@ export interface LogPanelProps {
   /** A line to go to, by its id. A new object goes there again. */
   target?: LogTarget | null;
   className?: string;
-  /** Opens the request that a line belongs to, where it is known. */
-  requestOf?: RequestOf;
+  /** Opens the request that a line belongs to. */
+  onRequest?: (requestId: string) => void;
   /** More buttons for the toolbar. */
   tools?: ReactNode;
 }
 
 /** The terminal: toolbar, search and the list of a preview's log. */
-export function LogPanel({ session, empty, target = null, className, requestOf, tools }: LogPanelProps) {
+export function LogPanel({ session, empty, target = null, className, onRequest, tools }: LogPanelProps) {
   const snapshot = useSyncExternalStore(session.store.subscribe, session.store.getSnapshot);
   const [levels, setLevels] = useState<ReadonlySet<LogLevel>>(new Set(LEVELS));
   const [wrap, setWrap] = useRemembered("logs.wrap", true, isBoolean);
@@ -108,7 +107,7 @@ export function LogPanel({ session, empty, target = null, className, requestOf, 
         current={current}
         target={marked}
         onContext={levels.size < LEVELS.length ? showInContext : undefined}
-        requestOf={requestOf}
+        onRequest={onRequest}
         empty={snapshot.lines === 0 ? empty : "No line has these levels."}
       />
       <NewErrors count={snapshot.counts.ERROR} />

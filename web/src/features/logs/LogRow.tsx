@@ -27,11 +27,8 @@ export interface LogRowProps {
   open: boolean;
   onToggle: () => void;
   onContext?: (id: number) => void;
-  requestOf?: RequestOf;
+  onRequest?: (requestId: string) => void;
 }
-
-/** Answers what opens a request, where the page knows it. */
-export type RequestOf = (requestId: string) => (() => void) | null;
 
 export const LogRow = memo(
   function LogRow({ rowRef, index, item, ...props }: LogRowProps) {
@@ -58,7 +55,7 @@ export const LogRow = memo(
         <span className={css.level}>{item.level}</span>
         <span className={css.source}>{item.source}</span>
         <Message {...props} text={shownText(item)} />
-        <RowActions item={item} onContext={props.onContext} requestOf={props.requestOf} />
+        <RowActions item={item} onContext={props.onContext} onRequest={props.onRequest} />
       </div>
     );
   },
@@ -73,9 +70,9 @@ export const LogRow = memo(
     a.open === b.open,
 );
 
-type RowActionsProps = { item: LogLine } & Pick<LogRowProps, "onContext" | "requestOf">;
+type RowActionsProps = { item: LogLine } & Pick<LogRowProps, "onContext" | "onRequest">;
 
-function RowActions({ item, onContext, requestOf }: RowActionsProps) {
+function RowActions({ item, onContext, onRequest }: RowActionsProps) {
   const { id, requestId } = item;
   const link = () => {
     history.replaceState(history.state, "", `#L${id}`);
@@ -83,12 +80,12 @@ function RowActions({ item, onContext, requestOf }: RowActionsProps) {
   };
   return (
     <span className={css.rowActions}>
-      {requestId !== undefined && requestOf?.(requestId) && (
+      {requestId !== undefined && onRequest && (
         <IconButton
           size="small"
           label={`Show the request of line ${id}`}
           icon={<Send size={13} />}
-          onClick={() => requestOf(requestId)?.()}
+          onClick={() => onRequest(requestId)}
         />
       )}
       {onContext && (

@@ -33,7 +33,13 @@ export function MainPane({ generationId, space, state, controls, onLaunch, onImp
       case "state":
         return (
           <div className={css.stage}>
-            <StateCard state={state} controls={controls} session={controls.session} onLaunch={onLaunch} />
+            <StateCard
+              generationId={generationId}
+              state={state}
+              controls={controls}
+              session={controls.session}
+              onLaunch={onLaunch}
+            />
           </div>
         );
       case "file":
@@ -51,6 +57,7 @@ export function MainPane({ generationId, space, state, controls, onLaunch, onImp
             key={workbench.selected}
             workbench={workbench}
             endpoint={space.endpoint}
+            endpoints={space.endpoints ?? []}
             state={state}
             onLaunch={onLaunch}
             onImport={onImport}

@@ -7,20 +7,22 @@ import { LaunchProblem } from "./LaunchProblem";
 import css from "./preview.module.css";
 import { useMakeRoom } from "./useMakeRoom";
 import type { PreviewControls } from "./usePreview";
+import type { Workspace } from "./useWorkspace";
 
 export interface ProblemsProps {
   generationId: string;
   state: PreviewState;
   controls: PreviewControls;
+  lookUp: Workspace["lookUp"];
   /** Why the state may be out of date. */
   offline: string | null;
 }
 
 /** Below the bar: what went wrong with what was asked for, and what is about to. Empty, it takes no room. */
-export function Problems({ generationId, state, controls, offline }: ProblemsProps) {
+export function Problems({ generationId, state, controls, lookUp, offline }: ProblemsProps) {
   const { other, makeRoom } = useMakeRoom(generationId, controls);
   const { launch, stop, restart } = controls;
-  const failed = stop.error ? stop : restart.error ? restart : makeRoom.error ? makeRoom : null;
+  const failed = [stop, restart, makeRoom, lookUp].find(({ error }) => error !== null);
   return (
     <div className={css.problems}>
       {offline && <Callout tone="warn">{offline} Trying again.</Callout>}

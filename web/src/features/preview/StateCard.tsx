@@ -1,6 +1,7 @@
 import { Check, Circle, Play } from "lucide-react";
 import { useSyncExternalStore } from "react";
 import type { PreviewState, PreviewStatus } from "../../api/types";
+import { milliseconds } from "../../shared/lib/format";
 import { Button, classes, Spinner } from "../../shared/ui/Button";
 import { Callout } from "../../shared/ui/Callout";
 import { CopyButton } from "../../shared/ui/CopyButton";
@@ -9,10 +10,12 @@ import { plain } from "../logs/ansi";
 import type { LogSession } from "../logs/logSession";
 import { type LaunchStep, launchSteps } from "./phases";
 import css from "./preview.module.css";
+import { useGeneration } from "./useGeneration";
 import type { PreviewControls } from "./usePreview";
 import { failureTitle, overSentence, overWord } from "./words";
 
 export interface StateCardProps {
+  generationId: string;
   state: PreviewState;
   controls: PreviewControls;
   session: LogSession;
@@ -20,7 +23,7 @@ export interface StateCardProps {
 }
 
 /** What is shown in the middle while there is no running preview to send requests to. */
-export function StateCard({ state, controls, session, onLaunch }: StateCardProps) {
+export function StateCard({ generationId, state, controls, session, onLaunch }: StateCardProps) {
   switch (state.phase) {
     case "idle":
       return (
@@ -28,6 +31,7 @@ export function StateCard({ state, controls, session, onLaunch }: StateCardProps
           <p className={css.lead}>
             Launching installs its dependencies and starts it in a sandbox of its own, with a fresh database.
           </p>
+          <Warnings generationId={generationId} />
           <LaunchButton label="Launch" controls={controls} onLaunch={onLaunch} />
         </Card>
       );
@@ -57,6 +61,22 @@ function Card({ title, children }: { title: string; children: React.ReactNode })
       <h2>{title}</h2>
       {children}
     </section>
+  );
+}
+
+/** What of the files will keep it from starting, or should be known before. */
+function Warnings({ generationId }: { generationId: string }) {
+  const { data } = useGeneration(generationId);
+  const warnings = data?.warnings ?? [];
+  if (warnings.length === 0) return null;
+  return (
+    <Callout tone="warn">
+      <ul className={css.warnings} aria-label="Before you launch">
+        {warnings.map((warning) => (
+          <li key={warning}>{warning}</li>
+        ))}
+      </ul>
+    </Callout>
   );
 }
 
@@ -109,7 +129,10 @@ function Step({ step }: { step: LaunchStep }) {
       {icon}
       <span>{step.label}</span>
       <span className="pv-sr-only">{STEP_WORDS[step.state]}</span>
-      <span className={css.detail}>{step.state === "now" && step.detail && plain(step.detail)}</span>
+      <span className={css.detail}>
+        {step.state === "now" && step.detail && plain(step.detail)}
+        {step.ms !== null && milliseconds(step.ms)}
+      </span>
     </li>
   );
 }
@@ -137,9 +160,7 @@ function Failed({
       )}
       <div className={css.cardActions}>
         <LaunchButton label="Retry" controls={controls} onLaunch={onLaunch} />
-        <CopyButton label="Copy the error" text={() => text}>
-          Copy error
-        </CopyButton>
+        <CopyButton text={() => text}>Copy error</CopyButton>
       </div>
     </section>
   );

@@ -84,7 +84,13 @@ export function WorkspaceLayout({ generationId, title, state, controls, offline 
         <BarTools onPalette={() => setOverlay("palette")} onHelp={() => setOverlay("help")} />
       </StatusBar>
       <PaneTabs pane={space.pane} onPane={space.setPane} />
-      <Problems generationId={generationId} state={state} controls={controls} offline={offline} />
+      <Problems
+        generationId={generationId}
+        state={state}
+        controls={controls}
+        lookUp={space.lookUp}
+        offline={offline}
+      />
       <div className={css.upper}>
         <SidePane generationId={generationId} space={space} filterRef={filter} />
         <Splitter label="Width of the list" axis="x" size={listPx} min={200} max={520} onResize={setListPx} />
@@ -102,7 +108,7 @@ export function WorkspaceLayout({ generationId, title, state, controls, offline 
         session={controls.session}
         target={space.target}
         className={css.logs}
-        requestOf={space.requestOf}
+        onRequest={space.lookUp.mutate}
         tools={<LogsSizeButtons size={logs} onSize={setLogs} />}
         empty={state.phase === "idle" ? "The log appears here once the preview is launched." : "No line yet."}
       />

@@ -2,13 +2,13 @@ import { expect, test } from "vitest";
 import type { LogItem } from "../logs/logStore";
 import { launchSteps } from "./phases";
 
-const line = (id: number, source: string, message: string, stream = "system"): LogItem => ({
+const line = (id: number, source: string, message: string, stream = "system", second = id): LogItem => ({
   id,
   source,
   message,
   stream,
   level: "INFO",
-  timestamp: "",
+  timestamp: new Date(second * 1_000).toISOString(),
 });
 const states = (...items: LogItem[]) => launchSteps(items).map(({ state }) => state);
 
@@ -24,6 +24,7 @@ test("the furthest step that has said something is the current one, with its new
   ]);
   expect(steps.map(({ state }) => state)).toEqual(["done", "done", "now", "ahead"]);
   expect(steps[2]?.detail).toBe("Starting app.main:app");
+  expect(steps.map(({ ms }) => ms)).toEqual([null, 1_000, null, null]);
 });
 
 test("once the program itself speaks, only its first answer is missing", () => {

@@ -1,10 +1,12 @@
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
+import type { Api } from "../../api/client";
 import { useApi } from "../../api/context";
-import type { Endpoint, PreviewState, ProxyResponse } from "../../api/types";
+import type { Endpoint, KeptRequest, PreviewState, ProxyResponse } from "../../api/types";
 import { firstEndpoint } from "../endpoints/grouping";
 import type { LogTarget } from "../logs/useTarget";
 import type { Draft } from "../requests/draft";
+import { asEndpoint } from "../requests/kept";
 import { endpointKey, useWorkbench } from "../requests/useWorkbench";
 
 /** What the middle shows: the preview's state, a request, or a file. */
@@ -15,6 +17,7 @@ export type Pane = "endpoints" | "main" | "logs";
 
 /** What is looked at in a generation's tab, and how one thing leads to another. */
 export function useWorkspace(generationId: string, state: PreviewState) {
+  const api = useApi();
   const workbench = useWorkbench(generationId);
   const { endpoints, warnings, fresh, error } = useEndpoints(generationId, state);
   const [view, setView] = useState<View>({ kind: "state" });
@@ -31,7 +34,7 @@ export function useWorkspace(generationId: string, state: PreviewState) {
     setPane("main");
   };
   const openDraft = (draft: Draft) => {
-    workbench.open(draft);
+    workbench.open(asEndpoint(draft, endpoints ?? []));
     setView({ kind: "request" });
     setPane("main");
   };
@@ -39,16 +42,16 @@ export function useWorkspace(generationId: string, state: PreviewState) {
     setTarget({ requestId });
     setPane("logs");
   };
-  /** Opens the request that a log line belongs to; `null` for one that was not sent from here. */
-  const requestOf = (requestId: string) => {
-    const entry = workbench.history.find((one) => one.requestId === requestId);
-    if (entry === undefined) return null;
-    return () => {
-      workbench.replay(entry);
+  /** Opens the request that a log line belongs to, whoever sent it. */
+  const lookUp = useMutation({
+    mutationFn: async (requestId: string) => {
+      const entry = workbench.history.find((one) => one.requestId === requestId);
+      if (entry?.exchange) workbench.openEntry(entry);
+      else await workbench.openKept(await keptRequest(api, generationId, requestId), endpoints ?? []);
       setView({ kind: "request" });
       setPane("main");
-    };
-  };
+    },
+  });
   useEntering(state, fresh, () => {
     if (view.kind === "file") return;
     const first = firstEndpoint(endpoints ?? []);
@@ -61,7 +64,7 @@ export function useWorkspace(generationId: string, state: PreviewState) {
   return {
     ...{ workbench, endpoints, warnings, endpointsError: error, endpoint },
     ...{ view, pane, setPane, target },
-    ...{ openEndpoint, openFile, openDraft, showLogs, requestOf },
+    ...{ openEndpoint, openFile, openDraft, showLogs, lookUp },
   };
 }
 
@@ -95,6 +98,12 @@ function useEndpoints(generationId: string, state: PreviewState) {
     fresh: query.isSuccess && !query.isPlaceholderData,
     error: query.error,
   };
+}
+
+async function keptRequest(api: Api, generationId: string, requestId: string): Promise<KeptRequest> {
+  const kept = (await api.requests(generationId, requestId))[0];
+  if (kept === undefined) throw new Error("This request is no longer in the history: it has the last 500.");
+  return kept;
 }
 
 /** The line that the address names: `#L1201`. */

@@ -13,6 +13,7 @@ export function stateWord(state: PreviewState): { word: string; tone: Tone } {
     case "launching":
       return { word: "Launching", tone: "busy" };
     case "running":
+      if (state.preview.asleep) return { word: "Asleep", tone: "quiet" };
       return state.preview.healthStatus === "unhealthy"
         ? { word: "Unhealthy", tone: "warn" }
         : { word: "Running", tone: "ok" };

@@ -104,6 +104,11 @@ function ProjectSection({ group, previews, onOpen }: ProjectSectionProps) {
   );
 }
 
+function stateOf({ status, asleep }: PreviewStatus): string {
+  if (status === "launching") return "Launching";
+  return asleep ? "Asleep" : "Running";
+}
+
 interface GenerationRowProps {
   generation: Generation;
   preview: PreviewStatus | undefined;
@@ -126,9 +131,7 @@ function GenerationRow({ generation, preview, onOpen, onDelete }: GenerationRowP
         }}
       >
         <span className={css.name}>{name}</span>
-        {preview && (
-          <span className={css.running}>{preview.status === "launching" ? "Launching" : "Running"}</span>
-        )}
+        {preview && <span className={css.running}>{stateOf(preview)}</span>}
         <span className={css.meta}>
           {plural(fileCount, "file")}, {bytes(totalBytes)}
         </span>

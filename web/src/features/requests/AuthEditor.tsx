@@ -7,9 +7,12 @@ export interface AuthEditorProps {
   onChange: (auth: Auth) => void;
   /** A token that an earlier answer of the app carried. */
   offered: string | null;
+  /** Names of the cookies that the application has set. */
+  cookies: readonly string[];
+  onForgetCookies: () => void;
 }
 
-export function AuthEditor({ auth, onChange, offered }: AuthEditorProps) {
+export function AuthEditor({ auth, onChange, offered, cookies, onForgetCookies }: AuthEditorProps) {
   return (
     <div className={css.auth}>
       <label className={css.field}>
@@ -63,6 +66,16 @@ export function AuthEditor({ auth, onChange, offered }: AuthEditorProps) {
         <Button size="small" onClick={() => onChange({ kind: "bearer", token: offered })}>
           Use the token of the last login
         </Button>
+      )}
+      {cookies.length > 0 && (
+        <p className={css.cookies}>
+          <span>
+            Cookies that the application has set are sent along: <code>{cookies.join(", ")}</code>
+          </span>
+          <Button size="small" onClick={onForgetCookies}>
+            Forget them
+          </Button>
+        </p>
       )}
     </div>
   );

@@ -21,6 +21,7 @@ import { type FieldError, fieldErrors } from "./validation";
 export interface RequestPanelProps {
   workbench: Workbench;
   endpoint: Endpoint | null;
+  endpoints: readonly Endpoint[];
   state: PreviewState;
   onLaunch: () => void;
   onImport: () => void;
@@ -119,6 +120,7 @@ export default function RequestPanel(props: RequestPanelProps) {
         <section className={css.responsePane} aria-label="Response">
           <ResponsePanel
             exchange={exchange}
+            asleep={running?.asleep ?? false}
             onCancel={workbench.cancel}
             onShowLogs={onShowLogs}
             onSignIn={wantsToken(workbench) ? () => setTab("auth") : null}
@@ -130,7 +132,7 @@ export default function RequestPanel(props: RequestPanelProps) {
 }
 
 function requestTabs(
-  { workbench, endpoint }: RequestPanelProps,
+  { workbench, endpoint, endpoints, state }: RequestPanelProps,
   errors: FieldError[],
   problem: DraftProblem | null,
   submit: () => void,
@@ -178,6 +180,8 @@ function requestTabs(
         <AuthEditor
           auth={draft.auth}
           offered={workbench.token}
+          cookies={workbench.cookies}
+          onForgetCookies={workbench.forgetCookies}
           onChange={(auth) => change({ ...draft, auth })}
         />
       ),
@@ -185,8 +189,7 @@ function requestTabs(
     {
       id: "history",
       label: "History",
-      count: workbench.history.length,
-      content: <HistoryList entries={workbench.history} onReplay={workbench.replay} />,
+      content: <HistoryList workbench={workbench} endpoints={endpoints} state={state} />,
     },
   ];
 }

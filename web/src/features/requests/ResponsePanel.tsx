@@ -11,21 +11,39 @@ import { CopyButton } from "../../shared/ui/CopyButton";
 import { Tabs } from "../../shared/ui/Tabs";
 import { TextBox } from "../../shared/ui/TextBox";
 import css from "./requests.module.css";
-import { bodyBytes, bodyText, claimsJson, fileNameOf, header, reasonOf, sizeOf, viewOf } from "./response";
+import {
+  bodyBytes,
+  bodyText,
+  claimsJson,
+  fileNameOf,
+  header,
+  reasonOf,
+  sizeOf,
+  toneOf,
+  viewOf,
+} from "./response";
 import type { Exchange } from "./useSend";
 
 export interface ResponsePanelProps {
   exchange: Exchange;
+  /** Whether the preview has no process until it is asked. */
+  asleep: boolean;
   onCancel: () => void;
   onShowLogs: (response: ProxyResponse) => void;
   /** Leads to where credentials are given; there for an answer that asks for them. */
   onSignIn: (() => void) | null;
 }
 
-export function ResponsePanel({ exchange, onCancel, onShowLogs, onSignIn }: ResponsePanelProps) {
+export function ResponsePanel({ exchange, asleep, onCancel, onShowLogs, onSignIn }: ResponsePanelProps) {
   switch (exchange.state) {
     case "idle":
-      return <p className={css.placeholder}>Send the request to see what it answers.</p>;
+      return (
+        <p className={css.placeholder}>
+          {asleep
+            ? "The preview is asleep, since nobody used it. Send the request to wake it."
+            : "Send the request to see what it answers."}
+        </p>
+      );
     case "sending":
       return (
         <div className={css.placeholder}>
@@ -40,7 +58,7 @@ export function ResponsePanel({ exchange, onCancel, onShowLogs, onSignIn }: Resp
     case "failed":
       return <NoAnswer error={exchange.error} message={exchange.message} />;
     case "answered":
-      return <Answer response={exchange.response} onShowLogs={onShowLogs} onSignIn={onSignIn} />;
+      return <Answer {...exchange} onShowLogs={onShowLogs} onSignIn={onSignIn} />;
   }
 }
 
@@ -64,9 +82,10 @@ function NoAnswer({ error, message }: { error: unknown; message: string }) {
   );
 }
 
-type AnswerProps = { response: ProxyResponse } & Pick<ResponsePanelProps, "onShowLogs" | "onSignIn">;
+type AnswerProps = Pick<Extract<Exchange, { state: "answered" }>, "response" | "kept"> &
+  Pick<ResponsePanelProps, "onShowLogs" | "onSignIn">;
 
-function Answer({ response, onShowLogs, onSignIn }: AnswerProps) {
+function Answer({ response, kept, onShowLogs, onSignIn }: AnswerProps) {
   const [tab, setTab] = useState("body");
   const view = viewOf(response);
   const aside = (
@@ -108,7 +127,7 @@ function Answer({ response, onShowLogs, onSignIn }: AnswerProps) {
   return (
     <div className={css.answer}>
       <StatusLine response={response} />
-      <Notes response={response} onSignIn={onSignIn} />
+      <Notes response={response} kept={kept} onSignIn={onSignIn} />
       <Tabs
         label="Response"
         tabs={tabs}
@@ -128,9 +147,19 @@ const isLong = (response: ProxyResponse): boolean =>
   response.dataEncoding !== "base64" && sizeOf(response) > SHOWN;
 
 /** What a reader of the answer should know first. */
-function Notes({ response, onSignIn }: Pick<AnswerProps, "response" | "onSignIn">) {
+function Notes({ response, kept, onSignIn }: Pick<AnswerProps, "response" | "kept" | "onSignIn">) {
+  const redacted = response.redacted ?? [];
   return (
     <div className={css.notes}>
+      {kept && (
+        <Callout tone="info">
+          From the history: secrets are left out
+          {kept === "beginning" && ", and only the body's beginning is kept"}.
+        </Callout>
+      )}
+      {redacted.length > 0 && (
+        <Callout tone="info">Sent without what the history does not keep: {redacted.join(", ")}.</Callout>
+      )}
       {onSignIn && (
         <Callout
           tone="info"
@@ -160,13 +189,14 @@ function Notes({ response, onSignIn }: Pick<AnswerProps, "response" | "onSignIn"
 
 function StatusLine({ response }: { response: ProxyResponse }) {
   const size = useMemo(() => bytes(sizeOf(response)), [response]);
-  const tone = ["", "info", "ok", "info", "warn", "error"][Math.floor(response.statusCode / 100)] ?? "info";
   return (
     <p className={css.statusLine} role="status">
-      <strong className={classes(css.status, css[`status-${tone}`])}>
+      <strong className={classes(css.status, css[`status-${toneOf(response.statusCode)}`])}>
         {response.statusCode} {reasonOf(response.statusCode)}
       </strong>
-      <span>{milliseconds(response.durationMs)}</span>
+      <span title={`First byte after ${milliseconds(response.timing.firstByteMs)}`}>
+        {milliseconds(response.durationMs)}
+      </span>
       <span>{size}</span>
       <span className={css.contentType}>{header(response, "content-type")}</span>
     </p>

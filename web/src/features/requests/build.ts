@@ -1,6 +1,5 @@
 import type { ProxyRequest } from "../../api/types";
 import { type Draft, type PickedFile, pathNames, type Row } from "./draft";
-import { encodeParts } from "./multipart";
 
 /** Where in the form something is wrong. */
 export interface DraftProblem {
@@ -47,9 +46,9 @@ export function fillPath(draft: Draft): string {
   });
 }
 
-/** `contentType` is what the body says of itself; only a multipart body's must be exactly that. */
+/** `contentType` is what the body says of itself; that of a multipart body has a boundary, which the server chooses. */
 function headersOf(draft: Draft, contentType: string | null): Record<string, string> {
-  const ours = draft.body.mode === "multipart" && contentType !== null;
+  const ours = draft.body.mode === "multipart";
   const rows = draft.headers.filter(({ enabled, name }) => enabled && name !== "");
   const headers: Record<string, string> = {};
   for (const { name, value } of rows)
@@ -75,7 +74,7 @@ type BodyFields =
   | { fields: Pick<ProxyRequest, "body" | "bodyEncoding">; contentType?: string; madeOf?: MadeOf }
   | { problem: DraftProblem };
 
-/** JSON and forms are told by the encoding; the rest says what it is in `contentType`. */
+/** JSON and forms are told by the encoding; text and files say what they are in `contentType`. */
 function bodyOf({ body }: Draft): BodyFields {
   switch (body.mode) {
     case "none":
@@ -107,8 +106,14 @@ function multipartBody(rows: readonly Row[]): BodyFields {
     if (row.file === undefined) return [{ name: row.name, value: row.value }];
     return row.file ? [{ name: row.name, file: row.file }] : [];
   });
-  const { base64, contentType } = encodeParts(parts);
-  return { fields: { body: base64, bodyEncoding: "base64" }, contentType, madeOf: { parts } };
+  const body = byName(parts.map((part) => [part.name, "file" in part ? fileMember(part.file) : part.value]));
+  return { fields: { body, bodyEncoding: "multipart" }, madeOf: { parts } };
+}
+
+/** A file's type is what its own system says: not always a type. */
+function fileMember({ name, type, base64 }: PickedFile) {
+  const contentType = /^[\w.+-]+\/[\w.+-]+$/.test(type) ? type : "application/octet-stream";
+  return { filename: name, contentType, base64 };
 }
 
 const bodyProblem = (field: string, message: string): BodyFields => ({
@@ -124,15 +129,14 @@ function jsonBody(text: string): BodyFields {
   }
 }
 
-/** Enabled rows by name; a name that occurs more than once has a list. */
-function collect(rows: readonly Row[]): Record<string, string | string[]> {
-  const values: Record<string, string | string[]> = {};
-  for (const { enabled, name, value } of rows) {
-    if (!enabled || name === "") continue;
-    const before = Object.hasOwn(values, name) ? values[name] : undefined;
-    values[name] = before === undefined ? value : [before, value].flat();
-  }
-  return values;
+const collect = (rows: readonly Row[]): Record<string, string | string[]> =>
+  byName(rows.filter(({ enabled, name }) => enabled && name !== "").map(({ name, value }) => [name, value]));
+
+/** A name that occurs more than once has a list. */
+function byName<T>(pairs: readonly (readonly [string, T])[]): Record<string, T | T[]> {
+  const values = new Map<string, T[]>();
+  for (const [name, value] of pairs) values.set(name, [...(values.get(name) ?? []), value]);
+  return Object.fromEntries([...values].map(([name, all]) => [name, all.length === 1 ? (all[0] as T) : all]));
 }
 
 const hasAny = (rows: readonly Row[]) => rows.some((row) => row.enabled && row.name !== "");

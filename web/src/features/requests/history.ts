@@ -1,4 +1,4 @@
-import type { ProxyRequest, ProxyResponse } from "../../api/types";
+import type { KeptRequest, ProxyRequest, ProxyResponse } from "../../api/types";
 import type { BodyDraft, Draft } from "./draft";
 import type { Exchange } from "./useSend";
 
@@ -48,6 +48,47 @@ export function remember(
 function isSmall({ data, headers }: ProxyResponse): boolean {
   const size = typeof data === "string" ? data.length : Number(headers["content-length"] ?? 0);
   return size <= KEPT_ANSWER;
+}
+
+/** A request of the history: written here, kept by the server, or both. */
+export interface HistoryItem {
+  key: string;
+  at: number;
+  method: string;
+  path: string;
+  /** `null` where there was no answer. */
+  statusCode: number | null;
+  durationMs: number | null;
+  entry: HistoryEntry | null;
+  kept: KeptRequest | null;
+}
+
+/** What was sent from here, and what else the server remembers, newest first. */
+export function historyItems(entries: readonly HistoryEntry[], kept: readonly KeptRequest[]): HistoryItem[] {
+  const written = new Map(entries.map((entry) => [entry.requestId, entry]));
+  const known = new Set(kept.map(({ requestId }) => requestId));
+  const ofServer = kept.map((one): HistoryItem => {
+    const { requestId, timestamp, method, path, statusCode, durationMs } = one;
+    const entry = written.get(requestId) ?? null;
+    const shown = { method, path, statusCode, durationMs };
+    return { key: requestId, at: Date.parse(timestamp), ...shown, entry, kept: one };
+  });
+  const onlyHere = entries
+    .filter(({ requestId }) => requestId === null || !known.has(requestId))
+    .map((entry): HistoryItem => {
+      const { key, at, request, statusCode, durationMs } = entry;
+      return {
+        key,
+        at,
+        method: request.method,
+        path: request.path,
+        statusCode,
+        durationMs,
+        entry,
+        kept: null,
+      };
+    });
+  return [...ofServer, ...onlyHere].sort((a, b) => b.at - a.at);
 }
 
 const keyOf = (generationId: string) => `previewd.history.${generationId}`;

@@ -97,4 +97,8 @@ const REASONS: Record<number, string> = {
   504: "Gateway Timeout",
 };
 
+/** What a status means, for its colour. */
+export const toneOf = (status: number): string =>
+  ["", "info", "ok", "info", "warn", "error"][Math.floor(status / 100)] ?? "info";
+
 export const reasonOf = (status: number): string => REASONS[status] ?? "";

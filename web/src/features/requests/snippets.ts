@@ -38,8 +38,6 @@ function flatten(baseUrl: string, request: ProxyRequest, madeOf: MadeOf | null):
   const text = query.toString();
   const headers: [string, string][] = [["X-Preview-Token", PREVIEW_TOKEN]];
   for (const [name, value] of Object.entries(request.headers ?? {})) {
-    // Its boundary is of a body that is put together again.
-    if (madeOf !== null && "parts" in madeOf && name.toLowerCase() === "content-type") continue;
     headers.push([name, SECRET_HEADERS.test(name) ? redacted(value) : value]);
   }
   const [body, type] = madeOf === null ? bodyOf(request) : [null, null];

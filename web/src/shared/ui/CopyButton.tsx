@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useState } from "react";
 import { copyText } from "../lib/clipboard";
 import { Button, IconButton } from "./Button";
 
-/** Copies when clicked, and says so for a moment. With no `children` it is an icon alone. */
+/** Copies when clicked, and says so for a moment. With a `label` instead of words it is an icon alone. */
 export function CopyButton({
   text,
   label,
@@ -11,10 +11,8 @@ export function CopyButton({
   icon: what = <Copy size={14} />,
 }: {
   text: () => string;
-  label: string;
   icon?: ReactNode;
-  children?: string;
-}) {
+} & ({ label: string; children?: undefined } | { label?: undefined; children: string })) {
   const [copied, setCopied] = useState(false);
   useEffect(() => {
     if (!copied) return;
@@ -27,7 +25,7 @@ export function CopyButton({
     return <IconButton size="small" label={copied ? "Copied" : label} icon={icon} onClick={onClick} />;
   }
   return (
-    <Button size="small" icon={icon} onClick={onClick} aria-label={label}>
+    <Button size="small" icon={icon} onClick={onClick}>
       {copied ? "Copied" : children}
     </Button>
   );

@@ -1,0 +1,115 @@
+//! The store is locked, slow, or gone, and comes back. What runs goes on meanwhile, and nothing is lost or left.
+
+use std::path::{Path, PathBuf};
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::faults::Part;
+use crate::harness::{Server, asgi, descendants, eventually, postgres_database, signal};
+use crate::log_history::Lock;
+
+/// A PostgreSQL that can be taken away.
+struct Postgres {
+    directory: PathBuf,
+    first: i32,
+}
+
+impl Postgres {
+    fn of(url: &str) -> Self {
+        let directory = PathBuf::from(url.rsplit_once("host=").unwrap().1);
+        let first = std::fs::read_to_string(directory.join("data/postmaster.pid")).unwrap();
+        Self { directory, first: first.lines().next().unwrap().parse().unwrap() }
+    }
+
+    fn all(&self, what: Signal) {
+        for (pid, _) in descendants(self.first) {
+            signal(pid, what);
+        }
+        signal(self.first, what);
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.directory.join(".s.PGSQL.5432")
+    }
+
+    fn aside(&self) -> PathBuf {
+        self.directory.join("aside")
+    }
+
+    /// Ends its connections and takes no others.
+    fn goes(&self) {
+        std::fs::rename(self.socket(), self.aside()).unwrap();
+        signal(self.first, Signal::STOP);
+        let serves = |pid: i32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains("previewd postgres [local]")
+        };
+        descendants(self.first)
+            .iter()
+            .filter(|(pid, _)| serves(*pid))
+            .for_each(|(pid, _)| signal(*pid, Signal::TERM));
+    }
+
+    fn comes_back(&self) {
+        signal(self.first, Signal::CONT);
+        std::fs::rename(self.aside(), self.socket()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn postgres_is_slow_then_gone_then_back() {
+    let url = tokio::task::spawn_blocking(postgres_database).await.unwrap();
+    let postgres = Postgres::of(&url);
+    let server = Server::with(&[("STORE_URL", &url)]).await;
+    let user = server.user_of("pro", "ana");
+    let (app, other) = (user.upload(&asgi("")).await, user.upload(&asgi("")).await);
+    let preview = app.launch().await;
+
+    postgres.all(Signal::STOP);
+    let waiting = tokio::spawn({
+        let other = other.clone();
+        async move { other.try_launch(&json!({})).await }
+    });
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x", "what runs does not wait for it");
+    assert!(!waiting.is_finished());
+    postgres.all(Signal::CONT);
+    waiting.await.unwrap().expect(200);
+    other.stop().await.expect(200);
+
+    postgres.goes();
+    let away = async || (other.try_launch(&json!({})).await.status == 503).then_some(());
+    eventually("the end of all connections", away).await;
+    other.try_launch(&json!({})).await.error(503, "store_unavailable");
+    app.status().await.error(503, "store_unavailable");
+    assert_eq!(user.get("/readyz").await.status, 503);
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x");
+    // An end that cannot be recorded now.
+    Part::Preview.pids(&server).into_iter().for_each(|pid| signal(pid, Signal::KILL));
+    let over = async || server.preview_processes().is_empty().then_some(());
+    eventually("the end of a preview", over).await;
+    postgres.comes_back();
+    let failed = app.until_status("failed").await;
+    assert_eq!(failed["failure"]["signal"], "SIGKILL", "{failed}");
+    for app in [&app, &other] {
+        app.launch().await;
+    }
+    assert_eq!(server.ports().held().len(), 2);
+}
+
+#[tokio::test]
+async fn a_launch_waits_for_a_store_that_is_locked() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    let lock = Lock::of(Path::new(&server.data_dir().join("previewd.db")));
+    let waiting = tokio::spawn({
+        let app = app.clone();
+        async move { app.try_launch(&json!({})).await }
+    });
+    // Reading goes on.
+    app.status().await.error(404, "no_active_preview");
+    app.user.get("/api/projects").await.expect(200);
+    assert!(!waiting.is_finished());
+    lock.release();
+    waiting.await.unwrap().expect(200);
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { expect, type Page } from "@playwright/test";
+import type { AxeResults, RunOptions } from "axe-core";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+type Theme = "light" | "dark";
+
+interface View {
+  name: string;
+  size: [number, number];
+  theme: Theme;
+  touch?: boolean;
+  /** Rules that are checked here; structure is the same in both themes, colours are not. */
+  check?: "all" | "colours";
+}
+
+const VIEWS: readonly View[] = [
+  { name: "desktop-light", size: [1360, 860], theme: "light", check: "all" },
+  { name: "desktop-dark", size: [1360, 860], theme: "dark", check: "colours" },
+  { name: "tablet-light", size: [720, 900], theme: "light" },
+  { name: "phone-dark", size: [320, 720], theme: "dark", touch: true, check: "all" },
+];
+
+/**
+ * A picture in each theme and at each size, to look at. Accessibility is checked in both themes, and once more at
+ * the narrowest, where nothing may be wider than the screen. `pane` is what a phone is to show.
+ */
+export async function look(page: Page, name: string, pane?: "Logs" | "Endpoints"): Promise<void> {
+  const before = page.viewportSize();
+  const touch = await page.context().newCDPSession(page);
+  const touches = (enabled: boolean) => touch.send("Emulation.setTouchEmulationEnabled", { enabled });
+  for (const view of VIEWS) {
+    await touches(view.touch ?? false);
+    const [width, height] = view.size;
+    await page.setViewportSize({ width, height });
+    if (pane && view.touch) await showPane(page, pane);
+    await page.emulateMedia({ colorScheme: view.theme, reducedMotion: "reduce" });
+    await painted(page, view.theme);
+    await page.screenshot({ path: `e2e/screens/${name}-${view.name}.png` });
+    if (view.check) await checkAccess(page, view.check, `${name}, ${view.name}`);
+  }
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(overflow, `${name}: wider than the phone`).toBeLessThanOrEqual(0);
+  await touches(false);
+  await touch.detach();
+  await page.emulateMedia({ colorScheme: "light" });
+  if (pane) await showPane(page, "Request");
+  if (before) await page.setViewportSize(before);
+}
+
+/** The page follows the reader's theme a moment after it changed. */
+async function painted(page: Page, theme: Theme): Promise<void> {
+  await expect(page.locator(".pv-root").first()).toHaveAttribute("data-theme", theme);
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+/** On a phone one part of the tab is shown; this is how a reader goes to another. */
+async function showPane(page: Page, pane: string): Promise<void> {
+  await page
+    .getByRole("navigation", { name: "Parts of the page" })
+    .getByRole("button", { name: pane })
+    .click();
+}
+
+/** Once in each document: handing it over takes as long as a check. */
+async function checkAccess(page: Page, rules: "all" | "colours", what: string): Promise<void> {
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
+  const options: RunOptions = {
+    resultTypes: ["violations"],
+    // It would fetch all styles again, for rules that are not run.
+    preload: false,
+    ...(rules === "colours" ? { runOnly: ["color-contrast"] } : {}),
+  };
+  const told = await page.evaluate(async (options) => {
+    const { axe } = window as unknown as { axe: { run(of: Document, how: RunOptions): Promise<AxeResults> } };
+    const { violations } = await axe.run(document, options);
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
+  }, options);
+  expect(told, what).toEqual([]);
+}
