@@ -1,6 +1,7 @@
 # make run     builds previewd and previews the sample project
 # make test    everything that CI runs
 # make bench   an optimised build, measured against plain uvicorn
+# make nightly what takes too long for every change
 # make fmt     formats Rust and TypeScript
 #
 # scripts/setup installs what is missing, or says what to install. Nothing is written outside this directory but the
@@ -8,7 +9,7 @@
 
 SHELL := bash
 .NOTPARALLEL:
-.PHONY: run test bench fmt rust web embed browser supply-chain
+.PHONY: run test bench nightly fmt rust web embed browser supply-chain
 
 UI_PACKAGES := web/node_modules/.package-lock.json
 
@@ -22,6 +23,10 @@ test:
 
 bench: $(UI_PACKAGES)
 	cargo bench --locked --bench previewd
+
+# Over 10,000 cases of schemathesis.
+nightly: $(UI_PACKAGES)
+	PREVIEW_TEST_CASES=250 cargo test --locked --test it -- fuzzed --nocapture
 
 fmt: $(UI_PACKAGES)
 	cargo fmt --all

@@ -117,7 +117,7 @@ pub(super) async fn ticket(State(app): State<App>, owned: Owned) -> Result<axum:
 #[utoipa::path(get, operation_id = "download_log", path = "/api/generations/{id}/preview/logs/download", tag = "logs",
     params(("id" = String, Path), ("format" = Option<super::shapes::LogFormat>, Query), ("level" = Option<super::shapes::LogLevel>, Query),
         ("source" = Option<super::shapes::LogSource>, Query), ("q" = Option<String>, Query, max_length = 1000), ("requestId" = Option<String>, Query)),
-    responses((status = 200, body = String, content_type = "text/plain"), (status = 400, body = Failure),
+    responses((status = 200, content((String = "text/plain"), (String = "application/x-ndjson"))), (status = 400, body = Failure),
         (status = 401, body = Failure), (status = 403, body = Failure), (status = 404, body = Failure)))]
 pub(super) async fn download(State(app): State<App>, owned: Owned, query: Query) -> Result<Response> {
     let format = query.parse("format", "text or ndjson", Format::parse)?.unwrap_or(Format::Text);
@@ -220,15 +220,12 @@ fn id(text: &str) -> Option<u64> {
 }
 
 fn start(headers: &HeaderMap, query: &Query) -> Result<Start> {
-    if let Some(value) = headers.get("last-event-id") {
-        let id = value.to_str().ok().and_then(id);
+    let header = headers.get("last-event-id").map(|value| {
         let wrong = || Error::invalid("Last-Event-ID", "Last-Event-ID is the id of an entry.");
-        return Ok(Start::After(id.ok_or_else(wrong)?));
-    }
-    if let Some(id) = query.parse("lastEventId", "the id of an entry", id)? {
-        return Ok(Start::After(id));
-    }
+        value.to_str().ok().and_then(id).ok_or_else(wrong)
+    });
+    let after = header.transpose()?.or(query.parse("lastEventId", "the id of an entry", id)?);
     let in_range = |text: &str| text.parse().ok().filter(|n| *n <= LARGEST_TAIL);
     let tail = query.parse("tail", "a number up to 100000", in_range)?;
-    Ok(tail.map_or(Start::Oldest, Start::Tail))
+    Ok(after.map(Start::After).or(tail.map(Start::Tail)).unwrap_or(Start::Oldest))
 }

@@ -6,9 +6,10 @@ use axum::response::Html;
 use axum::routing::get;
 use serde::Serialize;
 use utoipa::openapi::response::Response as OpenApiResponse;
+use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
-    ContactBuilder, ContentBuilder, InfoBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder,
+    ContactBuilder, ContentBuilder, InfoBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder, Schema,
     SecurityRequirement,
 };
 use utoipa::{OpenApi as _, ToSchema};
@@ -73,8 +74,32 @@ fn complete((path, mut item): (String, PathItem)) -> (String, PathItem) {
         if open {
             call.security = Some(Vec::new());
         }
+        for parameter in call.parameters.iter_mut().flatten() {
+            if let RefOr::T(parameter) = parameter {
+                parameter.schema = parameter.schema.take().map(not_null);
+            }
+        }
     }
     (path.replace("{*", "{"), item)
+}
+
+/// What may be left out of a query is never null in it.
+fn not_null(schema: RefOr<Schema>) -> RefOr<Schema> {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            if let SchemaType::Array(types) = &object.schema_type
+                && let Some(plain) = types.iter().find(|kind| **kind != Type::Null)
+            {
+                object.schema_type = SchemaType::Type(plain.clone());
+            }
+            RefOr::T(Schema::Object(object))
+        }
+        RefOr::T(Schema::OneOf(mut one_of)) => {
+            let named = one_of.items.iter().position(|item| matches!(item, RefOr::Ref(_)));
+            named.map_or(RefOr::T(Schema::OneOf(one_of.clone())), |at| one_of.items.swap_remove(at))
+        }
+        other => other,
+    }
 }
 
 fn failure() -> OpenApiResponse {
