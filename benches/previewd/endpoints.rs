@@ -57,8 +57,7 @@ pub async fn measure(server: &Server, table: &mut Table) -> Outcome<()> {
 fn read(project: &[(String, String)]) -> Outcome<Duration> {
     let files: Files = project.iter().map(|(path, text)| (path.clone(), text.as_bytes().to_vec())).collect();
     let began = Instant::now();
-    let entry = pysource::find_entrypoint(&files).ok_or("no entry point")?;
-    let found = pysource::endpoints(&files, &entry);
+    let found = pysource::analysis(&files).ok_or("no entry point")?;
     let took = began.elapsed();
     complete(found.endpoints.len())?;
     Ok(took)

@@ -7,18 +7,19 @@ use pysource::{Analysis, Entrypoint, Warning};
 /// The endpoints of what would be served: `named` as at the upload, or what the source says.
 #[must_use]
 pub fn from_source(files: &BTreeMap<String, Vec<u8>>, named: Option<&str>) -> Analysis {
-    match named.and_then(read_name).or_else(|| pysource::find_entrypoint(files)) {
-        Some(entrypoint) => pysource::endpoints(files, &entrypoint),
-        None => Analysis {
-            warnings: vec![Warning {
-                file: "app/main.py".to_owned(),
-                line: 1,
-                message: "Nothing to serve was found: no FastAPI application in app/main.py or main.py."
-                    .to_owned(),
-            }],
-            ..Analysis::default()
-        },
-    }
+    let found = match named.and_then(read_name) {
+        Some(entrypoint) => Some(pysource::endpoints(files, &entrypoint)),
+        None => pysource::analysis(files),
+    };
+    found.unwrap_or_else(|| Analysis {
+        warnings: vec![Warning {
+            file: "app/main.py".to_owned(),
+            line: 1,
+            message: "Nothing to serve was found: no FastAPI application in app/main.py or main.py."
+                .to_owned(),
+        }],
+        ..Analysis::default()
+    })
 }
 
 fn read_name(named: &str) -> Option<Entrypoint> {

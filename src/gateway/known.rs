@@ -1,5 +1,6 @@
 //! The names that the server answers to. A stranger's page can point a name of its own at this machine (DNS rebinding),
-//! and is then of one origin with whatever answers there. So a name has to be one that no stranger can have.
+//! and is then of one origin with whatever answers there. So a name has to be one that no stranger can have. The addresses of
+//! previews take any name: each request shows a token, and the cookie that holds one is a name's own.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -14,7 +15,7 @@ pub(super) const HEADER: &str = "Host";
 /// Longest name that is repeated in an error.
 const SHOWN: usize = 100;
 
-/// What one address of the server may be called.
+/// What the server may be called.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     allowed: Vec<AllowedHost>,
@@ -28,11 +29,6 @@ impl Known {
     pub(super) fn of_server(config: &Config) -> Self {
         let own = host_of(&config.base_url_template).map(|host| domain(&host));
         Self { allowed: config.allowed_hosts.clone(), own: own.filter(|own| !own.is_empty()) }
-    }
-
-    /// For the preview with this address.
-    pub(super) fn of_preview(config: &Config, base_url: &str) -> Self {
-        Self { allowed: config.allowed_hosts.clone(), own: host_of(base_url) }
     }
 
     /// Lets a request pass that calls the server by names that it knows. What a proxy says in `X-Forwarded-Host` does
@@ -57,10 +53,7 @@ impl Known {
     fn knows(&self, host: &str) -> bool {
         // No stranger can register a name without a dot, and addresses are no names.
         let is_local = !host.contains('.') || host.ends_with(".localhost") || is_address(host);
-        is_local
-            || self.allowed.iter().any(|allowed| allowed.is(host))
-            // Not every client takes `_` in the name of a host.
-            || self.own.as_ref().is_some_and(|own| own == host || own.replace('_', "-") == host)
+        is_local || self.allowed.iter().any(|allowed| allowed.is(host)) || self.own.as_deref() == Some(host)
     }
 }
 
@@ -182,23 +175,13 @@ mod tests {
     }
 
     #[test]
-    fn the_addresses_of_previews_are_known() {
+    fn the_domain_of_previews_is_known() {
         let own = |template: &str| Known::of_server(&config(&[("PREVIEW_BASE_URL_TEMPLATE", template)]));
         assert!(takes(&own("https://apps.Example.com:{port}/x"), "apps.example.com"));
         assert!(takes(&own("https://{port}.apps.example.com"), "apps.example.com"));
         assert!(takes(&own("https://p-{port}.apps.example.com:8443"), "apps.example.com:8443"));
         assert!(!takes(&own("https://{port}.apps.example.com"), "3001.apps.example.com"));
         assert!(!takes(&own("https://apps.example.com/{port}"), "example.com"));
-        let preview = Known::of_preview(&config(&[]), "https://preview_1a.apps.example.com:8443");
-        for (host, known) in [
-            ("preview_1a.apps.example.com:8443", true),
-            ("preview-1a.apps.example.com", true),
-            ("preview-2b.apps.example.com", false),
-            ("apps.example.com", false),
-            ("localhost:3001", true),
-        ] {
-            assert_eq!(takes(&preview, host), known, "{host}");
-        }
     }
 
     #[test]

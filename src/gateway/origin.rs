@@ -9,7 +9,6 @@ use axum::response::IntoResponse;
 use hyper::body::{Body as HttpBody, Bytes};
 
 use super::forward::Forwarder;
-use super::known::Known;
 use super::limit::Meter;
 use super::record::Counted;
 use super::token::{self, Door, Shown};
@@ -29,7 +28,6 @@ pub struct Origin {
     door: Arc<Door>,
     metrics: Arc<Metrics>,
     limits: ExchangeLimits,
-    known: Arc<Known>,
     /// Whether browsers reach it by https, through somebody's proxy.
     secure: bool,
 }
@@ -38,14 +36,12 @@ impl Origin {
     pub(super) fn new(forwarder: Forwarder, gateway: &Gateway) -> Self {
         let secure = forwarder.preview().base_url.starts_with("https:");
         let id = &forwarder.preview().id;
-        let known = Arc::new(Known::of_preview(&gateway.config, &forwarder.preview().base_url));
         let door = Arc::new(Door::new(id, gateway.auth.preview_token(id)));
         Self {
             forwarder,
             door,
             metrics: Arc::clone(&gateway.metrics),
             limits: gateway.config.exchange,
-            known,
             secure,
         }
     }
@@ -79,7 +75,6 @@ impl Origin {
         if request.method() == Method::CONNECT {
             return Err(Some(Error::MethodNotAllowed));
         }
-        self.known.check(request).map_err(Some)?;
         let shown = self.door.shown(request.headers(), request.uri());
         match shown {
             Shown::Nothing if is_health_check(request) => Err(None),

@@ -91,14 +91,11 @@ async fn nothing_is_smuggled_in_a_body() {
         assert_eq!(seen(&app, &mut after).await, Vec::<Value>::new(), "{line:?}");
     }
     // Nobody takes off what we add, and nobody calls another host in its place.
-    let target = |host: &str| {
-        format!(
-            "{}Connection: close, x-forwarded-for, x-forwarded-proto, host, x-request-id\r\nForwarded: for=6.6.6.6\r\n\r\n",
-            head(&preview, &format!("GET http://{host}/echo HTTP/1.1"))
-        )
-    };
-    assert_eq!(raw_head(address, target("evil.example").as_bytes()).await.0, 400);
-    let (status, answer) = raw_head(address, target("localhost").as_bytes()).await;
+    let request = format!(
+        "{}Connection: close, x-forwarded-for, x-forwarded-proto, host, x-request-id\r\nForwarded: for=6.6.6.6\r\n\r\n",
+        head(&preview, "GET http://evil.example/echo HTTP/1.1")
+    );
+    let (status, answer) = raw_head(address, request.as_bytes()).await;
     let echoed: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
     let headers = echoed["headers"].as_array().unwrap();
     assert_eq!((status, &echoed["client"]), (200, &json!("127.0.0.1")), "{echoed}");

@@ -3,9 +3,9 @@
 use crate::endpoint::Entrypoint;
 use crate::interp::value::{Value, last_part};
 use crate::interp::{Interp, Sources};
-use crate::modules::{Files, Modules};
+use crate::modules::Files;
 use crate::pins::Versions;
-use crate::read::with_deep_stack;
+use crate::read::with_sources;
 
 /// Modules that are looked at, in this order.
 const MODULES: [(&str, &str); 2] = [("app/main.py", "app.main"), ("main.py", "main")];
@@ -25,14 +25,16 @@ const FACTORIES: [&str; 8] = [
 /// else the module's one FastAPI instance, else a function without required parameters that makes one.
 #[must_use]
 pub fn find_entrypoint(files: &Files) -> Option<Entrypoint> {
-    with_deep_stack(|| {
-        let sources = Sources::new(Modules::new(files));
-        MODULES.iter().filter(|(path, _)| files.contains_key(*path)).find_map(|(_, module)| {
-            let mut interp = Interp::new(&sources, Versions::of(files));
-            let (attribute, factory) = attribute(&mut interp, module)?;
-            Some(Entrypoint { module: (*module).to_owned(), attribute, factory })
-        })
-    })?
+    with_sources(files, |sources| Some(find(files, sources)?.1))?
+}
+
+/// The same, and the reader that has followed its module.
+pub(crate) fn find<'a>(files: &Files, sources: &'a Sources<'a>) -> Option<(Interp<'a>, Entrypoint)> {
+    MODULES.iter().filter(|(path, _)| files.contains_key(*path)).find_map(|(_, module)| {
+        let mut interp = Interp::new(sources, Versions::of(files));
+        let (attribute, factory) = attribute(&mut interp, module)?;
+        Some((interp, Entrypoint { module: (*module).to_owned(), attribute, factory }))
+    })
 }
 
 /// The attribute of a module to serve, and whether it has to be called.

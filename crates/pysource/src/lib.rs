@@ -1,7 +1,7 @@
 //! Reads FastAPI projects from their source, and executes nothing of it.
 //!
 //! [`find_entrypoint`] says what is served, [`endpoints`] what it offers, with schemas and a full OpenAPI
-//! document. What the source does not settle is a [`Warning`] with file and line.
+//! document; [`analysis`] does both at once. What the source does not settle is a [`Warning`] with file and line.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -27,4 +27,4 @@ pub use entrypoint::find_entrypoint;
 pub use flatten::{DocumentError, entries};
 pub use modules::Files;
 pub use problems::{Problem, problems};
-pub use read::endpoints;
+pub use read::{analysis, endpoints};

@@ -1,30 +1,53 @@
 //! Reads a project from its entry point on.
 
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value as Json, json};
 
 use crate::document;
 use crate::endpoint::{Analysis, Endpoint, Entrypoint, Warning};
-use crate::flatten;
+use crate::entrypoint;
+use crate::flatten::{self, DocumentError};
 use crate::interp::value::{Id, RouteKind, Value};
 use crate::interp::{Interp, Sources};
 use crate::modules::{Files, Modules};
 use crate::operation::{Operation, without_converters};
+use crate::parse::Parsed;
 use crate::pins::Versions;
-use crate::schema::Schemas;
+use crate::schema::{Names, Schemas};
 
 /// Enough for the deepest nesting that the reader follows; pages of it that are not used cost nothing.
 const STACK: usize = 256 * 1024 * 1024;
+/// Operations; fewer take less time than a thread's start.
+const WORTH_A_THREAD: usize = 50;
 
 /// What the application at `entrypoint` offers, as far as its source settles it. Executes nothing.
 #[must_use]
 pub fn endpoints(files: &Files, entrypoint: &Entrypoint) -> Analysis {
-    with_deep_stack(|| read(files, entrypoint)).unwrap_or_else(|| {
-        let message = "reading the source failed: a defect of previewd's, or no memory for it".to_owned();
-        Analysis { warnings: vec![Warning { file: String::new(), line: 1, message }], ..Analysis::default() }
-    })
+    let work = |sources: &Sources<'_>| read(&mut Interp::new(sources, Versions::of(files)), entrypoint);
+    with_sources(files, work).unwrap_or_else(failed)
+}
+
+/// What is served, as [`find_entrypoint`](crate::find_entrypoint) finds it, and what it offers: the same as
+/// [`endpoints`] of that, with each file read once. None where nothing is found to serve.
+#[must_use]
+pub fn analysis(files: &Files) -> Option<Analysis> {
+    let work = |sources: &Sources<'_>| {
+        let (mut interp, entrypoint) = entrypoint::find(files, sources)?;
+        if entrypoint.factory {
+            // It has been called, and what it did is to be seen once.
+            interp = Interp::new(sources, Versions::of(files));
+        }
+        Some(read(&mut interp, &entrypoint))
+    };
+    with_sources(files, work).unwrap_or_else(|| Some(failed()))
+}
+
+fn failed() -> Analysis {
+    let message = "reading the source failed: a defect of previewd's, or no memory for it".to_owned();
+    Analysis { warnings: vec![Warning { file: String::new(), line: 1, message }], ..Analysis::default() }
 }
 
 /// Runs `work` where deep recursion is safe; None where no thread can be had, or it failed.
@@ -35,16 +58,27 @@ pub(crate) fn with_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Optio
     })
 }
 
-fn read(files: &Files, entrypoint: &Entrypoint) -> Analysis {
-    let sources = Sources::new(Modules::new(files));
-    let imported = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        // Without that thread each file is parsed when it is imported.
-        let ahead = std::thread::Builder::new().stack_size(STACK);
-        let _ = ahead.spawn_scoped(scope, || sources.parse_ahead(&imported));
-        let _done = Done(&imported);
-        read_sources(files, &sources, entrypoint)
+/// Reads a project while another thread parses ahead. None where that failed.
+pub(crate) fn with_sources<T: Send>(files: &Files, work: impl FnOnce(&Sources<'_>) -> T + Send) -> Option<T> {
+    with_deep_stack(|| {
+        let sources = Sources::new(Modules::new(files));
+        let finished = AtomicBool::new(false);
+        let result = std::thread::scope(|scope| {
+            // Without that thread each file is parsed when it is imported.
+            let ahead = std::thread::Builder::new().stack_size(STACK);
+            let _ = ahead.spawn_scoped(scope, || sources.parse_ahead(&finished));
+            let _done = Done(&finished);
+            work(&sources)
+        });
+        drop_aside(sources.into_parsed());
+        result
     })
+}
+
+/// Frees what has been read while its reader goes on.
+fn drop_aside(parsed: Vec<Parsed>) {
+    // Where no thread can be had it is freed here, by the closure's end.
+    let _ = std::thread::Builder::new().stack_size(STACK).spawn(move || drop(parsed));
 }
 
 /// Says so however the reading ends.
@@ -56,17 +90,16 @@ impl Drop for Done<'_> {
     }
 }
 
-fn read_sources(files: &Files, sources: &Sources<'_>, entrypoint: &Entrypoint) -> Analysis {
-    let mut interp = Interp::new(sources, Versions::of(files));
-    let Some(app) = application(&mut interp, entrypoint) else {
+fn read(interp: &mut Interp<'_>, entrypoint: &Entrypoint) -> Analysis {
+    let Some(app) = application(interp, entrypoint) else {
         let warnings = interp.take_warnings();
         return Analysis { warnings, ..Analysis::default() };
     };
-    let listed = listed(&mut interp, app);
+    let listed = listed(interp, app);
     let (visible, hidden): (Vec<Listed>, Vec<Listed>) = listed.iter().cloned().partition(|one| one.visible);
     let mut found: HashMap<(String, String), Endpoint> = HashMap::new();
-    let openapi = describe(&mut interp, app, &visible, &mut found);
-    describe(&mut interp, app, &hidden, &mut found);
+    let openapi = describe(interp, app, &visible, &mut found);
+    describe(interp, app, &hidden, &mut found);
     let endpoints = listed.into_iter().filter_map(|one| found.remove(&(one.method, one.path))).collect();
     Analysis { endpoints, warnings: interp.take_warnings(), openapi }
 }
@@ -142,12 +175,10 @@ fn describe(
     }
     let (components, names) = schemas.finish();
     let mut document = document::new(interp, app, components, made.iter().map(|(_, operation)| operation));
+    let entries = flattened(&document, &names, &mut made);
     let mut paths: Map<String, Json> = Map::new();
-    for (one, mut operation) in made {
-        names.fill_object(&mut operation.object);
-        let Ok(mut endpoint) = flatten::entry(&document, &one.method, &one.path, &operation.object) else {
-            continue;
-        };
+    for ((one, operation), entry) in made.into_iter().zip(entries) {
+        let Ok(mut endpoint) = entry else { continue };
         let item = paths.entry(one.path.clone()).or_insert_with(|| json!({}));
         item[one.method.to_lowercase()] = Json::Object(operation.object);
         if !one.visible {
@@ -161,6 +192,35 @@ fn describe(
     }
     document["paths"] = Json::Object(paths);
     document
+}
+
+/// Puts names into the operations, and makes the entry of each, on all processors.
+fn flattened(
+    document: &Json,
+    names: &Names,
+    made: &mut [(&Listed, Operation)],
+) -> Vec<Result<Endpoint, DocumentError>> {
+    let each = |(one, operation): &mut (&Listed, Operation)| {
+        names.fill_object(&mut operation.object);
+        flatten::entry(document, &one.method, &one.path, &operation.object)
+    };
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = made.len().div_ceil(processors).max(WORTH_A_THREAD);
+    let mut entries = Vec::with_capacity(made.len());
+    std::thread::scope(|scope| {
+        let mut parts = made.chunks_mut(share);
+        let own = parts.next().unwrap_or_default();
+        let others: Vec<_> =
+            parts.map(|part| scope.spawn(|| part.iter_mut().map(each).collect::<Vec<_>>())).collect();
+        entries.extend(own.iter_mut().map(each));
+        for other in others {
+            match other.join() {
+                Ok(more) => entries.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    entries
 }
 
 /// What is not FastAPI's has no body or answer that its source would tell.

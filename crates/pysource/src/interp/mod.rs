@@ -73,6 +73,11 @@ impl<'a> Sources<'a> {
         }
     }
 
+    /// What has been parsed; references to it are over.
+    pub(crate) fn into_parsed(self) -> Vec<Parsed> {
+        self.parsed.into_values().filter_map(|slot| slot.into_inner()?.ok()).collect()
+    }
+
     fn parsed(&self, path: &str) -> Option<&Result<Parsed, Unread>> {
         Some(self.parsed.get(path)?.get_or_init(|| parse(self.modules.bytes(path))))
     }

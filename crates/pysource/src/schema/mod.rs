@@ -8,6 +8,7 @@ mod pydantic_v1;
 mod types;
 
 pub(crate) use models::{ClassKind, clean, docstring};
+pub(crate) use naming::Names;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

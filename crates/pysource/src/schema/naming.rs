@@ -25,10 +25,11 @@ impl Schemas<'_, '_> {
     /// The named schemas, and what puts names into all that refers to them.
     pub(crate) fn finish(self) -> (BTreeMap<String, Json>, Names) {
         let split = self.split_keys();
-        let names = Names { names: self.names(&split), definitions: self.definitions };
+        let names = self.names(&split);
+        let names = Names { names, schemas: self.definitions.into_iter().map(|one| one.schema).collect() };
         let mut components = BTreeMap::new();
-        for (definition, name) in names.definitions.iter().zip(&names.names) {
-            let mut schema = Json::Object(definition.schema.clone());
+        for (schema, name) in names.schemas.iter().zip(&names.names) {
+            let mut schema = Json::Object(schema.clone());
             names.fill(&mut schema);
             components.entry(name.clone()).or_insert(schema);
         }
@@ -95,10 +96,10 @@ impl Schemas<'_, '_> {
     }
 }
 
-/// The name of each definition by its number.
+/// The name and the schema of each definition by its number.
 pub(crate) struct Names {
     names: Vec<String>,
-    definitions: Vec<Definition>,
+    schemas: Vec<Schema>,
 }
 
 impl Names {
@@ -132,8 +133,8 @@ impl Names {
         let mut mapping = Schema::new();
         for alternative in alternatives.iter().filter_map(Json::as_object) {
             let Some(reference) = self.reference(alternative) else { continue };
-            let definition = target(alternative).and_then(|index| self.definitions.get(index));
-            let Some(properties) = definition.and_then(|one| one.schema.get("properties")) else { continue };
+            let schema = target(alternative).and_then(|index| self.schemas.get(index));
+            let Some(properties) = schema.and_then(|schema| schema.get("properties")) else { continue };
             let choice = &properties[property];
             let values = choice["enum"]
                 .as_array()

@@ -3,7 +3,7 @@ import { useEffect } from "react";
 import type { Api } from "../../api/client";
 import { useApi, useLogSession, useQueries } from "../../api/context";
 import { isCode } from "../../api/errors";
-import type { LaunchRequest, PreviewState } from "../../api/types";
+import type { Launched, LaunchRequest, PreviewState } from "../../api/types";
 
 export const statusKey = (generationId: string) => ["status", generationId] as const;
 
@@ -35,8 +35,17 @@ export function usePreview(generationId: string) {
 
   // What was done is done once the state shows it; what was refused is told at once.
   const afterwards = { onSuccess: refresh, onError: () => void refresh() };
+  /** Its log tells when it runs: it is opened before the state has been asked for. */
+  const begun = ({ previewInstanceId }: Launched) => {
+    session.follow(previewInstanceId);
+    return refresh();
+  };
   const launch = useMutation(
-    { mutationFn: (request: LaunchRequest) => api.launch(generationId, request), ...afterwards },
+    {
+      mutationFn: (request: LaunchRequest) => api.launch(generationId, request),
+      ...afterwards,
+      onSuccess: begun,
+    },
     queries,
   );
   const stop = useMutation({ mutationFn: () => api.stop(generationId), ...afterwards }, queries);
@@ -47,6 +56,7 @@ export function usePreview(generationId: string) {
         return api.launch(generationId, {});
       },
       ...afterwards,
+      onSuccess: begun,
     },
     queries,
   );
