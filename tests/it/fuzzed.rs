@@ -10,7 +10,7 @@ use crate::harness::{Generation, Server, asgi};
 
 const TOOL: &str = "schemathesis==4.32.5";
 /// Cases of each call and kind; `make nightly` sets another number.
-const CASES: &str = "8";
+const CASES: &str = "5";
 const NIGHTLY: &str = "PREVIEW_TEST_CASES";
 
 /// The tool in an environment of its own, made by the uv of a server's and kept for the next run.
