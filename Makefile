@@ -1,7 +1,9 @@
 # make run     builds previewd and previews the sample project
 # make test    everything that CI runs
 # make bench   an optimised build, measured against plain uvicorn
-# make nightly what takes too long for every change
+# make load    a hundred previews at once, a thousand launches and stops: what they take, and that nothing grows
+# make nightly an hour of the random walk (PREVIEW_WALK_SECONDS and PREVIEW_WALK_SEED make it another), and over 10,000
+#              cases of schemathesis
 # make fmt     formats Rust and TypeScript
 #
 # scripts/setup installs what is missing, or says what to install. Nothing is written outside this directory but the
@@ -9,7 +11,7 @@
 
 SHELL := bash
 .NOTPARALLEL:
-.PHONY: run test bench nightly fmt rust web embed browser supply-chain
+.PHONY: run test bench load nightly fmt rust web embed browser supply-chain
 
 UI_PACKAGES := web/node_modules/.package-lock.json
 
@@ -24,9 +26,12 @@ test:
 bench: $(UI_PACKAGES)
 	cargo bench --locked --bench previewd
 
-# Over 10,000 cases of schemathesis.
-nightly: $(UI_PACKAGES)
-	PREVIEW_TEST_CASES=250 cargo test --locked --test it -- fuzzed --nocapture
+load: $(UI_PACKAGES)
+	cargo bench --locked --bench previewd -- lasting
+
+nightly:
+	PREVIEW_TEST_CASES=250 cargo test --locked --test it -- fuzzed:: --nocapture
+	PREVIEW_WALK_SECONDS=$${PREVIEW_WALK_SECONDS:-3600} cargo test --locked --test it -- walk:: --nocapture
 
 fmt: $(UI_PACKAGES)
 	cargo fmt --all

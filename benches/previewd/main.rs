@@ -8,6 +8,7 @@ mod environments;
 mod flood;
 mod gateway;
 mod idle;
+mod lasting;
 mod launches;
 mod load;
 mod logs;
@@ -61,6 +62,10 @@ fn main() -> Outcome<()> {
         server.end().await?;
         if wanted("flood") {
             flood::measure(&mut table).await?;
+        }
+        // It takes minutes: only where it is named.
+        if named.iter().any(|name| name == "lasting") {
+            lasting::measure(&mut table).await?;
         }
         Ok(())
     })

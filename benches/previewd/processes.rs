@@ -26,6 +26,11 @@ pub fn below_keeper(data_dir: &std::path::Path) -> Outcome<Vec<i32>> {
     Ok(found)
 }
 
+/// Open descriptors of a process.
+pub fn descriptors(pid: i32) -> Outcome<usize> {
+    Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
 /// Memory by proportional share: a page that several have counts as its part for each.
 pub fn share_mb(pids: &[i32]) -> Outcome<f64> {
     let mut kib = 0.0;

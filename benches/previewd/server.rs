@@ -111,6 +111,11 @@ impl Server {
         Ok(serde_json::from_str(&text)?)
     }
 
+    /// The serve process.
+    pub fn pid(&self) -> Outcome<i32> {
+        Ok(i32::try_from(self.child.id().ok_or("serve has ended")?)?)
+    }
+
     /// What the serve process occupies.
     pub fn resident_mb(&self) -> Outcome<f64> {
         resident_mb(self.child.id().ok_or("serve has ended")?)
@@ -118,8 +123,7 @@ impl Server {
 
     /// Ends it and removes what it kept.
     pub async fn end(mut self) -> Outcome<()> {
-        let pid = i32::try_from(self.child.id().ok_or("serve has ended")?)?;
-        if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+        if let Some(pid) = rustix::process::Pid::from_raw(self.pid()?) {
             rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
         }
         self.child.wait().await?;

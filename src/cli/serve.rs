@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,13 +30,17 @@ use crate::environment::{Environments, Means};
 use crate::gateway::{self, Gateway, Named, Tls};
 use crate::history::History;
 use crate::http::{self, App};
+use crate::id::random_hex;
 use crate::metrics::Metrics;
 use crate::preview::{Host, Previews, PublicAddress};
 use crate::runtime::local::{LocalRuntime, Settings};
 use crate::store::Store;
+use crate::time::UnixMillis;
 
 /// The file that a server locks in its data directory, and writes its address to.
 const LOCK: &str = "serve.lock";
+/// The file that has the server's name, where it shares a store.
+const SERVER_ID: &str = "server.id";
 /// For open requests, at the end of the server.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -121,7 +125,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     let audit = audit.map_err(doing("the audit log cannot be written"))?;
     let tls = Tls::open(&config).map_err(doing("the certificate cannot be used"))?;
     let auth = Arc::new(Auth::open(&config).map_err(doing("tokens cannot be checked"))?);
-    let store = Store::open(&config.store_url).await.map_err(doing("the store cannot be opened"))?;
+    let store = open_store(&config, address).await?;
     let confiner = confiner(&config);
     let means =
         Means { confiner: confiner.clone(), max_bytes: config.environments_limit_mb.saturating_mul(1 << 20) };
@@ -153,6 +157,9 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     let gateway = Gateway::new(Arc::clone(&config), Arc::clone(&auth), Arc::clone(&metrics), tls, history);
     tasks.spawn(serve_previews(to_serve, gateway.clone(), shutdown.clone()));
     previews.recover().await.map_err(doing("what runs cannot be taken over"))?;
+    if store.is_shared() {
+        tasks.spawn(sweep(store.clone(), Duration::from_secs(config.cleanup_interval), shutdown.clone()));
+    }
     let app = App::new(config, auth, store, previews, environments, metrics, gateway, audit);
     tasks.spawn(accept(listener, app.clone(), shutdown.clone(), tasks.clone()));
     tasks.close();
@@ -170,6 +177,61 @@ impl Running {
         self.app.audit.close();
         if let Some(confiner) = self.confiner {
             confiner.close();
+        }
+    }
+}
+
+/// A store that servers share is told which of them this is, and where the others find it.
+async fn open_store(config: &Config, address: SocketAddr) -> Result<Store, Failed> {
+    let store = Store::open(&config.store_url).await.map_err(doing("the store cannot be opened"))?;
+    if !store.is_shared() {
+        return Ok(store);
+    }
+    let id = server_id(&config.data_dir).map_err(doing("the data directory cannot be written"))?;
+    let found_at = config.advertise.clone().unwrap_or_else(|| reachable(address).to_string());
+    store.of_server(&id, &found_at).await.map_err(doing("the store does not take this server"))
+}
+
+/// The name of this data directory's server, made at its first start.
+fn server_id(data_dir: &std::path::Path) -> io::Result<String> {
+    let path = data_dir.join(SERVER_ID);
+    match std::fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let id = random_hex::<8>().map_err(io::Error::other)?;
+    let aside = path.with_extension("tmp");
+    std::fs::write(&aside, format!("{id}\n"))?;
+    std::fs::rename(aside, path)?;
+    Ok(id)
+}
+
+/// Where this machine reaches what listens there.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    address
+}
+
+/// Records from time to time the ends that servers which are gone have not.
+async fn sweep(store: Store, interval: Duration, shutdown: CancellationToken) {
+    /// After a preview's time, for its own server to record the end.
+    const LATE: i64 = 60_000;
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(interval) => {}
+        }
+        match store.expire_forgotten(UnixMillis(UnixMillis::now().0 - LATE)).await {
+            Ok(0) => {}
+            Ok(count) => tracing::warn!(count, "previews of a server that is gone have expired"),
+            Err(e) => tracing::warn!(error = %e, "nothing could be swept"),
         }
     }
 }
@@ -273,7 +335,7 @@ impl Client {
     /// A preview answers where its own name is called, else the API and the page.
     async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         match self.app.gateway.named(&request, &self.app.previews) {
-            Some(Named::Preview(origin)) => Ok(origin.answer(request, self.peer).await),
+            Some(Named::Preview(origin)) => Ok(origin.answer_in_turn(request, self.peer).await),
             Some(Named::Nobody) => Ok(Named::nobody(&request)),
             None => match self.app.gateway.misdirected(&request) {
                 Some(refusal) => Ok(refusal),

@@ -32,6 +32,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Address of the API and the UI.
     pub listen: SocketAddr,
+    /// `HOST:PORT` at which other servers of the same store reach this one, if not where it listens.
+    pub advertise: Option<String>,
     /// Names that the server answers to, besides its own.
     pub allowed_hosts: Vec<AllowedHost>,
     /// Origins whose pages may call the API, as browsers write them.

@@ -58,6 +58,13 @@ pub const SETTINGS: &[Setting] = &[
         |d, v| put(&mut d.listen, v.replacen("localhost:", "127.0.0.1:", 1).parse().ok()),
     ),
     setting(
+        "PREVIEW_ADVERTISE",
+        None,
+        "HOST:PORT, such as 10.0.0.7:3000",
+        "Address at which other servers of the same store reach this one [default: where it listens]",
+        |d, v| put(&mut d.advertise, host_and_port(v).map(Some)),
+    ),
+    setting(
         "PREVIEW_ALLOWED_HOSTS",
         None,
         "names of hosts without ports, with commas between; *.example.com for all below one, * for any",
@@ -335,6 +342,12 @@ fn whole<T: FromStr + PartialOrd + Display>(value: &str, range: RangeInclusive<T
 
 fn text(value: &str) -> Option<String> {
     (!value.trim().is_empty()).then(|| value.to_owned())
+}
+
+fn host_and_port(value: &str) -> Option<String> {
+    let (host, port) = value.rsplit_once(':')?;
+    let is_host = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '/');
+    (is_host && port.parse::<u16>().is_ok_and(|port| port > 0)).then(|| value.to_owned())
 }
 
 fn path(value: &str) -> Option<std::path::PathBuf> {

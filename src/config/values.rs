@@ -90,6 +90,7 @@ fn blank() -> Config {
     Config {
         data_dir: PathBuf::new(),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        advertise: None,
         allowed_hosts: Vec::new(),
         allowed_origins: Vec::new(),
         port_min: 0,

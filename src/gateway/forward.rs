@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::{Body as _, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::pool::{Answering, Connection, Pool};
@@ -24,6 +25,7 @@ pub struct Forwarder {
     preview: Arc<Active>,
     pool: Arc<Pool>,
     history: History,
+    room: Arc<Semaphore>,
 }
 
 /// An answer that has begun.
@@ -36,10 +38,15 @@ pub struct Answered {
 }
 
 impl Forwarder {
-    /// For one preview.
+    /// For one preview, with room for so many requests at once by its name.
     #[must_use]
-    pub fn new(preview: Arc<Active>, history: History) -> Self {
-        Self { preview, pool: Arc::default(), history }
+    pub fn new(preview: Arc<Active>, history: History, room: usize) -> Self {
+        Self { preview, pool: Arc::default(), history, room: Arc::new(Semaphore::new(room)) }
+    }
+
+    /// A place for a request that comes by the preview's name, once there is one.
+    pub(super) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).acquire_owned().await.ok()
     }
 
     /// Whose code it talks to.

@@ -2,13 +2,14 @@
 
 mod expect;
 mod forward;
-mod hop;
+pub(crate) mod hop;
 mod host;
 mod known;
 mod limit;
 mod origin;
 mod page;
 mod pool;
+mod quiet;
 mod record;
 mod report;
 mod rewrite;
@@ -79,7 +80,8 @@ impl Gateway {
             return known.clone();
         }
         forwarders.retain(|_, forwarder| !forwarder.preview().state().is_over());
-        let forwarder = Forwarder::new(Arc::clone(preview), self.history.clone());
+        let forwarder =
+            Forwarder::new(Arc::clone(preview), self.history.clone(), self.config.connection_limit);
         if !State::is_over(&preview.state()) {
             forwarders.insert(preview.id.clone(), forwarder.clone());
         }

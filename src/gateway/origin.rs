@@ -11,6 +11,7 @@ use hyper::body::{Body as HttpBody, Bytes};
 use super::forward::Forwarder;
 use super::limit::Meter;
 use super::record::Counted;
+use super::serve::Seat;
 use super::token::{self, Door, Shown};
 use super::{Gateway, REQUEST_ID_HEADER, hop, limit, page, rewrite, upgrade};
 use crate::config::ExchangeLimits;
@@ -44,6 +45,19 @@ impl Origin {
             limits: gateway.config.exchange,
             secure,
         }
+    }
+
+    /// As [`Self::answer`], for a request on a connection that may be for other previews as well: the request takes the place that
+    /// a connection takes at the preview's own port.
+    pub async fn answer_in_turn<B>(&self, mut request: Request<B>, peer: SocketAddr) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        if let Some(place) = self.forwarder.place().await {
+            request.extensions_mut().insert::<Seat>(Arc::new(place));
+        }
+        self.answer(request, peer).await
     }
 
     /// Answers one request of the client at `peer`.
@@ -107,7 +121,7 @@ impl Origin {
         let meter = Meter::start(self.limits);
         self.metrics.request();
         let (mut parts, body) = request.into_parts();
-        let seat = parts.extensions.remove::<super::serve::Seat>();
+        let seat = parts.extensions.remove::<Seat>();
         let client_side = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
         if let Some(uri) = token::without_token(&parts.uri) {
             parts.uri = uri;

@@ -11,6 +11,7 @@ use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 
+use super::record::Counted;
 use crate::preview::Active;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -74,16 +75,24 @@ impl Connection {
     /// # Errors
     /// If the code ends the connection before.
     pub async fn send(&mut self, request: Request<Body>) -> hyper::Result<Response<Incoming>> {
-        if !request.body().is_end_stream() || request.headers().contains_key(header::UPGRADE) {
+        if request.headers().contains_key(header::UPGRADE) {
             self.detach();
         }
+        let sending = Arc::new(());
+        let request = request.map(|body| {
+            if body.is_end_stream() { body } else { Body::new(Counted::new(body, Arc::clone(&sending))) }
+        });
         let Self { requests, exchange } = self;
         let mut answer = pin!(requests.send_request(request));
-        poll_fn(|cx| {
+        let answer = poll_fn(|cx| {
             exchange.drive(cx);
             answer.as_mut().poll(&mut exchange.quiet(cx))
         })
-        .await
+        .await;
+        if Arc::strong_count(&sending) > 1 {
+            self.detach();
+        }
+        answer
     }
 
     fn detach(&mut self) {
@@ -174,7 +183,14 @@ impl hyper::body::Body for Answering {
         let polled = match &mut this.connection {
             Some(connection) => {
                 connection.exchange.drive(cx);
-                Pin::new(&mut this.body).poll_frame(&mut connection.exchange.quiet(cx))
+                let first = Pin::new(&mut this.body).poll_frame(&mut connection.exchange.quiet(cx));
+                // That the body is wanted the connection learns by that. What came with the head is to leave with the head.
+                if first.is_pending() {
+                    connection.exchange.drive(cx);
+                    Pin::new(&mut this.body).poll_frame(&mut connection.exchange.quiet(cx))
+                } else {
+                    first
+                }
             }
             None => Pin::new(&mut this.body).poll_frame(cx),
         };

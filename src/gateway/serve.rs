@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::quiet::Quiet;
 use super::{Gateway, Origin, Tls};
 use crate::preview::{PublicAddress, State};
 
@@ -55,8 +56,8 @@ pub fn http_server(header_timeout: Duration) -> auto::Builder<TokioExecutor> {
 pub async fn serve(address: PublicAddress, gateway: Gateway, shutdown: CancellationToken) {
     let PublicAddress { preview, listener, listening } = address;
     let origin = gateway.origin(&preview);
-    let room = Arc::new(Semaphore::new(gateway.config.connection_limit));
     let patience = Duration::from_secs(gateway.config.header_timeout);
+    let room = Arc::new(Semaphore::new(gateway.config.connection_limit));
     let idle = gateway.config.exchange.idle.map(Duration::from_secs);
     let ended = shutdown.child_token();
     let accept = async {
@@ -128,7 +129,7 @@ impl Client {
         tokio::pin!(connection);
         tokio::select! {
             // A client that breaks off is none of our errors.
-            _ = connection.as_mut() => return,
+            _ = Quiet::new(connection.as_mut()) => return,
             () = silence(&place, &asked, patience) => connection.as_mut().graceful_shutdown(),
             () = ended.cancelled() => connection.as_mut().graceful_shutdown(),
         }

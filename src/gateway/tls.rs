@@ -85,3 +85,37 @@ impl Tls {
         timeout(patience, taken).await?
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_clear_is_for_this_machine_alone() {
+        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/testdata");
+        let settings =
+            [("PREVIEW_TLS_CERTIFICATE", "localhost.pem"), ("PREVIEW_TLS_KEY", "localhost.key.pem")];
+        let settings = settings.map(|(name, value)| (name.into(), value.into()));
+        let config = Config::read(Vec::new(), settings, &directory).unwrap();
+        let tls = Tls::open(&config).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for (peer, taken) in [("127.0.0.1:9", true), ("192.0.2.1:9", false)] {
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            let took = tls.take(stream, peer.parse().unwrap(), Duration::from_secs(10)).await;
+            assert_eq!(took.is_ok(), taken, "{peer}");
+            if !taken {
+                let mut answer = vec![0; REFUSAL.len()];
+                client.read_exact(&mut answer).await.unwrap();
+                let text = String::from_utf8(answer).unwrap();
+                let (head, body) = text.split_once("\r\n\r\n").unwrap();
+                assert!(head.starts_with("HTTP/1.1 400 ") && body.contains("https"), "{text}");
+                assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
+            }
+        }
+    }
+}

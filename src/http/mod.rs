@@ -5,6 +5,7 @@ mod caller;
 mod config;
 mod described;
 mod docs;
+mod elsewhere;
 mod endpoints;
 mod files;
 mod generations;
@@ -45,6 +46,7 @@ pub fn router(app: App) -> Router {
         .route("/api/{*rest}", any(unknown))
         .fallback_service(ui)
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
+        .layer(middleware::from_fn_with_state(app.clone(), elsewhere::forwarded))
         // Each call has its own limit, told in its own words.
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(app.clone(), guards::shared))

@@ -125,6 +125,15 @@ async fn of_active(app: &App, active: &Active, generated_endpoints: Vec<Value>) 
     }
 }
 
+/// One that another server of the same store holds, as the store knows it.
+fn of_another_servers(app: &App, preview: Preview) -> StatusBody {
+    let base_url = preview.port.map(|port| app.config.base_url(port, &preview.id));
+    let preview_token = Some(app.auth.preview_token(&preview.id));
+    let uptime = preview.started_at.map_or(0, |started| (UnixMillis::now().0 - started.0).max(0) / 1000);
+    let (status, asleep, health_status) = (preview.status.as_str(), preview.asleep, preview.health);
+    StatusBody { status, base_url, preview_token, uptime, asleep, health_status, ..of_failed(preview) }
+}
+
 fn of_failed(preview: Preview) -> StatusBody {
     StatusBody {
         preview_instance_id: preview.id.to_string(),
@@ -179,6 +188,7 @@ pub(super) async fn mine(State(app): State<App>, caller: Caller) -> Result<axum:
         }
         let body = match app.previews.active(&preview.generation_id) {
             Some(active) => of_active(&app, &active, Vec::new()).await,
+            None if preview.status.is_active() => of_another_servers(&app, preview),
             None => StatusBody { status: preview.status.as_str(), ..of_failed(preview) },
         };
         previews.push(serde_json::to_value(body).map_err(Error::internal)?);

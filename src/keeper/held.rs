@@ -17,13 +17,14 @@ use tokio::time::MissedTickBehavior;
 
 use super::capture::capture;
 use super::connection::Outbox;
-use super::housing::{Ends, Housing};
+use super::housing::{Before, Ends, Housing};
 use super::identity::Identity;
 use super::journal::{Kind, Writer};
 use super::limits::Told;
 use super::packets::with_short_path;
 use super::process::{self, Process};
 use super::protocol::{Exit, Isolation, Kept, Message, Open, Start};
+use super::successor::Successor;
 use super::{Layout, journal};
 use crate::time::{Steady, UnixMillis};
 
@@ -57,6 +58,8 @@ pub struct Held {
     expired: Cell<bool>,
     /// The user id of its code: the same at each start, since the starts share a database.
     identity: RefCell<Option<Rc<Identity>>>,
+    /// For its next code.
+    successor: Successor,
     /// Waits for the deadline.
     deadline: RefCell<Option<AbortHandle>>,
     /// Its end.
@@ -100,6 +103,7 @@ impl Held {
             room: Notify::new(),
             expired: Cell::new(false),
             identity: RefCell::default(),
+            successor: Successor::default(),
             deadline: RefCell::default(),
             ends_at: Steady::of(UnixMillis(open.deadline_ms)),
         }))
@@ -155,9 +159,13 @@ impl Held {
         let process = if start.isolation == Isolation::Off {
             process::start_plain(start, ends)?
         } else {
-            let identity = self.identity.borrow().clone();
-            let housed = housing.start(start, ends, identity).await?;
+            let before = (!self.slots.borrow().is_empty())
+                .then(|| Before { identity: self.identity.borrow().clone(), spare: self.successor.take() });
+            let housed = housing.start(start, ends, before).await?;
             self.identity.replace(housed.identity);
+            if self.runs() {
+                self.expect_another(housing, start);
+            }
             if let Some(why) = housed.not_forked {
                 self.note(number, "INFO", "startup", &why);
             }
@@ -175,6 +183,17 @@ impl Held {
         self.slots.borrow_mut().insert(start.slot, Rc::clone(&slot));
         tokio::task::spawn_local(Rc::clone(self).watch(start.slot, slot, captures));
         Ok(())
+    }
+
+    fn runs(&self) -> bool {
+        self.slots.borrow().values().any(|slot| slot.exit.borrow().is_none())
+    }
+
+    /// New code beside what runs: it was edited, and will be again.
+    fn expect_another(&self, housing: &Rc<Housing>, start: &Start) {
+        let (housing, warm, database) = (Rc::clone(housing), start.warm.clone(), start.database.clone());
+        let identity = self.identity.borrow().clone();
+        self.successor.expect(move || async move { housing.successor(&warm, database, identity).await });
     }
 
     fn listen(&self, slot: u32) -> io::Result<OwnedFd> {
@@ -220,6 +239,9 @@ impl Held {
         slot.process.clear();
         let _gone_already = std::fs::remove_file(self.layout.socket(&self.id, number));
         slot.exit.send_replace(Some(exit));
+        if !self.runs() {
+            drop(self.successor.take());
+        }
         self.outbox.send(Message::Exited { preview: self.id.clone(), slot: number, exit });
     }
 
@@ -250,6 +272,7 @@ impl Held {
     /// As [`Self::close`], but the journal stays for a serve to read.
     async fn release(&self) -> io::Result<()> {
         self.listener.borrow_mut().take();
+        drop(self.successor.take());
         let slots: Vec<_> = self.slots.borrow().values().cloned().collect();
         for slot in slots {
             if slot.exit.borrow().is_none() {

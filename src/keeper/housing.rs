@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::identity::{Block, Identities, Identity};
 use super::protocol::{Isolation, Start, Warm};
-use super::spare::{Room, Spare};
+use super::spare::{Purpose, Room, Spare};
 use super::zygote::{Forked, Handover, Recipe, Zygote};
 use super::zygotes::Zygotes;
 use super::{making, places};
@@ -28,6 +28,9 @@ const DATABASE: &str = "preview.db";
 /// A spare is made this long after the last was used: the launch that took it needs the processors first.
 const REFILL: Duration = Duration::from_millis(400);
 
+/// Previews for each of which a spare is kept at once: each holds some tens of megabytes.
+const SUCCESSORS: usize = 4;
+
 /// What the keeper starts code with.
 #[derive(Debug)]
 pub struct Housing {
@@ -38,6 +41,17 @@ pub struct Housing {
     /// Where spare sandboxes' databases are.
     spares: PathBuf,
     next_name: Cell<u64>,
+    /// Held by each spare that is made for one preview.
+    successors: Rc<()>,
+}
+
+/// What is there already of a preview whose code is started once more.
+#[derive(Debug)]
+pub struct Before {
+    /// The user id of its code, where the keeper may give one.
+    pub identity: Option<Rc<Identity>>,
+    /// Made ahead for it.
+    pub spare: Option<Spare>,
 }
 
 /// Code that runs in a sandbox.
@@ -98,6 +112,7 @@ impl Housing {
             report,
             spares,
             next_name: Cell::new(0),
+            successors: Rc::default(),
         }))
     }
 
@@ -136,7 +151,7 @@ impl Housing {
         }
     }
 
-    /// Starts code in a sandbox of its own. `identity` is that of the preview's other code, if some has been started.
+    /// Starts code in a sandbox of its own. `before` is of the preview's other code, if some has been started.
     ///
     /// # Errors
     /// If a layer is missing that is insisted on, or a step failed.
@@ -144,18 +159,15 @@ impl Housing {
         self: &Rc<Self>,
         start: &Start,
         ends: Ends,
-        identity: Option<Rc<Identity>>,
+        before: Option<Before>,
     ) -> io::Result<Housed> {
         self.insist(start.isolation)?;
         let name = self.name(&format!("{}-{}", start.preview, start.slot));
         let key = &start.warm.zygote;
         let block = sandbox::is_privileged().then(|| self.identities.block(key)).transpose()?;
-        // Code of another environment keeps its preview's identity, and so its database, but not the way by the zygote.
-        let at_home = match (&identity, &block) {
-            (Some(identity), Some(block)) => identity.is_of(block),
-            _ => true,
-        };
-        let can_fork = self.workshop.layers.namespaces && at_home;
+        let is_first = before.is_none();
+        let Before { identity, spare } = before.unwrap_or(Before { identity: None, spare: None });
+        let can_fork = self.workshop.layers.namespaces && is_at_home(identity.as_ref(), block.as_ref());
         let zygote = if can_fork { self.zygotes.ready(key).await } else { None };
         let Some(zygote) = zygote else {
             // Ready for the next one.
@@ -164,11 +176,15 @@ impl Housing {
             let place = self.place(start, identity, block)?;
             return self.start_alone(&name, place, start, ends, why).await;
         };
-        let room = match identity {
-            None => zygote.take_spare(&policy(&start.warm, start.database.clone())),
-            Some(_) => None,
+        let wanted = policy(&start.warm, start.database.clone());
+        let room = match spare.filter(|spare| spare.suits(&wanted)) {
+            Some(spare) => spare.occupy(&wanted),
+            None if is_first => zygote.take_spare(&wanted),
+            None => None,
         };
-        self.refill_later(&start.warm);
+        if is_first {
+            self.refill_later(&start.warm);
+        }
         let (place, made) = match room {
             Some(room) => {
                 let identity = room.identity.clone();
@@ -307,17 +323,46 @@ impl Housing {
             let block = sandbox::is_privileged().then(|| self.identities.block(&warm.zygote)).transpose()?;
             let identity = block.map(|block| block.take()).transpose()?;
             let name = self.name("spare");
-            let database = self.spares.join(&name);
-            Spare::make(&self.workshop, &zygote, &name, policy(warm, database), identity).await
+            let policy = policy(warm, self.spares.join(&name));
+            Spare::make(&self.workshop, &zygote, &name, policy, identity, Purpose::Any).await
         });
         if let Err(e) = making.await {
             tracing::warn!(environment = warm.zygote, error = %e, "no sandbox could be made ahead");
         }
     }
 
+    /// Makes ahead what the next code of a preview needs, unless enough others have that or it cannot be.
+    ///
+    /// # Errors
+    /// What kept it from being made.
+    pub async fn successor(
+        &self,
+        warm: &Warm,
+        database: PathBuf,
+        identity: Option<Rc<Identity>>,
+    ) -> io::Result<Option<Spare>> {
+        let block = sandbox::is_privileged().then(|| self.identities.block(&warm.zygote)).transpose()?;
+        let is_room = Rc::strong_count(&self.successors) <= SUCCESSORS;
+        if !is_room || !is_at_home(identity.as_ref(), block.as_ref()) {
+            return Ok(None);
+        }
+        let Some(zygote) = self.zygotes.settled(&warm.zygote).await else { return Ok(None) };
+        let purpose = Purpose::One { _counted: Rc::clone(&self.successors) };
+        let (name, policy) = (self.name("successor"), policy(warm, database));
+        Spare::make(&self.workshop, &zygote, &name, policy, identity, purpose).await.map(Some)
+    }
+
     /// A name for a cgroup.
     fn name(&self, prefix: &str) -> String {
         format!("{prefix}-{}", self.next_name.replace(self.next_name.get() + 1))
+    }
+}
+
+/// Code of another environment keeps its preview's identity, and so its database, but not the way by the zygote.
+fn is_at_home(identity: Option<&Rc<Identity>>, block: Option<&Rc<Block>>) -> bool {
+    match (identity, block) {
+        (Some(identity), Some(block)) => identity.is_of(block),
+        _ => true,
     }
 }
 

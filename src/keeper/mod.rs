@@ -22,6 +22,7 @@ mod readiness;
 mod recipe;
 mod server;
 mod spare;
+mod successor;
 pub mod zygote;
 mod zygotes;
 

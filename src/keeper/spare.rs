@@ -14,6 +14,16 @@ use super::zygote::{Forked, Zygote};
 pub struct Spare {
     room: Option<Room>,
     policy: Policy,
+    purpose: Purpose,
+}
+
+/// Whose it will be.
+#[derive(Debug)]
+pub enum Purpose {
+    /// The next preview's: what that keeps is in directories made for it.
+    Any,
+    /// That of a preview which has its directories, and its code in them; which holds what all of this kind hold, so that they can be counted.
+    One { _counted: Rc<()> },
 }
 
 /// A place for a preview, with its process in it.
@@ -30,7 +40,7 @@ pub struct Room {
 }
 
 impl Spare {
-    /// Makes one as `policy` says, at leisure. What it keeps is in directories made for it, which become the preview's.
+    /// Makes one as `policy` says, at leisure.
     ///
     /// # Errors
     /// The step that the host refused.
@@ -40,13 +50,14 @@ impl Spare {
         name: &str,
         mut policy: Policy,
         identity: Option<Rc<Identity>>,
+        purpose: Purpose,
     ) -> io::Result<Self> {
         policy.ahead = true;
         policy.identity = identity.as_ref().map(|identity| identity.id());
-        for kept in &policy.kept {
+        let mut spare = Self { room: None, policy: policy.clone(), purpose };
+        for kept in spare.made() {
             std::fs::create_dir_all(&kept.source)?;
         }
-        let mut spare = Self { room: None, policy: policy.clone() };
         let mut sandbox = zygote.prepare(workshop, name, policy).await?;
         give_way(&sandbox, true);
         let waiting = match sandbox.furnisher(&workshop.helper) {
@@ -63,13 +74,21 @@ impl Spare {
         Ok(spare)
     }
 
+    /// What was made for it and becomes the preview's.
+    fn made(&self) -> &[Kept] {
+        match self.purpose {
+            Purpose::Any => &self.policy.kept,
+            Purpose::One { .. } => &[],
+        }
+    }
+
     /// Bytes of memory that it holds.
     pub fn memory_bytes(&self) -> u64 {
         let cgroup = self.room.as_ref().and_then(|room| room.sandbox.cgroup());
         cgroup.and_then(Leaf::memory_used).unwrap_or(0)
     }
 
-    /// Whether it is what `policy` wants but for the files, the identity, and the place of what is kept.
+    /// Whether it is what `policy` wants but for the files, the identity, and the place of what is kept if that was made for it.
     pub fn suits(&self, policy: &Policy) -> bool {
         let mut wanted = policy.clone();
         let own = &self.policy;
@@ -77,14 +96,16 @@ impl Spare {
         let names =
             |kept: &[Kept]| kept.iter().map(|k| (k.name.clone(), k.links.clone())).collect::<Vec<_>>();
         let same_names = names(&wanted.kept) == names(&own.kept);
-        wanted.kept.clone_from(&own.kept);
+        if matches!(self.purpose, Purpose::Any) {
+            wanted.kept.clone_from(&own.kept);
+        }
         let lives = |room: &Room| room.sandbox.is_alive() && room.forked.is_alive();
         same_names && wanted == *own && self.room.as_ref().is_some_and(lives)
     }
 
-    /// Gives it to a preview that keeps what `policy` says, in directories that are empty. `None` if they are not.
+    /// Gives it to a preview that keeps what `policy` says, in its own directories or in empty ones. `None` if they are not.
     pub fn occupy(mut self, policy: &Policy) -> Option<Room> {
-        for (own, wanted) in self.policy.kept.iter().zip(&policy.kept) {
+        for (own, wanted) in self.made().iter().zip(&policy.kept) {
             // What is mounted inside stays the same directory.
             std::fs::rename(&own.source, &wanted.source).ok()?;
         }
@@ -101,7 +122,7 @@ impl Drop for Spare {
             drop(room.furnisher);
             super::housing::destroy(room.sandbox);
         }
-        for kept in &self.policy.kept {
+        for kept in self.made() {
             let _given_away = std::fs::remove_dir_all(&kept.source);
         }
     }

@@ -12,7 +12,7 @@ use crate::error::{Error, LaunchFailure, Result};
 use crate::id::{GenerationId, PreviewId};
 use crate::logs::{Note, Source};
 use crate::runtime::Runtime;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use crate::time::UnixMillis;
 
 /// For the application's own shutdown.
@@ -21,8 +21,9 @@ pub(super) const GRACE: Duration = Duration::from_secs(5);
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 /// Between two tries to remove what is left.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Tries to record an end. A store that is gone for longer is caught up with at the next start.
+/// Tries to record an end that whoever asked for it waits for, and the pause between those that follow.
 const RECORD_TRIES: u32 = 20;
+const RECORD_PAUSE: Duration = Duration::from_secs(3);
 
 impl Previews {
     /// Ends the preview of a generation, launching or running, or clears a failed one. Returns when nothing is left of it.
@@ -141,6 +142,27 @@ async fn close_later(runtime: Arc<dyn Runtime>, id: PreviewId) {
     }
 }
 
+/// Goes on trying to record an end, which nobody waits for: the store is gone for longer. Until it is recorded the preview has its
+/// place in its user's limit.
+async fn record_later(store: Store, id: PreviewId, state: State) {
+    loop {
+        tokio::time::sleep(RECORD_PAUSE).await;
+        match record_end(&store, &id, &state).await {
+            Ok(()) => return tracing::info!(preview = %id, "an end is recorded at last"),
+            Err(e) => tracing::warn!(preview = %id, error = %e, "an end cannot be recorded yet"),
+        }
+    }
+}
+
+async fn record_end(store: &Store, id: &PreviewId, state: &State) -> Result<(), StoreError> {
+    match state {
+        State::Failed(failure) => store.mark_failed(id, failure, UnixMillis::now()).await?,
+        State::Stopped { reason, at } => store.mark_stopped(id, reason.as_str(), *at).await?,
+        State::Launching | State::Running(_) | State::Asleep(_) => false,
+    };
+    Ok(())
+}
+
 /// An owner whose log has been read to its end.
 struct Ended {
     previews: Previews,
@@ -184,16 +206,12 @@ impl Ended {
                 }
             }
         }
+        let (store, id, state) = (self.previews.host.store.clone(), self.active.id.clone(), state.clone());
+        tokio::spawn(record_later(store, id, state));
     }
 
     async fn try_record(&self, state: &State) -> Result<(), StoreError> {
-        let (store, id) = (&self.previews.host.store, &self.active.id);
-        match state {
-            State::Failed(failure) => store.mark_failed(id, failure, UnixMillis::now()).await?,
-            State::Stopped { reason, at } => store.mark_stopped(id, reason.as_str(), *at).await?,
-            State::Launching | State::Running(_) | State::Asleep(_) => false,
-        };
-        Ok(())
+        record_end(&self.previews.host.store, &self.active.id, state).await
     }
 
     /// For those who watch the server.

@@ -10,6 +10,7 @@ mod previews;
 mod projects;
 mod records;
 mod requests;
+mod servers;
 
 use sqlx::AnyPool;
 
@@ -31,6 +32,8 @@ pub struct Store {
     /// With SQLite the one connection that writes, so that writers queue here and in order.
     writers: AnyPool,
     backend: Backend,
+    /// Whose previews it is asked for; empty where it is not shared.
+    server: std::sync::Arc<str>,
 }
 
 impl Store {

@@ -3,6 +3,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -33,6 +34,7 @@ const MIGRATIONS: &[Step] = &[
     ),
     both(4, "found", include_str!("migrations/0004_found.sql")),
     both(5, "requests", include_str!("migrations/0005_requests.sql")),
+    both(6, "servers", include_str!("migrations/0006_servers.sql")),
 ];
 
 const fn both(number: i64, name: &'static str, text: &'static str) -> Step {
@@ -106,14 +108,14 @@ async fn sqlite(url: &str) -> Result<Store> {
     make_private(file.get_filename()).map_err(|source| failed(source.to_string()))?;
     let writers = pool(url, 1, Some(SQLITE_SETUP)).await?;
     let readers = pool(url, CONNECTIONS, Some(SQLITE_SETUP)).await?;
-    Ok(Store { readers, writers, backend: Backend::Sqlite })
+    Ok(Store { readers, writers, backend: Backend::Sqlite, server: Arc::default() })
 }
 
 async fn postgres(url: &str) -> Result<Store> {
     // A pool goes on trying and then says only that it took too long; one connection says why.
     reach(url).await?;
     let pool = pool(url, CONNECTIONS, None).await?;
-    Ok(Store { readers: pool.clone(), writers: pool, backend: Backend::Postgres })
+    Ok(Store { readers: pool.clone(), writers: pool, backend: Backend::Postgres, server: Arc::default() })
 }
 
 async fn pool(url: &str, connections: u32, setup: Option<&'static str>) -> Result<AnyPool> {

@@ -48,12 +48,12 @@ impl Store {
         let mut tx = self.write().await?;
         let number = next_number(&mut tx, "previews").await?;
         check_place(&mut tx, &new, limit).await?;
-        let port = free_port(&mut tx, ports, taken).await?.ok_or(BeginError::PortsExhausted)?;
+        let port = free_port(&mut tx, &self.server, ports, taken).await?.ok_or(BeginError::PortsExhausted)?;
         ensure_user(&mut tx, &new.user_id, new.created_at).await?;
         sqlx::query(
             "INSERT INTO previews (id, number, generation_id, project_id, user_id, status, port, revision, \
-             created_at, expires_at, health, launch) \
-             VALUES ($1, $2, $3, $4, $5, 'launching', $6, $7, $8, $9, 'unknown', $10)",
+             created_at, expires_at, health, launch, server) \
+             VALUES ($1, $2, $3, $4, $5, 'launching', $6, $7, $8, $9, 'unknown', $10, $11)",
         )
         .bind(new.id.as_str())
         .bind(number)
@@ -65,6 +65,7 @@ impl Store {
         .bind(new.created_at.0)
         .bind(new.expires_at.0)
         .bind(&new.launch)
+        .bind(self.server.to_string())
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -159,15 +160,14 @@ impl Store {
         self.change(sqlx::query(statement).bind(id.as_str())).await
     }
 
-    /// All that launch or run, oldest first.
+    /// All that launch or run on this server, oldest first.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn active_previews(&self) -> Result<Vec<Preview>> {
-        self.select(sqlx::query(
-            "SELECT * FROM previews WHERE status IN ('launching', 'running') ORDER BY number",
-        ))
-        .await
+        let statement = "SELECT * FROM previews WHERE status IN ('launching', 'running') AND server = $1 \
+                         ORDER BY number";
+        self.select(sqlx::query(statement).bind(self.server.to_string())).await
     }
 
     /// One preview.
@@ -236,10 +236,16 @@ async fn check_place(tx: &mut Transaction, new: &NewPreview, limit: u32) -> Resu
     if active < limit { Ok(()) } else { Err(BeginError::LimitReached { limit, active }) }
 }
 
-async fn free_port(tx: &mut Transaction, ports: RangeInclusive<u16>, taken: &[u16]) -> Result<Option<u16>> {
+async fn free_port(
+    tx: &mut Transaction,
+    server: &str,
+    ports: RangeInclusive<u16>,
+    taken: &[u16],
+) -> Result<Option<u16>> {
     let held: Vec<i64> = sqlx::query_scalar(
-        "SELECT port FROM previews WHERE status IN ('launching', 'running') AND port IS NOT NULL",
+        "SELECT port FROM previews WHERE status IN ('launching', 'running') AND port IS NOT NULL AND server = $1",
     )
+    .bind(server.to_owned())
     .fetch_all(&mut **tx)
     .await?;
     let held: BTreeSet<i64> = held.into_iter().chain(taken.iter().copied().map(i64::from)).collect();

@@ -80,7 +80,16 @@ async fn a_launch_moves_into_the_sandbox_that_is_there() {
     let answer = app.user.patch(&app.path("/files"), &changed).await.expect(200);
     assert_eq!(answer["reloaded"], true, "{answer}");
     app.line("lines 2").await;
+    // The next edit is expected, and finds one made for it, with that database too.
+    let expected = async || waiting(&server).into_iter().find(|one| *one != next);
+    let expected = eventually("one for the next edit", expected).await;
+    let changed = json!({ "files": { "extra.py": "1" } });
+    assert_eq!(app.user.patch(&app.path("/files"), &changed).await.expect(200)["reloaded"], true);
+    app.line("lines 3").await;
+    assert!(inside(&server).iter().any(|one| one.serves() && one.sandbox == expected));
     app.stop().await.expect(200);
+    let left = async || (waiting(&server) == BTreeSet::from([next.clone()])).then_some(());
+    eventually("nothing that was expected for it", left).await;
     // A fresh one for the next preview.
     app.launch().await;
     app.line("lines 1").await;

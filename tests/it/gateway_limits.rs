@@ -9,6 +9,7 @@ use hyper::Request;
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::Method;
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -98,6 +99,30 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
     // Those who say nothing hold their places for the time to ask and no longer.
     assert_eq!(raw(address, request.as_bytes()).await.0, 200);
     drop(held);
+}
+
+#[tokio::test]
+async fn on_one_host_for_all_requests_beyond_the_limit_wait_for_their_turn() {
+    let template = ("BASE_URL_TEMPLATE", "http://{id}.preview.example.com");
+    let server = Server::with(&[template, ("CONNECTION_LIMIT", "1")]).await;
+    let app = server.user("ana").upload(&probe()).await;
+    let launched = app.try_launch(&json!({})).await.expect(200);
+    let host = launched["baseUrl"].as_str().unwrap().trim_start_matches("http://").to_owned();
+    let token = launched["previewToken"].as_str().unwrap().to_owned();
+    let request = |path: &str| {
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nX-Preview-Token: {token}\r\nConnection: close\r\n\r\n"
+        )
+    };
+    let mut ticking = TcpStream::connect(server.address()).await.unwrap();
+    ticking.write_all(request("/ticks").as_bytes()).await.unwrap();
+    ticking.readable().await.unwrap();
+    let (address, text) = (server.address(), request("/text"));
+    let mut waiting = tokio::spawn(async move { raw(address, text.as_bytes()).await.0 });
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut waiting).await;
+    assert!(early.is_err(), "no place for a second yet");
+    drop(ticking);
+    assert_eq!(waiting.await.unwrap(), 200);
 }
 
 #[tokio::test]

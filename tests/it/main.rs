@@ -52,6 +52,7 @@ mod snippets;
 mod status;
 mod store_away;
 mod tls;
+mod two_servers;
 mod up;
 mod uploads;
 mod walk;

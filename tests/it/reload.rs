@@ -147,6 +147,32 @@ async fn code_that_does_not_start_changes_nothing() {
     assert_eq!(app.fetch(&preview, "/version").await["data"], 9);
 }
 
+#[tokio::test]
+async fn changed_requirements_make_another_environment_first() {
+    let server = Server::start().await;
+    let source = |import: &str| {
+        let body = format!("import {import}\n@app.get('/version')\ndef version():\n    return '{import}'");
+        fastapi(&body)["app/main.py"].clone()
+    };
+    let app = server.user("ana").upload(&fastapi("@app.get('/version')\ndef version():\n    return 1")).await;
+    let preview = app.launch().await;
+    // Imported without being asked for, asked for in vain, and then asked for.
+    let patched = patch(&app, json!({ "app/main.py": source("itsdangerous") })).await;
+    assert_eq!(patched["details"]["reason"], "import_failed", "{patched}");
+    let wrong = format!("{REQUIREMENTS}itsdangerous==0.0.0.1\n");
+    let patched = patch(&app, json!({ "requirements.txt": wrong })).await;
+    assert_eq!(patched["details"]["reason"], "dependency_install_failed", "{patched}");
+    assert_eq!(app.fetch(&preview, "/version").await["data"], 1, "the old goes on serving");
+    let patched = patch(&app, json!({ "requirements.txt": format!("{REQUIREMENTS}itsdangerous\n") })).await;
+    assert_eq!(patched["reloaded"], true, "{patched}");
+    assert_eq!(app.fetch(&preview, "/version").await["data"], "itsdangerous");
+    // And back to the one before, which is still there.
+    let patched =
+        patch(&app, json!({ "app/main.py": source("json"), "requirements.txt": REQUIREMENTS })).await;
+    assert_eq!(patched["reloaded"], true, "{patched}");
+    assert_eq!(app.fetch(&preview, "/version").await["data"], "json");
+}
+
 /// Speaks until its end, and then says how much.
 const SPEAKER: &str = r#"
 import atexit, threading, time

@@ -137,7 +137,13 @@ fn edits_reload_what_runs_and_ctrl_c_ends_all_of_it() {
     let preview = preview_of(&up.line("  Preview "));
     assert_eq!(get(&preview), "one");
     up.line("Edits reload it");
-    up.edit(&saying("two"));
+    // What git ignores is no edit, and an edit in several steps is one.
+    std::fs::write(up.root.join("project/.gitignore"), "notes.txt\n").unwrap();
+    std::fs::write(up.root.join("project/notes.txt"), "ignored").unwrap();
+    for step in ["raise RuntimeError('half of it')", "raise RuntimeError('nearly')", &saying("two")] {
+        up.edit(step);
+    }
+    assert!(up.line("edited:").contains("app/main.py"));
     up.line("reloaded: revision 2");
     assert_eq!(get(&preview), "two");
     up.edit("raise RuntimeError('not like this')");

@@ -55,9 +55,12 @@ test("code that does not start: the traceback, and a way back", async ({ page, o
   await expect(failure.getByText("No module named 'yaml'").first()).toBeVisible();
   await look(page, "failed");
 
-  await page.getByRole("tab", { name: "Files" }).click();
-  await page.getByRole("button", { name: "main.py" }).click();
-  await page.getByRole("textbox", { name: "Text of app/main.py" }).click();
+  // From the traceback to the line that it is about.
+  await failure.getByRole("button", { name: "Open app/main.py:2" }).click();
+  const editor = page.getByRole("textbox", { name: "Text of app/main.py" });
+  await expect(editor).toBeFocused();
+  await page.keyboard.insertText("# ");
+  await expect(editor).toContainText("# import yaml");
   await page.keyboard.press("Control+a");
   await page.keyboard.insertText(GREETER);
   await page.keyboard.press("Control+s");
@@ -84,6 +87,14 @@ test("saving a file moves the running preview; code that fails leaves the old se
   await page.keyboard.insertText(GREETER.replace("Hello,", "Good day,"));
   await page.getByRole("button", { name: "Save and reload" }).click();
   await expect(page.getByText("The preview runs the new code")).toBeVisible();
+  // What is not saved is still there after a look at something else.
+  await page.getByRole("textbox", { name: "Text of app/main.py" }).click();
+  await page.keyboard.insertText("# unfinished");
+  await page.getByRole("tab", { name: "Endpoints" }).click();
+  await page.getByRole("button", { name: "GET /hello" }).click();
+  await page.getByRole("tab", { name: "Files" }).click();
+  await page.getByRole("button", { name: "main.py not saved" }).click();
+  await expect(editor).toContainText("# unfinished");
   await look(page, "file-saved");
 
   await editor.click();

@@ -11,6 +11,7 @@ on_both!(
     racing_launches_never_pass_the_limit,
     racing_users_have_ports_of_their_own,
     a_launch_of_nothing_there_is_an_error,
+    servers_that_share_a_store_have_previews_of_their_own,
 );
 
 async fn begin(db: &Fixture, generation: &Generation, limit: u32) -> Preview {
@@ -187,4 +188,36 @@ async fn a_launch_of_nothing_there_is_an_error(db: &Fixture) {
     let Err(BeginError::Store(error)) = result else { panic!("{result:?}") };
     let told = Error::from(error).to_string();
     assert!(!told.contains("FOREIGN KEY") && !told.contains("previews"), "{told}");
+}
+
+async fn servers_that_share_a_store_have_previews_of_their_own(db: &Fixture) {
+    let (generation, other) = (generation_of(&db.store, "ana").await, generation_of(&db.store, "ana").await);
+    let before = begin(db, &generation, 2).await;
+    let one = db.store.clone().of_server("one", "1.1.1.1:1").await.unwrap();
+    let two = db.store.clone().of_server("two", "2.2.2.2:2").await.unwrap();
+    assert_eq!(
+        one.active_previews().await.unwrap(),
+        std::slice::from_ref(&before),
+        "what was nobody's is the first one's"
+    );
+    assert_eq!(two.active_previews().await.unwrap(), []);
+    let again = two.begin_preview(launch_of(&generation), 2, 4000..=4099, &[]).await;
+    assert!(matches!(again, Err(BeginError::AlreadyRunning(id)) if id == before.id));
+    let new = launch_of(&other);
+    let port = two.begin_preview(new.clone(), 2, 4000..=4099, &[]).await.unwrap();
+    assert_eq!(Some(port), before.port, "each has ports of its own");
+    let third = generation_of(&db.store, "ana").await;
+    let full = one.begin_preview(launch_of(&third), 2, 4000..=4099, &[]).await;
+    assert!(
+        matches!(full, Err(BeginError::LimitReached { limit: 2, active: 2 })),
+        "one limit for all: {full:?}"
+    );
+
+    assert_eq!(two.held_elsewhere(&generation.id).await.unwrap().as_deref(), Some("1.1.1.1:1"));
+    assert_eq!(one.held_elsewhere(&generation.id).await.unwrap(), None);
+    assert_eq!(two.expire_forgotten(before.expires_at).await.unwrap(), 0);
+    assert_eq!(two.expire_forgotten(UnixMillis(before.expires_at.0 + 1)).await.unwrap(), 1);
+    let gone = db.store.preview(&before.id).await.unwrap().unwrap();
+    assert_eq!((gone.status, gone.stop_reason.as_deref()), (Status::Stopped, Some("expired")));
+    assert_eq!(two.active_previews().await.unwrap().len(), 1, "its own it leaves alone");
 }

@@ -74,7 +74,7 @@ async fn opening_again_changes_nothing(db: &Fixture) {
     let generation = generation_of(&db.store, "ana").await;
     let again = Store::open(&db.url).await.unwrap();
     again.ping().await.unwrap();
-    assert_eq!(again.schema_version().await.unwrap(), 5);
+    assert_eq!(again.schema_version().await.unwrap(), 6);
     assert_eq!(again.generation(&generation.id).await.unwrap(), Some(generation));
 }
 

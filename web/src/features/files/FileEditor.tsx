@@ -1,5 +1,5 @@
 import { Save, Undo2 } from "lucide-react";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { messageOf } from "../../api/errors";
 import type { Failure, PatchResult } from "../../api/types";
 import { Button } from "../../shared/ui/Button";
@@ -14,22 +14,37 @@ import { useFileText, useSaveFile } from "./useFiles";
 export interface FileEditorProps {
   generationId: string;
   path: string;
+  /** Where to go in it. */
+  line?: number | undefined;
+  /** Its text as it was left, not saved. */
+  edited: string | undefined;
+  /** `null` once there is nothing that is not saved. */
+  onEdit: (text: string | null) => void;
   /** Whether a preview runs, which saving would move to the new code. */
   running: boolean;
 }
 
-export default function FileEditor({ generationId, path, running }: FileEditorProps) {
+export default function FileEditor(props: FileEditorProps) {
+  const { generationId, path } = props;
   const { data, error } = useFileText(generationId, path);
   if (error) return <p className={css.note}>{messageOf(error)}</p>;
   if (data === undefined) return <p className={css.note}>Reading {path}…</p>;
   if (data === null) return <p className={css.note}>{path} is not a text file.</p>;
-  return <Editor generationId={generationId} path={path} running={running} saved={data} />;
+  return <Editor {...props} saved={data} />;
 }
 
-function Editor({ generationId, path, running, saved }: FileEditorProps & { saved: string }) {
-  const [text, setText] = useState(saved);
+function Editor(props: FileEditorProps & { saved: string }) {
+  const { generationId, path, line, edited, onEdit, running, saved } = props;
+  const text = edited ?? saved;
+  const setText = (next: string) => onEdit(next === saved ? null : next);
   const [result, setResult] = useState<PatchResult | null>(null);
-  const save = useSaveFile(generationId, setResult);
+  const newest = useRef(text);
+  newest.current = text;
+  const save = useSaveFile(generationId, (result, sent) => {
+    setResult(result);
+    // What was typed meanwhile is not saved yet.
+    if (newest.current === sent) onEdit(null);
+  });
   const dirty = text !== saved;
   const onSave = () => {
     if (dirty && !save.isPending) save.mutate({ path, text });
@@ -70,6 +85,7 @@ function Editor({ generationId, path, running, saved }: FileEditorProps & { save
         value={text}
         onChange={setText}
         onSave={onSave}
+        line={line}
         className={css.code}
       />
     </section>

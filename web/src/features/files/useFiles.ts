@@ -22,7 +22,10 @@ export function useFileText(generationId: string, path: string) {
 }
 
 /** Saves one file, or removes it (`null`); a running preview moves to the new code. */
-export function useSaveFile(generationId: string, onSaved: (result: PatchResult) => void) {
+export function useSaveFile(
+  generationId: string,
+  onSaved: (result: PatchResult, text: string | null) => void,
+) {
   const api = useApi();
   const queries = useQueryClient();
   return useMutation({
@@ -31,7 +34,7 @@ export function useSaveFile(generationId: string, onSaved: (result: PatchResult)
       api.patchFiles(generationId, { [path]: text }),
     onSuccess: (result, { path, text }) => {
       queries.setQueryData(["file", generationId, path], text);
-      onSaved(result);
+      onSaved(result, text);
       for (const queryKey of [
         ["files", generationId],
         ["status", generationId],

@@ -39,6 +39,7 @@ export function MainPane({ generationId, space, state, controls, onLaunch, onImp
               controls={controls}
               session={controls.session}
               onLaunch={onLaunch}
+              onOpenFile={space.openFile}
             />
           </div>
         );
@@ -48,6 +49,9 @@ export function MainPane({ generationId, space, state, controls, onLaunch, onImp
             key={view.path}
             generationId={generationId}
             path={view.path}
+            line={view.line}
+            edited={space.edits[view.path]}
+            onEdit={(text) => space.edit(view.path, text)}
             running={state.phase === "running"}
           />
         );

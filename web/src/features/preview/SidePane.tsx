@@ -46,7 +46,8 @@ export function SidePane({ generationId, space, filterRef }: SidePaneProps) {
               <FileList
                 generationId={generationId}
                 selected={view.kind === "file" ? view.path : null}
-                onSelect={space.openFile}
+                edits={space.edits}
+                onSelect={(path) => space.openFile(path)}
               />
             ),
           },

@@ -1,13 +1,15 @@
-import { Check, Circle, Play } from "lucide-react";
+import { Check, Circle, FileCode, Play } from "lucide-react";
 import { useSyncExternalStore } from "react";
 import type { PreviewState, PreviewStatus } from "../../api/types";
-import { milliseconds } from "../../shared/lib/format";
+import { clock, milliseconds } from "../../shared/lib/format";
+import { useNow } from "../../shared/lib/hooks";
 import { Button, classes, Spinner } from "../../shared/ui/Button";
 import { Callout } from "../../shared/ui/Callout";
 import { CopyButton } from "../../shared/ui/CopyButton";
 import { TextBox } from "../../shared/ui/TextBox";
 import { plain } from "../logs/ansi";
 import type { LogSession } from "../logs/logSession";
+import { placeOf } from "./blame";
 import { type LaunchStep, launchSteps } from "./phases";
 import css from "./preview.module.css";
 import { useGeneration } from "./useGeneration";
@@ -20,10 +22,12 @@ export interface StateCardProps {
   controls: PreviewControls;
   session: LogSession;
   onLaunch: () => void;
+  onOpenFile: (path: string, line: number) => void;
 }
 
 /** What is shown in the middle while there is no running preview to send requests to. */
-export function StateCard({ generationId, state, controls, session, onLaunch }: StateCardProps) {
+export function StateCard(props: StateCardProps) {
+  const { generationId, state, controls, session, onLaunch, onOpenFile } = props;
   switch (state.phase) {
     case "idle":
       return (
@@ -36,7 +40,7 @@ export function StateCard({ generationId, state, controls, session, onLaunch }: 
         </Card>
       );
     case "launching":
-      return <Launching session={session} controls={controls} />;
+      return <Launching session={session} controls={controls} since={state.preview.createdAt} />;
     case "running":
       return (
         <Card title="It is running">
@@ -44,7 +48,9 @@ export function StateCard({ generationId, state, controls, session, onLaunch }: 
         </Card>
       );
     case "failed":
-      return <Failed preview={state.preview} controls={controls} onLaunch={onLaunch} />;
+      return (
+        <Failed preview={state.preview} controls={controls} onLaunch={onLaunch} onOpenFile={onOpenFile} />
+      );
     case "over":
       return (
         <Card title={overWord(state.last.stopReason)}>
@@ -100,7 +106,12 @@ function LaunchButton({ label, controls, onLaunch }: LaunchButtonProps) {
   );
 }
 
-function Launching({ session, controls }: Pick<StateCardProps, "session" | "controls">) {
+function Launching({
+  session,
+  controls,
+  since,
+}: Pick<StateCardProps, "session" | "controls"> & { since: string }) {
+  const seconds = (useNow(1_000) - Date.parse(since)) / 1_000;
   const { items } = useSyncExternalStore(session.store.subscribe, session.store.getSnapshot);
   return (
     <Card title="Launching">
@@ -109,9 +120,12 @@ function Launching({ session, controls }: Pick<StateCardProps, "session" | "cont
           <Step key={step.label} step={step} />
         ))}
       </ol>
-      <Button busy={controls.stop.isPending} onClick={() => controls.stop.mutate()}>
-        Cancel
-      </Button>
+      <div className={css.cardActions}>
+        <Button busy={controls.stop.isPending} onClick={() => controls.stop.mutate()}>
+          Cancel
+        </Button>
+        <span className={css.elapsed}>{clock(seconds)}</span>
+      </div>
     </Card>
   );
 }
@@ -141,10 +155,12 @@ function Failed({
   preview,
   controls,
   onLaunch,
-}: { preview: PreviewStatus } & Omit<LaunchButtonProps, "label">) {
+  onOpenFile,
+}: { preview: PreviewStatus } & Pick<StateCardProps, "controls" | "onLaunch" | "onOpenFile">) {
   const { failure } = preview;
   const message = failure?.message ?? preview.errorMessage ?? "No reason was given.";
   const tail = (failure?.logTail ?? []).map(plain);
+  const place = placeOf(tail);
   const ending = endingOf(preview);
   const text = [failureTitle(preview), message, failure?.hint, ending, tail.join("\n")]
     .filter(Boolean)
@@ -160,6 +176,11 @@ function Failed({
       )}
       <div className={css.cardActions}>
         <LaunchButton label="Retry" controls={controls} onLaunch={onLaunch} />
+        {place && (
+          <Button icon={<FileCode size={14} />} onClick={() => onOpenFile(place.path, place.line)}>
+            Open {place.path}:{place.line}
+          </Button>
+        )}
         <CopyButton text={() => text}>Copy error</CopyButton>
       </div>
     </section>

@@ -10,7 +10,10 @@ import { asEndpoint } from "../requests/kept";
 import { endpointKey, useWorkbench } from "../requests/useWorkbench";
 
 /** What the middle shows: the preview's state, a request, or a file. */
-export type View = { kind: "state" } | { kind: "request" } | { kind: "file"; path: string };
+export type View = { kind: "state" } | { kind: "request" } | { kind: "file"; path: string; line?: number };
+
+/** Texts of files that were changed and are not saved, by path. */
+export type Edits = Readonly<Record<string, string>>;
 
 /** On a narrow screen only one part is shown. */
 export type Pane = "endpoints" | "main" | "logs";
@@ -21,6 +24,7 @@ export function useWorkspace(generationId: string, state: PreviewState) {
   const workbench = useWorkbench(generationId);
   const { endpoints, warnings, fresh, error } = useEndpoints(generationId, state);
   const [view, setView] = useState<View>({ kind: "state" });
+  const [edits, setEdits] = useState<Edits>({});
   const [target, setTarget] = useState<LogTarget | null>(lineOfAddress);
   const [pane, setPane] = useState<Pane>(target === null ? "main" : "logs");
 
@@ -29,10 +33,12 @@ export function useWorkspace(generationId: string, state: PreviewState) {
     setView({ kind: "request" });
     setPane("main");
   };
-  const openFile = (path: string) => {
-    setView({ kind: "file", path });
+  const openFile = (path: string, line?: number) => {
+    setView({ kind: "file", path, ...(line === undefined ? {} : { line }) });
     setPane("main");
   };
+  const edit = (path: string, text: string | null) =>
+    setEdits(({ [path]: _, ...others }) => (text === null ? others : { ...others, [path]: text }));
   const openDraft = (draft: Draft) => {
     workbench.open(asEndpoint(draft, endpoints ?? []));
     setView({ kind: "request" });
@@ -52,8 +58,10 @@ export function useWorkspace(generationId: string, state: PreviewState) {
       setPane("main");
     },
   });
-  useEntering(state, fresh, () => {
-    if (view.kind === "file") return;
+  useEntering(state, fresh, (isNews) => {
+    // Who edits goes on, but for what a launch has to say.
+    const told = isNews && (state.phase === "launching" || state.phase === "failed");
+    if (view.kind === "file" && !told) return;
     const first = firstEndpoint(endpoints ?? []);
     const request = state.phase === "running" && (workbench.selected !== "" || (fresh && first !== null));
     if (request && first && workbench.selected === "") workbench.select(first);
@@ -63,21 +71,21 @@ export function useWorkspace(generationId: string, state: PreviewState) {
   const endpoint = endpoints?.find((one) => endpointKey(one) === workbench.selected) ?? null;
   return {
     ...{ workbench, endpoints, warnings, endpointsError: error, endpoint },
-    ...{ view, pane, setPane, target },
+    ...{ view, pane, setPane, target, edits, edit },
     ...{ openEndpoint, openFile, openDraft, showLogs, lookUp },
   };
 }
 
 export type Workspace = ReturnType<typeof useWorkspace>;
 
-/** Calls back once whenever the preview enters another state, and when that state's endpoints are known. */
-function useEntering(state: PreviewState, known: boolean, onEnter: () => void): void {
-  const entered = useRef("");
+/** Calls back once whenever the preview enters another state (`isNews`), and when that state's endpoints are known. */
+function useEntering(state: PreviewState, known: boolean, onEnter: (isNews: boolean) => void): void {
+  const entered = useRef({ phase: "", known: false });
   useEffect(() => {
-    const now = `${state.phase} ${known}`;
-    if (entered.current === now) return;
-    entered.current = now;
-    onEnter();
+    const before = entered.current;
+    if (before.phase === state.phase && before.known === known) return;
+    entered.current = { phase: state.phase, known };
+    onEnter(before.phase !== state.phase);
   });
 }
 

@@ -13,6 +13,8 @@ export interface CodeProps {
   /** Ctrl/Cmd+S. */
   onSave?: () => void;
   readOnly?: boolean;
+  /** Put in view, with the cursor in it. */
+  line?: number | undefined;
   /** Offered while typing. */
   words?: readonly string[];
   /** Parts of a JSON text that were refused. */

@@ -56,6 +56,18 @@ export default function CodeMirror(props: CodeProps) {
   const { refused = NONE } = props;
   useEffect(() => view.current?.dispatch({ effects: refuse.of(refused) }), [refused]);
 
+  const { line } = props;
+  useEffect(() => {
+    const editor = view.current;
+    if (!editor || line === undefined || line < 1 || line > editor.state.doc.lines) return;
+    const { from } = editor.state.doc.line(line);
+    editor.dispatch({
+      selection: { anchor: from },
+      effects: EditorView.scrollIntoView(from, { y: "center" }),
+    });
+    editor.focus();
+  }, [line]);
+
   return <div ref={host} className={css.host} />;
 }
 
