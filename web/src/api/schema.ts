@@ -1869,6 +1869,7 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: {
@@ -1925,7 +1926,7 @@ export interface operations {
                 ticket?: string;
             };
             header?: {
-                "Last-Event-ID"?: number | null;
+                "Last-Event-ID"?: number;
             };
             path: {
                 id: string;
@@ -2055,7 +2056,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                "X-Preview-Token"?: string | null;
+                "X-Preview-Token"?: string;
             };
             path: {
                 id: string;
