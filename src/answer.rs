@@ -23,7 +23,7 @@ impl Error {
             Self::PreviewAlreadyRunning { .. } | Self::PreviewLimitReached { .. } | Self::LaunchCancelled => {
                 StatusCode::CONFLICT
             }
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge { .. } | Self::QuotaReached { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::LaunchFailed(failure) if failure.reason == FailureReason::LaunchTimeout => {
@@ -55,7 +55,7 @@ impl Error {
             Self::PreviewAlreadyRunning { .. } => "preview_already_running",
             Self::PreviewLimitReached { .. } => "preview_limit_reached",
             Self::LaunchCancelled => "launch_cancelled",
-            Self::TooLarge { .. } => "too_large",
+            Self::TooLarge { .. } | Self::QuotaReached { .. } => "too_large",
             Self::UnsupportedMediaType { .. } => "unsupported_media_type",
             Self::RateLimited { .. } => "rate_limited",
             Self::PortsExhausted { .. } => "port_allocation_failed",
@@ -76,6 +76,9 @@ impl Error {
             Self::PreviewAlreadyRunning { preview_id } => json!({ "previewInstanceId": preview_id }),
             Self::PreviewLimitReached { limit, active } => json!({ "limit": limit, "active": active }),
             Self::TooLarge { limit, .. } => json!({ "limit": limit }),
+            Self::QuotaReached { what, limit, used } => {
+                json!({ "quota": what, "limit": limit, "used": used })
+            }
             Self::RateLimited { retry_after, .. } => json!({ "retryAfter": retry_after }),
             Self::LaunchFailed(failure) => failure_details(failure),
             Self::PortsExhausted { min, max } => json!({ "portMin": min, "portMax": max }),

@@ -90,6 +90,16 @@ pub enum Error {
         /// In bytes, or in files.
         limit: u64,
     },
+    /// The user would keep more than the operator allows.
+    #[error("{}", over_quota(.what, *.limit, *.used))]
+    QuotaReached {
+        /// `projects`, `generations` or `storedBytes`.
+        what: &'static str,
+        /// What is allowed.
+        limit: u64,
+        /// What there is.
+        used: u64,
+    },
     /// A body of a type that the call does not take.
     #[error("{message}")]
     UnsupportedMediaType {
@@ -151,6 +161,18 @@ impl Error {
     }
 }
 
+fn over_quota(what: &str, limit: u64, used: u64) -> String {
+    match what {
+        "projects" => format!("You have {used} projects and may have {limit}: use one of them."),
+        "generations" => {
+            format!("You keep {used} generations and may keep {limit}: delete one that you do not need.")
+        }
+        _ => format!(
+            "You keep {used} bytes of files and may keep {limit}: delete a generation that you do not need."
+        ),
+    }
+}
+
 /// A preview that is over, as `details.lastPreview` tells it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -208,6 +230,17 @@ pub enum FailureReason {
 }
 
 impl FailureReason {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::DependencyInstallFailed,
+        Self::ImportFailed,
+        Self::Exited,
+        Self::Unhealthy,
+        Self::LaunchTimeout,
+        Self::OutOfMemory,
+        Self::HostFailure,
+    ];
+
     /// The stable code.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -17,8 +17,6 @@ use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::{fail, logging};
@@ -26,6 +24,7 @@ use crate::audit::Audit;
 use crate::auth::Auth;
 use crate::config::{Config, Isolation};
 use crate::confined::Confiner;
+use crate::drain::Drain;
 use crate::environment::{Environments, Means};
 use crate::gateway::{self, Gateway, Named, Tls};
 use crate::history::History;
@@ -41,8 +40,6 @@ use crate::time::UnixMillis;
 const LOCK: &str = "serve.lock";
 /// The file that has the server's name, where it shares a store.
 const SERVER_ID: &str = "server.id";
-/// For open requests, at the end of the server.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// Why a command of the server cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +63,6 @@ pub(super) struct Running {
     pub app: App,
     /// Where it listens.
     pub address: SocketAddr,
-    shutdown: CancellationToken,
-    tasks: TaskTracker,
     confiner: Option<Confiner>,
     _lock: std::fs::File,
 }
@@ -78,10 +73,12 @@ pub(super) fn run(config: Config) -> ExitCode {
     let result = runtime().and_then(|runtime| {
         runtime.block_on(async {
             let running = start(config).await?;
+            // Before anybody is told that it runs, and may end it.
+            let end = told_to_end().map_err(doing("signals cannot be received"))?;
             let _stdout_closed =
                 writeln!(io::stdout(), "listening on {}://{}", running.app.config.scheme(), running.address);
             tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %running.address, "server started");
-            told_to_end().await.map_err(doing("signals cannot be received"))?;
+            end.await;
             tracing::info!("server draining");
             running.end().await;
             tracing::info!("server ended");
@@ -100,14 +97,15 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
     builder.enable_all().build().map_err(doing("no threads can be started"))
 }
 
-/// Returns at the first SIGTERM or SIGINT.
-pub(super) async fn told_to_end() -> io::Result<()> {
+/// From now on SIGTERM and SIGINT end nothing by themselves. The future returns at the first of them.
+pub(super) fn told_to_end() -> io::Result<impl Future<Output = ()>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// Opens everything, takes over what runs, and accepts connections.
@@ -125,7 +123,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     let audit = audit.map_err(doing("the audit log cannot be written"))?;
     let tls = Tls::open(&config).map_err(doing("the certificate cannot be used"))?;
     let auth = Arc::new(Auth::open(&config).map_err(doing("tokens cannot be checked"))?);
-    let store = open_store(&config, address).await?;
+    let store = open_store(&config, address).await?.with_quotas(config.quotas);
     let confiner = confiner(&config);
     let means =
         Means { confiner: confiner.clone(), max_bytes: config.environments_limit_mb.saturating_mul(1 << 20) };
@@ -152,25 +150,32 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
         metrics: Arc::clone(&metrics),
         addresses,
     });
-    let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let history = History::new(store.clone());
-    let gateway = Gateway::new(Arc::clone(&config), Arc::clone(&auth), Arc::clone(&metrics), tls, history);
-    tasks.spawn(serve_previews(to_serve, gateway.clone(), shutdown.clone()));
+    let (history, drain) = (History::new(store.clone()), Drain::default());
+    let gateway = Gateway::new(
+        Arc::clone(&config),
+        Arc::clone(&auth),
+        Arc::clone(&metrics),
+        tls,
+        history,
+        drain.clone(),
+    );
+    drain.serve(serve_previews(to_serve, gateway.clone()));
     previews.recover().await.map_err(doing("what runs cannot be taken over"))?;
     if store.is_shared() {
-        tasks.spawn(sweep(store.clone(), Duration::from_secs(config.cleanup_interval), shutdown.clone()));
+        drain.serve(sweep(store.clone(), Duration::from_secs(config.cleanup_interval), drain.clone()));
     }
     let app = App::new(config, auth, store, previews, environments, metrics, gateway, audit);
-    tasks.spawn(accept(listener, app.clone(), shutdown.clone(), tasks.clone()));
-    tasks.close();
-    Ok(Running { app, address, shutdown, tasks, confiner, _lock: lock })
+    drain.serve(accept(listener, app.clone()));
+    Ok(Running { app, address, confiner, _lock: lock })
 }
 
 impl Running {
     /// Lets open requests end, up to a limit.
     pub(super) async fn end(self) {
-        self.shutdown.cancel();
-        if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
+        let config = &self.app.config;
+        let (delay, patience) = (config.drain_delay, config.drain_timeout);
+        let drained = self.app.gateway.drain.run(Duration::from_secs(delay), Duration::from_secs(patience));
+        if !drained.await {
             tracing::warn!("requests were still open at the end");
         }
         self.app.gateway.history.flush().await;
@@ -220,12 +225,12 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 /// Records from time to time the ends that servers which are gone have not.
-async fn sweep(store: Store, interval: Duration, shutdown: CancellationToken) {
+async fn sweep(store: Store, interval: Duration, drain: Drain) {
     /// After a preview's time, for its own server to record the end.
     const LATE: i64 = 60_000;
     loop {
         tokio::select! {
-            () = shutdown.cancelled() => return,
+            () = drain.deaf() => return,
             () = tokio::time::sleep(interval) => {}
         }
         match store.expire_forgotten(UnixMillis(UnixMillis::now().0 - LATE)).await {
@@ -283,17 +288,13 @@ fn lock(config: &Config) -> Result<std::fs::File, Failed> {
 }
 
 /// Serves each preview's own address.
-async fn serve_previews(
-    mut addresses: mpsc::UnboundedReceiver<PublicAddress>,
-    gateway: Gateway,
-    shutdown: CancellationToken,
-) {
+async fn serve_previews(mut addresses: mpsc::UnboundedReceiver<PublicAddress>, gateway: Gateway) {
     loop {
         tokio::select! {
-            () = shutdown.cancelled() => return,
+            () = gateway.drain.deaf() => return,
             address = addresses.recv() => match address {
                 Some(address) => {
-                    tokio::spawn(gateway::serve(address, gateway.clone(), shutdown.clone()));
+                    tokio::spawn(gateway::serve(address, gateway.clone()));
                 }
                 None => return,
             }
@@ -301,19 +302,19 @@ async fn serve_previews(
     }
 }
 
-async fn accept(listener: TcpListener, app: App, shutdown: CancellationToken, tasks: TaskTracker) {
+async fn accept(listener: TcpListener, app: App) {
     /// Between an accept that failed (no descriptors left, say) and the next try.
     const PAUSE: Duration = Duration::from_millis(50);
-    let router = http::router(app.clone());
+    let (router, drain) = (http::router(app.clone()), app.gateway.drain.clone());
     loop {
         let accepted = tokio::select! {
-            () = shutdown.cancelled() => return,
+            () = drain.deaf() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
                 let client = Client { app: app.clone(), router: router.clone(), peer };
-                tasks.spawn(connection(stream, client, shutdown.clone()));
+                drain.serve(connection(stream, client));
             }
             Err(e) => {
                 tracing::warn!(error = %e, "a connection could not be accepted");
@@ -349,13 +350,14 @@ impl Client {
     }
 }
 
-async fn connection(stream: TcpStream, client: Client, shutdown: CancellationToken) {
+async fn connection(stream: TcpStream, client: Client) {
     // Small writes are log lines that somebody waits for.
     let _not_fatal = stream.set_nodelay(true);
     let header_timeout = Duration::from_secs(client.app.config.header_timeout);
+    let drain = client.app.gateway.drain.clone();
     let taken = tokio::select! {
         taken = client.app.gateway.tls.take(stream, client.peer, header_timeout) => taken,
-        () = shutdown.cancelled() => return,
+        () = drain.deaf() => return,
     };
     let Ok(stream) = taken else { return };
     let server = gateway::http_server(header_timeout);
@@ -365,9 +367,8 @@ async fn connection(stream: TcpStream, client: Client, shutdown: CancellationTok
     tokio::select! {
         // A client that breaks off is none of our errors.
         _ = connection.as_mut() => return,
-        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+        () = drain.deaf() => connection.as_mut().graceful_shutdown(),
     }
-    // Streams have no end of their own: they are cut, and their readers come back to the next server.
-    const OPEN_REQUESTS: Duration = Duration::from_secs(2);
-    let _cut = tokio::time::timeout(OPEN_REQUESTS, connection).await;
+    // Streams have no end of their own: they end with the server, and their readers come back to the next one.
+    let _broken_off = connection.await;
 }

@@ -79,8 +79,9 @@ fn end_of_signal() -> CancellationToken {
     let end = CancellationToken::new();
     let cancel = end.clone();
     tokio::spawn(async move {
-        if let Err(error) = told_to_end().await {
-            tracing::error!(%error, "signals cannot be received");
+        match told_to_end() {
+            Ok(told) => told.await,
+            Err(error) => tracing::error!(%error, "signals cannot be received"),
         }
         cancel.cancel();
     });

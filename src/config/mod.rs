@@ -74,6 +74,10 @@ pub struct Config {
     pub tls_key: Option<PathBuf>,
     /// For one proxied request.
     pub request_timeout: u64,
+    /// From the signal that ends the server to the end of its listening.
+    pub drain_delay: u64,
+    /// From then, for requests under way.
+    pub drain_timeout: u64,
     /// Between two sweeps.
     pub cleanup_interval: u64,
     /// HS256 key, where it is not the one kept in the data directory.
@@ -96,6 +100,8 @@ pub struct Config {
     pub launches_per_minute: Option<u32>,
     /// Uploads per user and minute; no limit if absent.
     pub uploads_per_minute: Option<u32>,
+    /// What one user may keep.
+    pub quotas: Quotas,
     /// Size of all environments in MiB.
     pub environments_limit_mb: u64,
     /// Size of the audit log in MiB.
@@ -115,6 +121,17 @@ pub struct ExchangeLimits {
     pub idle: Option<u64>,
     /// From its beginning to its end.
     pub total: Option<u64>,
+}
+
+/// What one user may keep. No limit if absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quotas {
+    /// Projects.
+    pub projects: Option<u64>,
+    /// Generations of all projects.
+    pub generations: Option<u64>,
+    /// Size of their files in MiB.
+    pub stored_mb: Option<u64>,
 }
 
 /// What becomes of a preview that nobody uses.

@@ -206,6 +206,20 @@ pub const SETTINGS: &[Setting] = &[
     setting("PREVIEW_REQUEST_TIMEOUT", Some("30"), SECONDS, "Seconds for one proxied request", |d, v| {
         put(&mut d.request_timeout, whole(v, 1..=YEAR))
     }),
+    setting(
+        "PREVIEW_DRAIN_DELAY",
+        Some("0"),
+        "a whole number of seconds from 0 to 3600",
+        "Seconds after SIGTERM for which /readyz says 503 and everything else is still answered",
+        |d, v| put(&mut d.drain_delay, whole(v, 0..=3600)),
+    ),
+    setting(
+        "PREVIEW_DRAIN_TIMEOUT",
+        Some("10"),
+        SECONDS,
+        "Seconds after that for requests under way to end",
+        |d, v| put(&mut d.drain_timeout, whole(v, 1..=YEAR)),
+    ),
     setting("PREVIEW_CLEANUP_INTERVAL", Some("300"), SECONDS, "Seconds between sweeps", |d, v| {
         put(&mut d.cleanup_interval, whole(v, 1..=YEAR))
     }),
@@ -290,6 +304,27 @@ pub const SETTINGS: &[Setting] = &[
         PER_MINUTE,
         "Uploads per user [default: no limit]",
         |d, v| put(&mut d.uploads_per_minute, whole(v, 1..=1_000_000).map(Some)),
+    ),
+    setting(
+        "PREVIEW_PROJECTS_PER_USER",
+        None,
+        COUNT,
+        "Projects that a user may have [default: no limit]",
+        |d, v| put(&mut d.quotas.projects, whole(v, 1..=1_000_000).map(Some)),
+    ),
+    setting(
+        "PREVIEW_GENERATIONS_PER_USER",
+        None,
+        COUNT,
+        "Generations that a user may keep [default: no limit]",
+        |d, v| put(&mut d.quotas.generations, whole(v, 1..=1_000_000).map(Some)),
+    ),
+    setting(
+        "PREVIEW_STORED_MB_PER_USER",
+        None,
+        MEBIBYTES,
+        "Size of the files of all generations of a user in MiB [default: no limit]",
+        |d, v| put(&mut d.quotas.stored_mb, whole(v, 1..=1 << 24).map(Some)),
     ),
     setting(
         "PREVIEW_ENVIRONMENTS_LIMIT_MB",

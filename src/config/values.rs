@@ -7,7 +7,7 @@ use super::callers;
 use super::error::{self, ConfigError};
 use super::settings::{DATA_DIR, SETTINGS};
 use super::sources::Given;
-use super::{Config, ExchangeLimits, IdleAction, Isolation, Limits, LogFormat, LogLevel};
+use super::{Config, ExchangeLimits, IdleAction, Isolation, Limits, LogFormat, LogLevel, Quotas};
 
 /// What means something in a `sqlite:` address.
 const IN_URL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
@@ -111,6 +111,8 @@ fn blank() -> Config {
         max_log_lines: 0,
         launch_timeout: 0,
         request_timeout: 0,
+        drain_delay: 0,
+        drain_timeout: 0,
         cleanup_interval: 0,
         jwt_secret: None,
         jwt_public_key: None,
@@ -122,6 +124,7 @@ fn blank() -> Config {
         egress: false,
         launches_per_minute: None,
         uploads_per_minute: None,
+        quotas: Quotas::default(),
         environments_limit_mb: 0,
         audit_limit_mb: 0,
         python: None,

@@ -10,11 +10,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::pool::{Answering, Connection, Pool};
-use super::record::{Counted, Recording};
+use super::record::{Counted, Recording, Watchers};
 use super::report::Report;
-use super::{expect, hop};
+use super::{Gateway, expect, hop};
+use crate::drain::Drain;
 use crate::error::{Error, Result};
 use crate::history::{History, Via};
+use crate::metrics::Traffic;
 use crate::preview::{Active, Place};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -25,6 +27,8 @@ pub struct Forwarder {
     preview: Arc<Active>,
     pool: Arc<Pool>,
     history: History,
+    traffic: Traffic,
+    drain: Drain,
     room: Arc<Semaphore>,
 }
 
@@ -38,10 +42,23 @@ pub struct Answered {
 }
 
 impl Forwarder {
-    /// For one preview, with room for so many requests at once by its name.
+    /// For one preview, with room for as many requests at once by its name as may have connections.
     #[must_use]
-    pub fn new(preview: Arc<Active>, history: History, room: usize) -> Self {
-        Self { preview, pool: Arc::default(), history, room: Arc::new(Semaphore::new(room)) }
+    pub(super) fn new(preview: Arc<Active>, gateway: &Gateway) -> Self {
+        Self {
+            preview,
+            pool: Arc::default(),
+            history: gateway.history.clone(),
+            traffic: gateway.metrics.traffic.clone(),
+            drain: gateway.drain.clone(),
+            room: Arc::new(Semaphore::new(gateway.config.connection_limit)),
+        }
+    }
+
+    /// What passes by this way and all others.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// A place for a request that comes by the preview's name, once there is one.
@@ -61,13 +78,15 @@ impl Forwarder {
     /// # Errors
     /// `preview_unavailable` if the code does not run yet or any more, or ends before it answers.
     pub async fn send(&self, request: Request<Body>, via: Via, request_id: &str) -> Result<Answered> {
-        let report = Report::begin(&request, via, request_id);
-        let (request, recording) = Recording::begin(&self.history, &self.preview, request, via, request_id);
+        let under_way = self.drain.under_way();
+        let report = Report::begin(&self.traffic, &request, via, request_id);
+        let watchers = Watchers { history: &self.history, traffic: &self.traffic };
+        let (request, recording) = Recording::begin(&watchers, &self.preview, request, via, request_id);
         let answered = self.send_awake(request).await;
         report.end(&self.preview, &answered);
         let (answered, place) = answered?;
         let response = recording.answered(answered.response);
-        Ok(Answered { response: hold(response, place), ..answered })
+        Ok(Answered { response: hold(response, (place, under_way)), ..answered })
     }
 
     async fn send_awake(&self, request: Request<Body>) -> Result<(Answered, Place)> {
@@ -133,8 +152,9 @@ impl Forwarder {
     }
 }
 
-/// The start of the code is not ended while it answers; but for event streams, whose readers come back by themselves.
-fn hold(response: Response<Body>, place: Place) -> Response<Body> {
+/// Holds something until the answer's end: a place in the code, the server's patience. But for event streams, whose
+/// readers come back by themselves.
+pub fn hold<T: Send + Unpin + 'static>(response: Response<Body>, place: T) -> Response<Body> {
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let endless = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
     if endless || response.status() == StatusCode::SWITCHING_PROTOCOLS || response.body().is_end_stream() {

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::body::Body;
 use axum::http::{Request, Response, header};
 
-pub use forward::{Answered, Forwarder};
+pub use forward::{Answered, Forwarder, hold};
 pub use hop::strip_request;
 pub use host::Named;
 pub use origin::{Origin, request_id};
@@ -34,6 +34,7 @@ pub use tls::Tls;
 use self::known::Known;
 use crate::auth::Auth;
 use crate::config::Config;
+use crate::drain::Drain;
 use crate::history::History;
 use crate::id::PreviewId;
 use crate::metrics::Metrics;
@@ -54,6 +55,8 @@ pub struct Gateway {
     pub tls: Tls,
     /// What was asked and answered.
     pub history: History,
+    /// How far the server's end is.
+    pub drain: Drain,
     known: Arc<Known>,
     forwarders: Arc<Mutex<HashMap<PreviewId, Forwarder>>>,
 }
@@ -67,9 +70,10 @@ impl Gateway {
         metrics: Arc<Metrics>,
         tls: Tls,
         history: History,
+        drain: Drain,
     ) -> Self {
         let known = Arc::new(Known::of_server(&config));
-        Self { config, auth, metrics, tls, history, known, forwarders: Arc::default() }
+        Self { config, auth, metrics, tls, history, drain, known, forwarders: Arc::default() }
     }
 
     /// The way to the code of a preview, with its open connections.
@@ -80,8 +84,7 @@ impl Gateway {
             return known.clone();
         }
         forwarders.retain(|_, forwarder| !forwarder.preview().state().is_over());
-        let forwarder =
-            Forwarder::new(Arc::clone(preview), self.history.clone(), self.config.connection_limit);
+        let forwarder = Forwarder::new(Arc::clone(preview), self);
         if !State::is_over(&preview.state()) {
             forwarders.insert(preview.id.clone(), forwarder.clone());
         }

@@ -18,7 +18,6 @@ use crate::config::ExchangeLimits;
 use crate::error::{Error, Result};
 use crate::history::Via;
 use crate::id::random_hex;
-use crate::metrics::Metrics;
 use crate::preview::Active;
 use crate::store::Health;
 
@@ -27,7 +26,6 @@ use crate::store::Health;
 pub struct Origin {
     forwarder: Forwarder,
     door: Arc<Door>,
-    metrics: Arc<Metrics>,
     limits: ExchangeLimits,
     /// Whether browsers reach it by https, through somebody's proxy.
     secure: bool,
@@ -38,13 +36,7 @@ impl Origin {
         let secure = forwarder.preview().base_url.starts_with("https:");
         let id = &forwarder.preview().id;
         let door = Arc::new(Door::new(id, gateway.auth.preview_token(id)));
-        Self {
-            forwarder,
-            door,
-            metrics: Arc::clone(&gateway.metrics),
-            limits: gateway.config.exchange,
-            secure,
-        }
+        Self { forwarder, door, limits: gateway.config.exchange, secure }
     }
 
     /// As [`Self::answer`], for a request on a connection that may be for other previews as well: the request takes the place that
@@ -119,7 +111,6 @@ impl Origin {
         let preview = Arc::clone(self.forwarder.preview());
         let in_use = preview.in_use();
         let meter = Meter::start(self.limits);
-        self.metrics.request();
         let (mut parts, body) = request.into_parts();
         let seat = parts.extensions.remove::<Seat>();
         let client_side = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
@@ -145,8 +136,9 @@ impl Origin {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS && upgrades {
             if let Some(client_side) = client_side {
                 let code_side = hyper::upgrade::on(&mut response);
+                let traffic = self.forwarder.traffic().clone();
                 tokio::spawn(async move {
-                    upgrade::join(client_side, code_side, preview, meter).await;
+                    upgrade::join(client_side, code_side, preview, meter, &traffic).await;
                     drop(seat);
                 });
             }

@@ -7,25 +7,39 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response};
 use hyper::body::{Body as _, Bytes, Frame, SizeHint};
+use prometheus_client::metrics::counter::Counter;
 use tokio::time::Instant;
 
 use crate::history::{Capture, Draft, History, Via};
+use crate::metrics::Traffic;
 use crate::preview::Active;
 use crate::time::UnixMillis;
 
+/// Who is told of what passes.
+pub struct Watchers<'a> {
+    /// Keeps it.
+    pub history: &'a History,
+    /// Counts it.
+    pub traffic: &'a Traffic,
+}
+
 /// A request on its way into the history, where it arrives whatever becomes of it.
 #[derive(Debug)]
-pub struct Recording(Box<Draft>);
+pub struct Recording {
+    draft: Box<Draft>,
+    to_clients: Counter,
+}
 
 impl Recording {
     /// Takes down the head of a request; its body is taken down as it passes.
     pub fn begin(
-        history: &History,
+        watchers: &Watchers<'_>,
         preview: &Arc<Active>,
         request: Request<Body>,
         via: Via,
         request_id: &str,
     ) -> (Request<Body>, Self) {
+        let Watchers { history, traffic } = *watchers;
         let request_body = history.capture();
         let draft = Draft {
             generation_id: preview.generation_id.clone(),
@@ -48,20 +62,21 @@ impl Recording {
         let request = if request.body().is_end_stream() {
             request
         } else {
-            request.map(|body| Body::new(Captured { body, capture: request_body, _draft: None }))
+            let bytes = traffic.from_clients.clone();
+            request.map(|body| Body::new(Captured { body, capture: request_body, bytes, _draft: None }))
         };
-        (request, Self(Box::new(draft)))
+        (request, Self { draft: Box::new(draft), to_clients: traffic.to_clients.clone() })
     }
 
     /// The head of the answer has come.
     pub fn answered(mut self, response: Response<Body>) -> Response<Body> {
-        self.0.status = Some(response.status().as_u16());
-        self.0.response_headers = response.headers().clone();
+        self.draft.status = Some(response.status().as_u16());
+        self.draft.response_headers = response.headers().clone();
         if response.body().is_end_stream() {
             return response;
         }
-        let capture = self.0.response_body.clone();
-        response.map(|body| Body::new(Captured { body, capture, _draft: Some(self.0) }))
+        let (capture, bytes) = (self.draft.response_body.clone(), self.to_clients);
+        response.map(|body| Body::new(Captured { body, capture, bytes, _draft: Some(self.draft) }))
     }
 }
 
@@ -69,6 +84,7 @@ impl Recording {
 struct Captured {
     body: Body,
     capture: Capture,
+    bytes: Counter,
     _draft: Option<Box<Draft>>,
 }
 
@@ -85,6 +101,7 @@ impl hyper::body::Body for Captured {
             && let Some(data) = frame.data_ref()
         {
             self.capture.push(data);
+            self.bytes.inc_by(data.len() as u64);
         }
         polled
     }

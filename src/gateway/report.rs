@@ -1,4 +1,4 @@
-//! A request in the server's own log, for those who turn that on.
+//! A request in the metrics, and in the server's own log for those who turn that on.
 
 use axum::body::Body;
 use axum::http::{Method, Request};
@@ -7,13 +7,18 @@ use tokio::time::Instant;
 use super::Answered;
 use crate::error::Result;
 use crate::history::Via;
+use crate::metrics::Traffic;
 use crate::preview::{Active, Place};
 
-/// What is to be told once the head of the answer has come; nothing where nobody listens.
-pub(super) struct Report(Option<Begun>);
+/// What is to be told once the head of the answer has come.
+pub(super) struct Report {
+    traffic: Traffic,
+    began: Instant,
+    /// For the log; nothing where nobody listens.
+    asked: Option<Asked>,
+}
 
-struct Begun {
-    at: Instant,
+struct Asked {
     method: Method,
     /// Without its query, which may have a secret in it.
     path: String,
@@ -22,32 +27,35 @@ struct Begun {
 }
 
 impl Report {
-    pub(super) fn begin(request: &Request<Body>, via: Via, request_id: &str) -> Self {
-        Self(tracing::enabled!(tracing::Level::DEBUG).then(|| Begun {
-            at: Instant::now(),
+    pub(super) fn begin(traffic: &Traffic, request: &Request<Body>, via: Via, request_id: &str) -> Self {
+        traffic.request();
+        let asked = tracing::enabled!(tracing::Level::DEBUG).then(|| Asked {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             via,
             request_id: request_id.to_owned(),
-        }))
+        });
+        Self { traffic: traffic.clone(), began: Instant::now(), asked }
     }
 
     pub(super) fn end(self, preview: &Active, answered: &Result<(Answered, Place)>) {
-        let Some(begun) = self.0 else { return };
         let status = match answered {
             Ok((answered, _)) => answered.response.status(),
             Err(error) => error.status(),
         };
+        let took = self.began.elapsed();
+        self.traffic.answered(status.as_u16(), took);
+        let Some(asked) = self.asked else { return };
         tracing::debug!(
             preview = %preview.id,
             generation = %preview.generation_id,
             user = preview.user_id.0.as_str(),
-            request = begun.request_id,
-            via = begun.via.as_str(),
-            method = %begun.method,
-            path = begun.path,
+            request = asked.request_id,
+            via = asked.via.as_str(),
+            method = %asked.method,
+            path = asked.path,
             status = status.as_u16(),
-            ms = u64::try_from(begun.at.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "request"
         );
     }

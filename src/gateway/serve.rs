@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::quiet::Quiet;
 use super::{Gateway, Origin, Tls};
+use crate::drain::Drain;
 use crate::preview::{PublicAddress, State};
 
 /// Between an accept that failed (no descriptors left, say) and the next try.
@@ -53,20 +54,21 @@ pub fn http_server(header_timeout: Duration) -> auto::Builder<TokioExecutor> {
 
 /// Accepts connections until the preview is over or the server ends. The socket itself is kept by the runtime,
 /// so that clients who come while the server restarts wait and are not refused.
-pub async fn serve(address: PublicAddress, gateway: Gateway, shutdown: CancellationToken) {
+pub async fn serve(address: PublicAddress, gateway: Gateway) {
     let PublicAddress { preview, listener, listening } = address;
     let origin = gateway.origin(&preview);
     let patience = Duration::from_secs(gateway.config.header_timeout);
     let room = Arc::new(Semaphore::new(gateway.config.connection_limit));
     let idle = gateway.config.exchange.idle.map(Duration::from_secs);
-    let ended = shutdown.child_token();
+    let (drain, ended) = (gateway.drain.clone(), gateway.drain.token());
     let accept = async {
         // Beyond the limit clients wait in the socket's queue.
         while let Ok(place) = Arc::clone(&room).acquire_owned().await {
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    let client = Client { stream, peer, place, tls: gateway.tls.clone(), patience, idle };
-                    tokio::spawn(client.serve(origin.clone(), ended.clone()));
+                    let (tls, drain) = (gateway.tls.clone(), drain.clone());
+                    let client = Client { stream, peer, place, tls, patience, idle, drain };
+                    gateway.drain.serve(client.serve(origin.clone(), ended.clone()));
                 }
                 Err(e) => {
                     tracing::warn!(preview = %preview.id, error = %e, "a connection could not be accepted");
@@ -78,12 +80,12 @@ pub async fn serve(address: PublicAddress, gateway: Gateway, shutdown: Cancellat
     tokio::select! {
         () = accept => {}
         () = preview.address_closes() => {}
-        () = shutdown.cancelled() => {}
+        () = drain.deaf() => {}
     }
     drop((listener, listening));
     tokio::select! {
         _ = preview.wait_for(State::is_over) => gateway.forget(&preview.id),
-        () = shutdown.cancelled() => {}
+        () = drain.deaf() => {}
     }
     ended.cancel();
 }
@@ -98,11 +100,12 @@ struct Client {
     patience: Duration,
     /// For it to read what is written.
     idle: Option<Duration>,
+    drain: Drain,
 }
 
 impl Client {
     async fn serve(self, origin: Origin, ended: CancellationToken) {
-        let Self { stream, peer, place, tls, patience, idle } = self;
+        let Self { stream, peer, place, tls, patience, idle, drain } = self;
         // Small writes are answers that somebody waits for.
         let _not_fatal = stream.set_nodelay(true);
         if let Some(idle) = idle {
@@ -133,8 +136,18 @@ impl Client {
             () = silence(&place, &asked, patience) => connection.as_mut().graceful_shutdown(),
             () = ended.cancelled() => connection.as_mut().graceful_shutdown(),
         }
-        // Whoever does not read gets no more.
-        let _broken_off = tokio::time::timeout(LAST, connection).await;
+        // Whoever does not read gets no more. A server that ends has a patience of its own.
+        let patience = async {
+            if drain.is_deaf() {
+                std::future::pending::<()>().await;
+            } else {
+                tokio::time::sleep(LAST).await;
+            }
+        };
+        tokio::select! {
+            _broken_off = connection => {}
+            () = patience => {}
+        }
     }
 }
 

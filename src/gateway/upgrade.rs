@@ -7,27 +7,30 @@ use std::task::{Context, Poll, ready};
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use prometheus_client::metrics::counter::Counter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::limit::Meter;
+use crate::metrics::Traffic;
 use crate::preview::{Active, State};
 
 /// Bytes that are moved at once.
 const CHUNK: usize = 16 * 1024;
 
 /// Joins both sides once both have switched. Ends with the first of them, with the preview, or with its time.
-pub async fn join(client: OnUpgrade, code: OnUpgrade, preview: Arc<Active>, meter: Meter) {
+pub async fn join(client: OnUpgrade, code: OnUpgrade, preview: Arc<Active>, meter: Meter, traffic: &Traffic) {
     let (Ok(client), Ok(code)) = tokio::join!(client, code) else { return };
     let (mut client, mut code) = (TokioIo::new(client), TokioIo::new(code));
     let (mut up, mut down) = (Way::default(), Way::default());
     let both = std::future::poll_fn(|cx| {
         // That a connection is merely open is no use of the preview; that something passes is.
-        let passed = || {
+        let passed = |counter: &Counter, bytes: usize| {
             preview.touch();
             meter.touch();
+            counter.inc_by(bytes as u64);
         };
-        let up = up.poll(cx, &mut client, &mut code, &passed);
-        let down = down.poll(cx, &mut code, &mut client, &passed);
+        let up = up.poll(cx, &mut client, &mut code, |bytes| passed(&traffic.from_clients, bytes));
+        let down = down.poll(cx, &mut code, &mut client, |bytes| passed(&traffic.to_clients, bytes));
         // A side that breaks off is an end like any other.
         match (up, down) {
             (Poll::Ready(Ok(())), Poll::Ready(Ok(())))
@@ -60,7 +63,7 @@ impl Way {
         cx: &mut Context<'_>,
         from: &mut R,
         to: &mut W,
-        passed: &impl Fn(),
+        passed: impl Fn(usize),
     ) -> Poll<io::Result<()>>
     where
         R: AsyncRead + Unpin,
@@ -96,7 +99,7 @@ impl Way {
                 }
                 Poll::Ready(()) if buffer.filled().is_empty() => self.ended = true,
                 Poll::Ready(()) => {
-                    passed();
+                    passed(buffer.filled().len());
                     self.rest = buffer.filled().to_vec();
                 }
             }

@@ -1,11 +1,22 @@
 //! For those who watch the server.
 
+use std::path::Path;
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::state::App;
+use crate::environment::Census;
+use crate::metrics::Seen;
+use crate::preview::State as Life;
+
+/// For one check of readiness.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Bytes that must be free where the server writes.
+const ROOM: u64 = 1 << 20;
 
 /// Whether the process answers
 #[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = serde_json::Value)))]
@@ -14,23 +25,62 @@ pub(super) async fn healthz() -> Response {
 }
 
 /// Whether it can do its work
+///
+/// 503 with the names of the checks that fail, where the store does not answer, the keeper does not, the data directory
+/// cannot be written or is full, or the server is about to end.
 #[utoipa::path(get, path = "/readyz", tag = "operation",
     responses((status = 200, body = serde_json::Value), (status = 503, body = serde_json::Value)))]
 pub(super) async fn readyz(State(app): State<App>) -> Response {
-    let store = app.store.ping().await.is_ok();
-    let runtime = app.previews.runtime_answers().await;
-    let status = if store && runtime { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let (store, keeper) = tokio::join!(
+        in_time(async { app.store.ping().await.is_ok() }),
+        in_time(app.previews.runtime_answers())
+    );
+    let checks = [
+        ("store", store),
+        ("keeper", keeper),
+        ("dataDirectory", has_room(&app.config.data_dir)),
+        ("serving", !app.gateway.drain.has_begun()),
+    ];
     let word = |ok: bool| if ok { "ok" } else { "unavailable" };
-    let body = json!({ "status": word(store && runtime), "store": word(store), "keeper": word(runtime) });
-    (status, axum::Json(body)).into_response()
+    let failing: Vec<_> = checks.iter().filter(|(_, ok)| !ok).map(|(name, _)| *name).collect();
+    let mut body = json!({ "status": word(failing.is_empty()), "failing": failing });
+    for (name, ok) in checks {
+        body[name] = word(ok).into();
+    }
+    let status = if failing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response()
+}
+
+async fn in_time(check: impl Future<Output = bool>) -> bool {
+    tokio::time::timeout(PATIENCE, check).await.unwrap_or(false)
+}
+
+/// Whether something could be written there. Nothing is: anybody may ask, as often as they like.
+fn has_room(directory: &Path) -> bool {
+    let writable = rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_ok();
+    let room = rustix::fs::statvfs(directory).is_ok_and(|fs| {
+        // Some file systems make files out of nothing and count none.
+        let files = fs.f_files == 0 || fs.f_favail > 0;
+        files && fs.f_bavail.saturating_mul(fs.f_frsize) >= ROOM
+    });
+    writable && room
 }
 
 /// Metrics in Prometheus' text format
 #[utoipa::path(get, path = "/metrics", tag = "operation",
     responses((status = 200, body = String, content_type = "text/plain")))]
 pub(super) async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
-    let states = app.previews.all_active().into_iter().map(|preview| preview.state().name());
-    app.metrics.set_previews(states);
+    let states: Vec<_> = app.previews.all_active().into_iter().map(|preview| preview.state()).collect();
+    app.metrics.set_previews(states.iter().map(Life::name));
+    let directory = app.config.data_dir.join("environments");
+    let census = tokio::task::spawn_blocking(move || Census::of(&directory).unwrap_or_default()).await;
+    let census = census.unwrap_or_default();
+    app.metrics.set_seen(Seen {
+        asleep: states.iter().filter(|state| matches!(state, Life::Asleep(_))).count(),
+        environments: census.environments,
+        environment_bytes: census.bytes,
+        audit_lost: app.audit.lost(),
+    });
     let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // The text is both; older readers take it by its older name only.
     let kind = match accepted.contains("application/openmetrics-text") {

@@ -65,7 +65,8 @@ pub(super) fn check_name(name: &str) -> Result<()> {
 
 /// Makes a project
 #[utoipa::path(post, operation_id = "create_project", path = "/api/projects", tag = "projects", request_body = NewProject,
-    responses((status = 201, body = ProjectBody), (status = 400, body = Failure), (status = 401, body = Failure)))]
+    responses((status = 201, body = ProjectBody), (status = 400, body = Failure), (status = 401, body = Failure),
+        (status = 413, body = Failure)))]
 pub(super) async fn create(
     State(app): State<App>,
     caller: Caller,

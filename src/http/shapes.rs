@@ -202,6 +202,33 @@ pub(super) struct PreviewConfig {
     #[schema(value_type = Object)]
     limitations: serde_json::Value,
     limits: PreviewLimits,
+    /// What the caller may keep.
+    quotas: Quotas,
+    rates: Rates,
+}
+
+/// What a user may keep, and keeps.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) struct Quotas {
+    projects: Quota,
+    generations: Quota,
+    stored_bytes: Quota,
+}
+
+/// A limit, null where there is none, and what there is.
+#[derive(ToSchema)]
+pub(super) struct Quota {
+    limit: Option<u64>,
+    used: u64,
+}
+
+/// How often a user may do what is expensive, null where as often as they like.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) struct Rates {
+    launches_per_minute: Option<u64>,
+    uploads_per_minute: Option<u64>,
 }
 
 /// What one preview may use.

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::caller::parameter;
 use super::state::App;
 use crate::audit::Entry;
+use crate::gateway;
 use crate::id::{GenerationId, UserId};
 use crate::time::UnixMillis;
 
@@ -43,9 +44,10 @@ pub(super) async fn follow(State(app): State<App>, request: Request, next: Next)
     };
     let mut call = Call { app, trail, method: parts.method.clone(), route, began: Instant::now(), entry };
     call.find_preview();
+    let under_way = call.app.gateway.drain.under_way();
     let response = next.run(Request::from_parts(parts, body)).await;
     call.entry.status = Some(response.status().as_u16());
-    response
+    gateway::hold(response, under_way)
 }
 
 /// A call under way. It is written down when it is over, also when the caller has left before.

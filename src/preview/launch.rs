@@ -280,7 +280,7 @@ impl Owner {
         let ready = format!("Ready in {} ms, at {}", running.phases.total(), self.active.base_url);
         self.note(Note::info(Source::Server, ready)).await;
         events::launched(&self.active, &running);
-        self.previews.host.metrics.launched(running.phases.total());
+        self.previews.host.metrics.launched(running.phases.named());
         // Whatever the launch took, nobody could use it before.
         self.active.touch();
         self.enter(State::Running(running));

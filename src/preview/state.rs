@@ -56,6 +56,13 @@ pub struct Phases {
 }
 
 impl Phases {
+    /// Each with its name.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, u64); 4] {
+        let Self { plan, environment, start, ready } = *self;
+        [("plan", plan), ("environment", environment), ("start", start), ("ready", ready)]
+    }
+
     /// All of them.
     #[must_use]
     pub fn total(&self) -> u64 {

@@ -58,6 +58,39 @@ impl From<StoreError> for Error {
     }
 }
 
+/// Why something is not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// The user would keep more than is allowed.
+    #[error("{used} of {limit} {what} are kept")]
+    OverQuota {
+        /// `projects`, `generations` or `storedBytes`.
+        what: &'static str,
+        /// What is allowed.
+        limit: u64,
+        /// What there is.
+        used: u64,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for KeepError {
+    fn from(source: sqlx::Error) -> Self {
+        Self::Store(source.into())
+    }
+}
+
+impl From<KeepError> for Error {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::OverQuota { what, limit, used } => Self::QuotaReached { what, limit, used },
+            KeepError::Store(error) => error.into(),
+        }
+    }
+}
+
 /// Why a preview may not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum BeginError {

@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::{drop_unused, insert_files, remove_file};
 use super::projects::ensure_user;
-use super::{Found, Generation, Result, Store, StoreError, Transaction, next_number};
+use super::quota::Growth;
+use super::{Found, Generation, KeepError, Result, Store, StoreError, Transaction, next_number};
 use crate::id::{GenerationId, ProjectId, UserId};
 use crate::time::UnixMillis;
 
@@ -26,13 +27,15 @@ impl Store {
     /// Keeps an upload as revision 1.
     ///
     /// # Errors
-    /// If the project does not exist, or the store or the source of randomness fails.
-    pub async fn create_generation(&self, new: NewGeneration) -> Result<Generation> {
+    /// If the project does not exist, the user would keep more than is allowed, or the store or the source of
+    /// randomness fails.
+    pub async fn create_generation(&self, new: NewGeneration) -> Result<Generation, KeepError> {
         let id = GenerationId::random().map_err(|source| StoreError::new("no id could be made", source))?;
         let now = UnixMillis::now();
         let mut tx = self.write().await?;
         let number = next_number(&mut tx, "generations").await?;
         ensure_user(&mut tx, &new.user_id, now).await?;
+        let growth = Growth::begin(&mut tx, self.quotas, &new.user_id).await?;
         sqlx::query(
             "INSERT INTO generations (id, number, project_id, user_id, name, revision, entrypoint, \
              found_entrypoint, found_revision, file_count, total_bytes, created_at) \
@@ -53,8 +56,9 @@ impl Store {
             new.files.iter().map(|(path, content)| (path.as_str(), content.as_slice())).collect();
         insert_files(&mut tx, &id, &files).await?;
         let generation = recount(&mut tx, &id, 0).await?;
+        growth.check(&mut tx).await?;
         tx.commit().await?;
-        generation.ok_or_else(|| StoreError::row("generations.id"))
+        Ok(generation.ok_or_else(|| StoreError::row("generations.id"))?)
     }
 
     /// A user's generations, of one project or all, newest first.
@@ -123,14 +127,17 @@ impl Store {
     /// `None` if there is no such generation.
     ///
     /// # Errors
-    /// If the store fails; then nothing has changed.
+    /// If the user would keep more than is allowed, or the store fails; then nothing has changed.
     pub async fn patch_files(
         &self,
         id: &GenerationId,
         changes: BTreeMap<String, Option<Vec<u8>>>,
-    ) -> Result<Option<Generation>> {
+    ) -> Result<Option<Generation>, KeepError> {
         let mut tx = self.write().await?;
         next_number(&mut tx, "generations").await?;
+        let owner = sqlx::query_scalar("SELECT user_id FROM generations WHERE id = $1").bind(id.as_str());
+        let Some(owner) = owner.fetch_optional(&mut *tx).await?.map(UserId) else { return Ok(None) };
+        let growth = Growth::begin(&mut tx, self.quotas, &owner).await?;
         let mut replaced = BTreeSet::new();
         for path in changes.keys() {
             replaced.extend(remove_file(&mut tx, id, path).await?);
@@ -138,6 +145,7 @@ impl Store {
         let Some(generation) = patch(&mut tx, id, &changes).await? else {
             return Ok(None);
         };
+        growth.check(&mut tx).await?;
         drop_unused(&mut tx, replaced).await?;
         tx.commit().await?;
         Ok(Some(generation))

@@ -8,19 +8,22 @@ mod logs;
 mod pools;
 mod previews;
 mod projects;
+mod quota;
 mod records;
 mod requests;
 mod servers;
 
 use sqlx::AnyPool;
 
-pub use self::error::{BeginError, StoreError};
+pub use self::error::{BeginError, KeepError, StoreError};
 pub use self::generations::NewGeneration;
 pub use self::logs::{LogQuery, LogRow};
 use self::pools::Backend;
 pub use self::previews::NewPreview;
+pub use self::quota::Usage;
 pub use self::records::{FileEntry, Found, Generation, Health, Preview, Project, Status};
 pub use self::requests::{RequestQuery, RequestRow};
+use crate::config::Quotas;
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 type Transaction = sqlx::Transaction<'static, sqlx::Any>;
@@ -32,6 +35,7 @@ pub struct Store {
     /// With SQLite the one connection that writes, so that writers queue here and in order.
     writers: AnyPool,
     backend: Backend,
+    quotas: Quotas,
     /// Whose previews it is asked for; empty where it is not shared.
     server: std::sync::Arc<str>,
 }
@@ -43,6 +47,12 @@ impl Store {
     /// If the database cannot be reached, or holds a schema that is not ours or newer.
     pub async fn open(url: &str) -> Result<Self> {
         pools::open(url).await
+    }
+
+    /// The same, with limits to what each user keeps.
+    #[must_use]
+    pub fn with_quotas(self, quotas: Quotas) -> Self {
+        Self { quotas, ..self }
     }
 
     /// Connects and changes nothing. `false` if there is no database yet and it would be made: a file of SQLite.

@@ -12,6 +12,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 use super::{Result, Store, StoreError};
+use crate::config::Quotas;
 
 /// Connections for reading SQLite, or for everything with PostgreSQL.
 const CONNECTIONS: u32 = 8;
@@ -108,14 +109,16 @@ async fn sqlite(url: &str) -> Result<Store> {
     make_private(file.get_filename()).map_err(|source| failed(source.to_string()))?;
     let writers = pool(url, 1, Some(SQLITE_SETUP)).await?;
     let readers = pool(url, CONNECTIONS, Some(SQLITE_SETUP)).await?;
-    Ok(Store { readers, writers, backend: Backend::Sqlite, server: Arc::default() })
+    let (backend, quotas, server) = (Backend::Sqlite, Quotas::default(), Arc::default());
+    Ok(Store { readers, writers, backend, quotas, server })
 }
 
 async fn postgres(url: &str) -> Result<Store> {
     // A pool goes on trying and then says only that it took too long; one connection says why.
     reach(url).await?;
     let pool = pool(url, CONNECTIONS, None).await?;
-    Ok(Store { readers: pool.clone(), writers: pool, backend: Backend::Postgres, server: Arc::default() })
+    let (backend, quotas, server) = (Backend::Postgres, Quotas::default(), Arc::default());
+    Ok(Store { readers: pool.clone(), writers: pool, backend, quotas, server })
 }
 
 async fn pool(url: &str, connections: u32, setup: Option<&'static str>) -> Result<AnyPool> {

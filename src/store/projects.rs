@@ -1,4 +1,5 @@
-use super::{Project, Result, Store, Transaction};
+use super::quota::Growth;
+use super::{KeepError, Project, Result, Store, Transaction};
 use crate::id::{ProjectId, UserId};
 use crate::time::UnixMillis;
 
@@ -6,8 +7,8 @@ impl Store {
     /// Makes a project. Its user needs no registration.
     ///
     /// # Errors
-    /// If the store or the source of randomness fails.
-    pub async fn create_project(&self, user: &UserId, name: &str) -> Result<Project> {
+    /// If the user has as many as are allowed, or the store or the source of randomness fails.
+    pub async fn create_project(&self, user: &UserId, name: &str) -> Result<Project, KeepError> {
         let project = Project {
             id: ProjectId::random()
                 .map_err(|source| super::StoreError::new("no id could be made", source))?,
@@ -17,6 +18,7 @@ impl Store {
         };
         let mut tx = self.write().await?;
         ensure_user(&mut tx, user, project.created_at).await?;
+        let growth = Growth::begin(&mut tx, self.quotas, user).await?;
         sqlx::query("INSERT INTO projects (id, user_id, name, created_at) VALUES ($1, $2, $3, $4)")
             .bind(project.id.as_str())
             .bind(&user.0)
@@ -24,6 +26,7 @@ impl Store {
             .bind(project.created_at.0)
             .execute(&mut *tx)
             .await?;
+        growth.check(&mut tx).await?;
         tx.commit().await?;
         Ok(project)
     }

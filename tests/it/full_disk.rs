@@ -83,10 +83,13 @@ async fn it_delays_history_and_stops_nobody() {
     assert!((1..MAX_IN_MEMORY).contains(&bytes_in_memory(&server)), "{}", bytes_in_memory(&server));
     assert_eq!(app.line(IN_MEMORY).await["level"], "WARN");
     delayed_histories(&server, "1").await;
+    let unready = app.user.get("/readyz").await.expect(503);
+    assert_eq!(unready["failing"], serde_json::json!(["dataDirectory"]), "{unready}");
 
     // There is room again, and nothing has happened.
     std::fs::remove_file(ballast).unwrap();
     delayed_histories(&server, "0").await;
+    app.user.get("/readyz").await.expect(200);
     let told = app.line(ON_DISK).await["id"].as_u64().unwrap();
     assert_eq!(bytes_in_memory(&server), 0);
     let before = last_lines(&app, told, 200).await;

@@ -7,6 +7,7 @@ use std::path::Path;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("id", &[]),
+    ("drain", &[]),
     ("error", &["id", "time"]),
     ("config", &["id"]),
     ("confined", &["id"]),
@@ -15,7 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("store", &["config", "error", "id", "time"]),
     ("environment", &["confined", "error", "id", "time"]),
     ("generation", &["environment", "error"]),
-    ("keeper", &["config", "id"]),
+    ("keeper", &["config", "id", "time"]),
     ("runtime", &["config", "confined", "environment", "error", "id", "keeper", "time"]),
     ("logs", &["config", "runtime", "store", "time"]),
     ("metrics", &["error"]),
@@ -39,7 +40,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("answer", &["error"]),
     (
         "gateway",
-        &["answer", "auth", "config", "error", "history", "id", "metrics", "preview", "store", "time"],
+        &[
+            "answer", "auth", "config", "drain", "error", "history", "id", "metrics", "preview", "store",
+            "time",
+        ],
     ),
     ("endpoints", &["error", "gateway", "generation", "preview"]),
 ];

@@ -85,7 +85,6 @@ pub(in crate::http) async fn exchange(app: &App, preview: Arc<Active>, outgoing:
         app.jars.fill(&preview.id, session, &path, request.headers_mut())?;
     }
     let sent_id = request_id(request.headers_mut());
-    app.metrics.request();
     let began = Instant::now();
     let too_late = |_| Error::RequestTimeout { seconds: limit.as_secs().max(1) };
     let forwarder = app.gateway.forwarder(&preview);

@@ -12,6 +12,7 @@ on_both!(
     racing_uploads_and_deletions_keep_contents_in_use,
     five_thousand_files_are_kept,
     what_was_found_is_kept_with_its_revision,
+    racing_uploads_keep_within_the_quota,
 );
 
 async fn projects_are_their_users(db: &Fixture) {
@@ -181,4 +182,38 @@ async fn what_was_found_is_kept_with_its_revision(db: &Fixture) {
     let nothing = BTreeMap::from([("main.py".to_owned(), None)]);
     let patched = db.store.patch_files(&generation.id, nothing).await.unwrap().unwrap();
     assert_eq!((patched.revision, patched.found), (2, Some(found)));
+}
+
+async fn racing_uploads_keep_within_the_quota(db: &Fixture) {
+    let quotas = crate::config::Quotas { generations: Some(3), ..Default::default() };
+    let store = db.store.clone().with_quotas(quotas);
+    let project = store.create_project(&user("ana"), "shop").await.unwrap();
+    let uploads: Vec<_> = (0..6)
+        .map(|_| {
+            let (store, project) = (store.clone(), project.clone());
+            let new = NewGeneration {
+                project_id: project.id,
+                user_id: user("ana"),
+                name: "one".to_owned(),
+                entrypoint: None,
+                found: None,
+                files: files(&[("main.py", "x")]),
+            };
+            tokio::spawn(async move { store.create_generation(new).await })
+        })
+        .collect();
+    let mut refused = 0;
+    for upload in uploads {
+        if let Err(error) = upload.await.unwrap() {
+            assert!(
+                matches!(error, KeepError::OverQuota { what: "generations", limit: 3, used: 3 }),
+                "{error}"
+            );
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 3);
+    let usage = store.usage(&user("ana")).await.unwrap();
+    assert_eq!((usage.projects, usage.generations, usage.stored_bytes), (1, 3, 3));
+    assert_eq!(store.usage(&user("ben")).await.unwrap(), Usage::default());
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use fixture::Fixture;
 
-use super::{Found, Generation, NewGeneration, NewPreview, Project, Store};
+use super::{Found, Generation, KeepError, NewGeneration, NewPreview, Project, Store, Usage};
 use crate::id::{PreviewId, UserId};
 use crate::time::UnixMillis;
 

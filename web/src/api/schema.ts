@@ -458,7 +458,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether it can do its work */
+        /**
+         * Whether it can do its work
+         * @description 503 with the names of the checks that fail, where the store does not answer, the keeper does not, the data directory
+         *     cannot be written or is full, or the server is about to end.
+         */
         get: operations["readyz"];
         put?: never;
         post?: never;
@@ -864,6 +868,9 @@ export interface components {
             maxInstances: number;
             /** Format: int64 */
             previewTimeout: number;
+            /** @description What the caller may keep. */
+            quotas: components["schemas"]["Quotas"];
+            rates: components["schemas"]["Rates"];
             /** Format: int64 */
             sessionExpiry: number;
         };
@@ -901,6 +908,26 @@ export interface components {
         Projects: {
             /** @description Newest first. */
             projects: components["schemas"]["ProjectBody"][];
+        };
+        /** @description A limit, null where there is none, and what there is. */
+        Quota: {
+            /** Format: int64 */
+            limit?: number | null;
+            /** Format: int64 */
+            used: number;
+        };
+        /** @description What a user may keep, and keeps. */
+        Quotas: {
+            generations: components["schemas"]["Quota"];
+            projects: components["schemas"]["Quota"];
+            storedBytes: components["schemas"]["Quota"];
+        };
+        /** @description How often a user may do what is expensive, null where as often as they like. */
+        Rates: {
+            /** Format: int64 */
+            launchesPerMinute?: number | null;
+            /** Format: int64 */
+            uploadsPerMinute?: number | null;
         };
         /** @description A request body. `schema` is JSON Schema without references, cut where it gets long. */
         RequestBody: {

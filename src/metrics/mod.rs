@@ -1,5 +1,7 @@
 //! What is counted, in Prometheus' terms.
 
+mod traffic;
+
 use std::sync::Arc;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -10,7 +12,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::error::LaunchFailure;
+pub use traffic::Traffic;
+
+use crate::error::{FailureReason, LaunchFailure};
 
 /// Seconds; from a forked launch to one that installs.
 const LAUNCH_BUCKETS: [f64; 11] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0];
@@ -32,6 +36,29 @@ struct StatusLabel {
     status: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct PhaseLabel {
+    phase: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct VersionLabel {
+    version: &'static str,
+}
+
+/// What is looked at, and not counted, when somebody asks for the metrics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen {
+    /// Previews that sleep; they run as well.
+    pub asleep: usize,
+    /// Complete environments.
+    pub environments: usize,
+    /// Bytes of their files.
+    pub environment_bytes: u64,
+    /// Entries that the audit log could not take.
+    pub audit_lost: u64,
+}
+
 /// The server's counters.
 #[derive(Debug)]
 pub struct Metrics {
@@ -41,10 +68,18 @@ pub struct Metrics {
     failures: Family<ReasonLabel, Counter>,
     previews: Family<StatusLabel, Gauge>,
     session_seconds: Histogram,
-    requests: Counter,
+    phase_seconds: Phases,
+    asleep: Gauge,
+    environments: Gauge,
+    environment_bytes: Gauge,
+    audit_lost: Counter,
     subscribers: Gauge,
     delayed_histories: Gauge,
+    /// Between clients and previews.
+    pub traffic: Traffic,
 }
+
+type Phases = Family<PhaseLabel, Histogram, fn() -> Histogram>;
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -58,15 +93,32 @@ impl Default for Metrics {
         let launch_seconds = Histogram::new(LAUNCH_BUCKETS);
         let help = "From the request of a launch to the first answer of the application";
         registry.register("launch_duration_seconds", help, launch_seconds.clone());
-        let failures = Family::default();
+        let phase_seconds = Phases::new_with_constructor(|| Histogram::new(LAUNCH_BUCKETS));
+        let help = "The same by phase: plan, environment, start, ready";
+        registry.register("launch_phase_seconds", help, phase_seconds.clone());
+        let failures = Family::<ReasonLabel, Counter>::default();
+        for reason in FailureReason::ALL {
+            drop(failures.get_or_create(&ReasonLabel { reason: reason.as_str() }));
+        }
         registry.register("failures", "Previews that failed, by reason", failures.clone());
         let previews = Family::default();
         registry.register("previews", "Previews by status", previews.clone());
         let session_seconds = Histogram::new(SESSION_BUCKETS);
         let help = "From the first answer of a preview to its end";
         registry.register("session_seconds", help, session_seconds.clone());
-        let requests = Counter::default();
-        registry.register("requests", "Requests passed on to previews", requests.clone());
+        let asleep = Gauge::default();
+        registry.register("previews_asleep", "Running previews that sleep", asleep.clone());
+        let environments = Gauge::default();
+        registry.register("environments", "Complete environments", environments.clone());
+        let environment_bytes = Gauge::default();
+        registry.register("environment_bytes", "Bytes of their files", environment_bytes.clone());
+        let audit_lost = Counter::default();
+        let help = "Entries that the audit log could not take";
+        registry.register("audit_entries_lost", help, audit_lost.clone());
+        let build = Family::<VersionLabel, Gauge>::default();
+        build.get_or_create(&VersionLabel { version: env!("CARGO_PKG_VERSION") }).set(1);
+        registry.register("build_info", "The version that runs", build);
+        let traffic = Traffic::register(&mut registry);
         let subscribers = Gauge::default();
         registry.register("log_subscribers", "Open log streams", subscribers.clone());
         let delayed_histories = Gauge::default();
@@ -79,9 +131,14 @@ impl Default for Metrics {
             failures,
             previews,
             session_seconds,
-            requests,
+            phase_seconds,
+            asleep,
+            environments,
+            environment_bytes,
+            audit_lost,
             subscribers,
             delayed_histories,
+            traffic,
         }
     }
 }
@@ -107,10 +164,13 @@ impl Drop for Delayed {
 }
 
 impl Metrics {
-    /// A launch that serves now.
-    pub fn launched(&self, millis: u64) {
+    /// A launch that serves now, with the milliseconds of its phases.
+    pub fn launched(&self, phases: [(&'static str, u64); 4]) {
         self.launches.get_or_create(&ResultLabel { result: "success" }).inc();
-        self.launch_seconds.observe(seconds(millis));
+        self.launch_seconds.observe(seconds(phases.iter().map(|(_, millis)| millis).sum()));
+        for (phase, millis) in phases {
+            self.phase_seconds.get_or_create(&PhaseLabel { phase }).observe(seconds(millis));
+        }
     }
 
     /// A preview that failed, before it served or after.
@@ -129,11 +189,6 @@ impl Metrics {
     /// A preview that had served is over.
     pub fn session(&self, millis: u64) {
         self.session_seconds.observe(seconds(millis));
-    }
-
-    /// A request to a preview.
-    pub fn request(&self) {
-        self.requests.inc();
     }
 
     /// A log stream was opened.
@@ -158,6 +213,15 @@ impl Metrics {
         for status in states {
             self.previews.get_or_create(&StatusLabel { status }).inc();
         }
+    }
+
+    /// What was found by looking.
+    pub fn set_seen(&self, seen: Seen) {
+        let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.asleep.set(signed(seen.asleep as u64));
+        self.environments.set(signed(seen.environments as u64));
+        self.environment_bytes.set(signed(seen.environment_bytes));
+        self.audit_lost.inc_by(seen.audit_lost.saturating_sub(self.audit_lost.get()));
     }
 
     /// All of it as text.
