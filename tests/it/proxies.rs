@@ -60,6 +60,8 @@ impl Proxy {
             .current_dir(&directory)
             .env("HOME", &directory)
             .env("XDG_DATA_HOME", &directory);
+        // Where Debian has nginx, and not everybody looks.
+        command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap()));
         command.env("XDG_CONFIG_HOME", &directory).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let mut proxy = Self { child: command.spawn().unwrap(), port, directory };
         let answers = async || {
