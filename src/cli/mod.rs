@@ -1,14 +1,17 @@
 //! The command line: one file per command. The flags for settings come from the settings' own table.
 
 mod audit;
+mod backup;
 mod check;
 mod doctor;
 mod keeper;
 mod line;
 mod logging;
 mod logs;
+mod manual;
 mod migrate;
 mod paint;
+mod restore;
 mod serve;
 mod token;
 mod up;
@@ -27,7 +30,7 @@ const USAGE: u8 = 2;
 
 /// Shows people the FastAPI backend that was just generated for them, running.
 #[derive(Debug, Parser)]
-#[command(name = "previewd", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+#[command(name = "previewd", version, arg_required_else_help = true, after_help = AFTER_HELP, after_long_help = manual::AFTER)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -42,6 +45,7 @@ const AFTER_HELP: &str = "Every setting is a flag, an environment variable or a 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the server: API, preview gateways and web UI
+    #[command(after_long_help = manual::SERVE)]
     Serve,
     /// Serves, uploads DIR, launches it, follows its logs and reloads it on edits; Ctrl-C stops all of it
     Up {
@@ -64,6 +68,20 @@ enum Command {
     Logs(logs::Wanted),
     /// Shows who asked the server for what: launches, stops, reads and changes
     Audit(audit::Wanted),
+    /// Writes what cannot be made again into FILE, while the server runs or not
+    ///
+    /// That is the store (with PostgreSQL: not), the key of tokens, the audit log and the kept databases of generations.
+    #[command(after_long_help = manual::BACKUP)]
+    Backup {
+        /// A tar.gz that only you can read; what is there is replaced once the new one is complete
+        file: PathBuf,
+    },
+    /// Puts what `backup` wrote into a data directory that has nothing yet
+    #[command(after_long_help = manual::BACKUP)]
+    Restore {
+        /// What `backup` wrote
+        file: PathBuf,
+    },
     /// Validates the project in DIR and prints its endpoints, launching nothing
     Check {
         /// The project to look at
@@ -83,6 +101,18 @@ enum Command {
     },
     /// Brings the store's schema up to date, as serve does
     Migrate,
+    /// Prints what completes these commands in a shell
+    #[command(after_long_help = manual::COMPLETIONS)]
+    Completions {
+        /// Of which shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Prints the manual page of previewd, or of one of its commands
+    Man {
+        /// The command
+        command: Option<String>,
+    },
     /// Keeps what must survive the server; started by it
     #[command(hide = true)]
     Keeper {
@@ -127,6 +157,10 @@ fn run(command: Command, flags: Flags) -> ExitCode {
         }
         Command::Logs(wanted) => configured(flags, |config| logs::run(&config, &wanted)),
         Command::Audit(wanted) => configured(flags, |config| audit::run(&config, &wanted)),
+        Command::Backup { file } => configured(flags, |config| backup::run(&config, &file)),
+        Command::Restore { file } => configured(flags, |config| restore::run(&config, &file)),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { command } => manual::page(command.as_deref()),
         Command::Check { dir, json, openapi } => {
             configured(flags, |config| check::run(&config, &dir, json, openapi))
         }
@@ -157,10 +191,15 @@ fn fail(code: u8, error: &dyn std::error::Error) -> ExitCode {
 }
 
 fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Command, Flags), clap::Error> {
-    let mut command = Cli::command().args(SETTINGS.iter().map(flag));
+    let mut command = whole();
     let matches = command.try_get_matches_from_mut(args)?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     Ok((cli.command, given(&matches)))
+}
+
+/// All commands with all settings.
+fn whole() -> clap::Command {
+    Cli::command().args(SETTINGS.iter().map(flag))
 }
 
 /// Taken by every command, before or after its name; values are read with those of the other sources.
@@ -248,6 +287,27 @@ mod tests {
             assert_eq!(read(args).unwrap_err().exit_code(), 2, "{args:?}");
         }
         assert!(read(&["serve", "--port-mni", "1"]).unwrap_err().to_string().contains("--port-min"));
+    }
+
+    #[test]
+    fn short_help_is_short_and_long_help_has_examples_and_exit_codes() {
+        let help = |args: &[&str]| read(args).unwrap_err().to_string();
+        let (short, long) = (help(&["-h"]), help(&["--help"]));
+        assert!(short.lines().count() < 40 && !short.contains("PREVIEW_PORT_MIN"), "{short}");
+        for part in ["Examples:", "Exit codes:", "RUST_LOG", "PREVIEW_PORT_MIN"] {
+            assert!(long.contains(part), "{part} in {long}");
+        }
+        // Each example is one that is understood.
+        for text in [manual::AFTER, manual::SERVE, manual::BACKUP, manual::COMPLETIONS] {
+            let commands = text.lines().flat_map(|line| line.split("&&")).filter_map(|part| {
+                let (_, arguments) = part.split_once("previewd ").filter(|_| part.starts_with(' '))?;
+                let arguments = arguments.split("  ").next()?.split(" >").next()?;
+                Some(arguments.split_whitespace().map(|word| word.trim_matches('\'')).collect::<Vec<_>>())
+            });
+            for arguments in commands {
+                assert!(read(&arguments).is_ok(), "{arguments:?}");
+            }
+        }
     }
 
     #[test]

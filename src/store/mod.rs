@@ -13,6 +13,8 @@ mod records;
 mod requests;
 mod servers;
 
+use std::path::{Path, PathBuf};
+
 use sqlx::AnyPool;
 
 pub use self::error::{BeginError, KeepError, StoreError};
@@ -61,6 +63,21 @@ impl Store {
     /// If the database does not answer.
     pub async fn reach(url: &str) -> Result<bool> {
         pools::reach(url).await
+    }
+
+    /// The database's file, if it is SQLite.
+    #[must_use]
+    pub fn place(url: &str) -> Option<PathBuf> {
+        pools::file(url)
+    }
+
+    /// Copies a database of SQLite into a new file, whole and as of one moment, whoever writes to it meanwhile.
+    /// `false`: it is in no file.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be copied.
+    pub async fn copy(url: &str, to: &Path) -> Result<bool> {
+        pools::copy(url, to).await
     }
 
     /// Succeeds if the database answers.

@@ -1,7 +1,7 @@
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,6 +100,25 @@ pub(super) async fn reach(url: &str) -> Result<bool> {
         }
     }
     AnyConnection::connect(url).await.map_err(failed)?.close().await.map_err(failed)?;
+    Ok(true)
+}
+
+pub(super) fn file(url: &str) -> Option<PathBuf> {
+    let options = url.starts_with("sqlite:").then(|| SqliteConnectOptions::from_str(url));
+    options?.ok().map(|options| options.get_filename().to_owned())
+}
+
+pub(super) async fn copy(url: &str, to: &Path) -> Result<bool> {
+    sqlx::any::install_default_drivers();
+    if file(url).is_none() {
+        return Ok(false);
+    }
+    let failed = |source| StoreError::new("the store's file cannot be copied", source);
+    let to = to.to_str().ok_or_else(|| StoreError::new("the copy's name is no text", "choose another"))?;
+    let mut connection = AnyConnection::connect(url).await.map_err(failed)?;
+    sqlx::raw_sql("PRAGMA busy_timeout = 30000").execute(&mut connection).await.map_err(failed)?;
+    sqlx::query("VACUUM INTO $1").bind(to.to_owned()).execute(&mut connection).await.map_err(failed)?;
+    connection.close().await.map_err(failed)?;
     Ok(true)
 }
 
