@@ -2,7 +2,8 @@
 # make test    everything that CI runs
 # make bench   an optimised build, measured against plain uvicorn
 # make load    a hundred previews at once, a thousand launches and stops: what they take, and that nothing grows
-# make nightly an hour of the random walk; PREVIEW_WALK_SECONDS and PREVIEW_WALK_SEED make it another
+# make nightly an hour of the random walk (PREVIEW_WALK_SECONDS and PREVIEW_WALK_SEED make it another), and over 10,000
+#              cases of schemathesis
 # make fmt     formats Rust and TypeScript
 #
 # scripts/setup installs what is missing, or says what to install. Nothing is written outside this directory but the
@@ -29,6 +30,7 @@ load: $(UI_PACKAGES)
 	cargo bench --locked --bench previewd -- lasting
 
 nightly:
+	PREVIEW_TEST_CASES=250 cargo test --locked --test it -- fuzzed:: --nocapture
 	PREVIEW_WALK_SECONDS=$${PREVIEW_WALK_SECONDS:-3600} cargo test --locked --test it -- walk:: --nocapture
 
 fmt: $(UI_PACKAGES)

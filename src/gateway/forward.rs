@@ -124,12 +124,30 @@ impl Forwarder {
         slot: u32,
         request: Request<Body>,
     ) -> Result<(Response<Body>, Duration), BoxError> {
-        let Some(again) = copy_if_safe(&request) else { return self.exchange_anew(slot, request).await };
+        let Some(again) = copy_if_safe(&request) else { return self.exchange_once(slot, request).await };
         let Some(mut used) = self.pool.take(slot) else { return self.exchange_anew(slot, request).await };
         match used.send(request).await {
             Ok(response) => Ok((self.answering(slot, used, response), Duration::ZERO)),
             Err(_closed) => self.exchange_anew(slot, again).await,
         }
+    }
+
+    async fn exchange_once(
+        &self,
+        slot: u32,
+        request: Request<Body>,
+    ) -> Result<(Response<Body>, Duration), BoxError> {
+        let exchanged = match self.pool.take_unused(slot) {
+            Some(mut unused) => {
+                let response = unused.send(request).await?;
+                (self.answering(slot, unused, response), Duration::ZERO)
+            }
+            None => self.exchange_anew(slot, request).await?,
+        };
+        // Whoever sends one such request sends another.
+        let (preview, pool) = (Arc::clone(&self.preview), Arc::clone(&self.pool));
+        tokio::spawn(async move { pool.open_ahead(&preview, slot).await });
+        Ok(exchanged)
     }
 
     async fn exchange_anew(

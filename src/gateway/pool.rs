@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use axum::body::Body;
@@ -116,6 +116,8 @@ pub struct Pool(Mutex<Kept>);
 struct Kept {
     slot: u32,
     connections: Vec<Connection>,
+    /// One that no request was sent on yet.
+    unused: Option<Connection>,
 }
 
 impl std::fmt::Debug for Pool {
@@ -127,10 +129,7 @@ impl std::fmt::Debug for Pool {
 impl Pool {
     /// One that is open and free.
     pub fn take(&self, slot: u32) -> Option<Connection> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.slot != slot {
-            *kept = Kept { slot, connections: Vec::new() };
-        }
+        let mut kept = self.of(slot);
         while let Some(mut connection) = kept.connections.pop() {
             if connection.is_free() {
                 return Some(connection);
@@ -139,8 +138,39 @@ impl Pool {
         None
     }
 
+    /// One that was never used. The code closes it at its end and not before.
+    pub fn take_unused(&self, slot: u32) -> Option<Connection> {
+        self.of(slot).unused.take().and_then(|mut unused| unused.is_free().then_some(unused))
+    }
+
+    /// Opens one for the next who needs one that was never used.
+    pub async fn open_ahead(&self, preview: &Active, slot: u32) {
+        if self.lock().unused.is_some() {
+            return;
+        }
+        // If nothing listens there any more, whoever needs it will be told.
+        let Ok(opened) = Connection::open(preview, slot).await else { return };
+        let mut kept = self.lock();
+        if kept.slot == slot {
+            kept.unused = Some(opened);
+        }
+    }
+
+    /// Those of this start; another one's are let go.
+    fn of(&self, slot: u32) -> MutexGuard<'_, Kept> {
+        let mut kept = self.lock();
+        if kept.slot != slot {
+            *kept = Kept { slot, ..Kept::default() };
+        }
+        kept
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn put(&self, slot: u32, connection: Connection) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.lock();
         if kept.slot == slot && kept.connections.len() < MOST {
             kept.connections.push(connection);
         }

@@ -36,7 +36,7 @@ const OF_THE_WAY: [&str; 8] = [
 #[utoipa::path(get, operation_id = "list_requests", path = "/api/generations/{id}/preview/requests", tag = "history",
     params(("id" = String, Path), ("beforeId" = Option<i64>, Query),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500), ("method" = Option<String>, Query),
-        ("status" = Option<String>, Query, description = "`404`, or `4xx`"), ("q" = Option<String>, Query)),
+        ("status" = Option<String>, Query, pattern = "^([1-9][0-9]{2}|[1-5]xx)$", description = "`404`, or `4xx`"), ("q" = Option<String>, Query)),
     responses((status = 200, body = serde_json::Value), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 403, body = Failure), (status = 404, body = Failure)))]
 pub(super) async fn list(State(app): State<App>, owned: Owned, query: Query) -> Result<axum::Json<Value>> {

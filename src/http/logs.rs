@@ -47,12 +47,12 @@ pub(super) struct Ticket {
 /// A page of the log
 #[utoipa::path(get, operation_id = "get_log_page", path = "/api/generations/{id}/preview/logs", tag = "logs",
     params(("id" = String, Path), ("afterId" = Option<u64>, Query), ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000),
-        ("level" = Option<String>, Query), ("source" = Option<String>, Query), ("q" = Option<String>, Query),
+        ("level" = Option<super::shapes::LogLevel>, Query), ("source" = Option<super::shapes::LogSource>, Query), ("q" = Option<String>, Query, max_length = 1000),
         ("requestId" = Option<String>, Query)),
     responses((status = 200, body = super::shapes::LogPage), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 403, body = Failure), (status = 404, body = Failure)))]
 pub(super) async fn page(State(app): State<App>, owned: Owned, query: Query) -> Result<axum::Json<Page>> {
-    let after = query.parse("afterId", "the id of an entry", |text| text.parse().ok())?.unwrap_or(0);
+    let after = query.parse("afterId", "the id of an entry", id)?.unwrap_or(0);
     let in_range = |text: &str| text.parse().ok().filter(|n| (1..=LARGEST_PAGE).contains(n));
     let limit = query.parse("limit", "a number from 1 to 1000", in_range)?.unwrap_or(PAGE);
     let filter = filter(&query)?;
@@ -61,10 +61,11 @@ pub(super) async fn page(State(app): State<App>, owned: Owned, query: Query) -> 
 
 /// The log as it is written, as server-sent events
 #[utoipa::path(get, operation_id = "stream_log", path = "/api/generations/{id}/preview/logs/stream", tag = "logs",
+    security(("bearer" = []), ("ticket" = [])),
     params(("id" = String, Path), ("Last-Event-ID" = Option<u64>, Header), ("lastEventId" = Option<u64>, Query),
-        ("level" = Option<String>, Query), ("source" = Option<String>, Query), ("tail" = Option<u64>, Query),
-        ("q" = Option<String>, Query), ("requestId" = Option<String>, Query), ("ticket" = Option<String>, Query)),
-    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 204),
+        ("level" = Option<super::shapes::LogLevel>, Query), ("source" = Option<super::shapes::LogSource>, Query), ("tail" = Option<u64>, Query, maximum = 100_000),
+        ("q" = Option<String>, Query, max_length = 1000), ("requestId" = Option<String>, Query), ("ticket" = Option<String>, Query)),
+    responses((status = 200, body = super::shapes::Event, content_type = "text/event-stream"), (status = 204),
         (status = 400, body = Failure), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn stream(
@@ -114,9 +115,9 @@ pub(super) async fn ticket(State(app): State<App>, owned: Owned) -> Result<axum:
 ///
 /// As text without colours, or with `format=ndjson` as the stream's own JSON, a line each.
 #[utoipa::path(get, operation_id = "download_log", path = "/api/generations/{id}/preview/logs/download", tag = "logs",
-    params(("id" = String, Path), ("format" = Option<String>, Query), ("level" = Option<String>, Query),
-        ("source" = Option<String>, Query), ("q" = Option<String>, Query), ("requestId" = Option<String>, Query)),
-    responses((status = 200, body = String, content_type = "text/plain"), (status = 400, body = Failure),
+    params(("id" = String, Path), ("format" = Option<super::shapes::LogFormat>, Query), ("level" = Option<super::shapes::LogLevel>, Query),
+        ("source" = Option<super::shapes::LogSource>, Query), ("q" = Option<String>, Query, max_length = 1000), ("requestId" = Option<String>, Query)),
+    responses((status = 200, content((String = "text/plain"), (String = "application/x-ndjson"))), (status = 400, body = Failure),
         (status = 401, body = Failure), (status = 403, body = Failure), (status = 404, body = Failure)))]
 pub(super) async fn download(State(app): State<App>, owned: Owned, query: Query) -> Result<Response> {
     let format = query.parse("format", "text or ndjson", Format::parse)?.unwrap_or(Format::Text);
@@ -213,17 +214,18 @@ fn text(q: &str) -> Option<Option<Text>> {
     (q.chars().count() <= LONGEST_SEARCH).then(|| Text::new(q))
 }
 
+/// The id of an entry. They count up from 1, and the store's numbers are signed.
+fn id(text: &str) -> Option<u64> {
+    text.trim().parse::<i64>().ok().and_then(|id| u64::try_from(id).ok())
+}
+
 fn start(headers: &HeaderMap, query: &Query) -> Result<Start> {
-    let number = |text: &str| text.trim().parse().ok();
-    if let Some(value) = headers.get("last-event-id") {
-        let id = value.to_str().ok().and_then(number);
+    let header = headers.get("last-event-id").map(|value| {
         let wrong = || Error::invalid("Last-Event-ID", "Last-Event-ID is the id of an entry.");
-        return Ok(Start::After(id.ok_or_else(wrong)?));
-    }
-    if let Some(id) = query.parse("lastEventId", "the id of an entry", number)? {
-        return Ok(Start::After(id));
-    }
+        value.to_str().ok().and_then(id).ok_or_else(wrong)
+    });
+    let after = header.transpose()?.or(query.parse("lastEventId", "the id of an entry", id)?);
     let in_range = |text: &str| text.parse().ok().filter(|n| *n <= LARGEST_TAIL);
     let tail = query.parse("tail", "a number up to 100000", in_range)?;
-    Ok(tail.map_or(Start::Oldest, Start::Tail))
+    Ok(after.map(Start::After).or(tail.map(Start::Tail)).unwrap_or(Start::Oldest))
 }

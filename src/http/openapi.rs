@@ -5,8 +5,13 @@ use axum::http::header;
 use axum::response::Html;
 use axum::routing::get;
 use serde::Serialize;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{ContactBuilder, InfoBuilder, OpenApi, SecurityRequirement};
+use utoipa::openapi::response::Response as OpenApiResponse;
+use utoipa::openapi::schema::{SchemaType, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{
+    ContactBuilder, ContentBuilder, InfoBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder, Schema,
+    SecurityRequirement,
+};
 use utoipa::{OpenApi as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -27,7 +32,7 @@ pub(super) struct Failure {
 }
 
 #[derive(utoipa::OpenApi)]
-#[openapi(components(schemas(Failure)))]
+#[openapi(components(schemas(Failure, super::shapes::LogSource, super::shapes::LogFormat)))]
 struct Base;
 
 /// An empty router with the document's frame.
@@ -44,9 +49,62 @@ pub(super) fn finish(mut document: OpenApi) -> OpenApi {
         .contact(Some(ContactBuilder::new().build()))
         .build();
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+    let ticket = SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::new("ticket")));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("bearer", bearer);
+    components.add_security_scheme("ticket", ticket);
     document.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>("bearer", [])]);
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths.into_iter().map(complete).collect();
     document
+}
+
+/// Adds what every call of a path may answer, and writes the path as OpenAPI does, which has no sign for the rest of it.
+fn complete((path, mut item): (String, PathItem)) -> (String, PathItem) {
+    let open = !path.starts_with("/api/");
+    let calls = [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
+    for call in calls.into_iter().flatten() {
+        let with_body = call.request_body.is_some();
+        // A name that is not known here, a body that is too long or no JSON, a store that is away.
+        let common =
+            [("400", !open || path == "/metrics"), ("413", with_body), ("415", with_body), ("503", !open)];
+        for (status, _) in common.into_iter().filter(|(_, may)| *may) {
+            call.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(failure()));
+        }
+        if open {
+            call.security = Some(Vec::new());
+        }
+        for parameter in call.parameters.iter_mut().flatten() {
+            if let RefOr::T(parameter) = parameter {
+                parameter.schema = parameter.schema.take().map(not_null);
+            }
+        }
+    }
+    (path.replace("{*", "{"), item)
+}
+
+/// What may be left out of a query is never null in it.
+fn not_null(schema: RefOr<Schema>) -> RefOr<Schema> {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            if let SchemaType::Array(types) = &object.schema_type
+                && let Some(plain) = types.iter().find(|kind| **kind != Type::Null)
+            {
+                object.schema_type = SchemaType::Type(plain.clone());
+            }
+            RefOr::T(Schema::Object(object))
+        }
+        RefOr::T(Schema::OneOf(mut one_of)) => {
+            let named = one_of.items.iter().position(|item| matches!(item, RefOr::Ref(_)));
+            named.map_or(RefOr::T(Schema::OneOf(one_of.clone())), |at| one_of.items.swap_remove(at))
+        }
+        other => other,
+    }
+}
+
+fn failure() -> OpenApiResponse {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Failure"))).build();
+    ResponseBuilder::new().content("application/json", content).build()
 }
 
 /// `/openapi.json`, and `/docs` for people.

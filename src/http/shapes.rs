@@ -252,6 +252,36 @@ pub(super) enum LogLevel {
     Error,
 }
 
+/// What a line is about.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(super) enum LogSource {
+    Install,
+    Startup,
+    App,
+    Request,
+    Server,
+}
+
+/// An event of a log's stream. Those without a name are lines.
+#[derive(ToSchema)]
+pub(super) struct Event {
+    /// A line's.
+    id: Option<String>,
+    /// `status`, `gap` or `end`.
+    event: Option<String>,
+    /// A line, or what the name says, as JSON.
+    data: String,
+}
+
+/// How a log is written into a file.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(super) enum LogFormat {
+    Text,
+    Ndjson,
+}
+
 /// One line of a log. Lines of requests and of `logging` have further fields.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]

@@ -108,24 +108,25 @@ impl Store {
     }
 
     /// It ended by itself: `launch_failed` if it never served, else `crashed`. `false` if it had ended before.
+    /// What it was launched with may hold secrets, and is not kept any longer.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn mark_failed(&self, id: &PreviewId, failure: &LaunchFailure, at: UnixMillis) -> Result<bool> {
         let json = serde_json::to_string(failure)
             .map_err(|source| StoreError::new("a failure cannot be written", source))?;
-        let statement = "UPDATE previews SET status = 'failed', failure = $2, stopped_at = $3, stop_reason = \
+        let statement = "UPDATE previews SET status = 'failed', launch = '{}', failure = $2, stopped_at = $3, stop_reason = \
                          CASE status WHEN 'launching' THEN 'launch_failed' ELSE 'crashed' END \
                          WHERE id = $1 AND status IN ('launching', 'running')";
         self.change(sqlx::query(statement).bind(id.as_str()).bind(json).bind(at.0)).await
     }
 
-    /// We ended it, or cleared a failed one. `false` if it was stopped before.
+    /// We ended it, or cleared a failed one. `false` if it was stopped before. What it was launched with goes likewise.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn mark_stopped(&self, id: &PreviewId, reason: &str, at: UnixMillis) -> Result<bool> {
-        let statement = "UPDATE previews SET status = 'stopped', stop_reason = $2, stopped_at = $3 \
+        let statement = "UPDATE previews SET status = 'stopped', launch = '{}', stop_reason = $2, stopped_at = $3 \
                          WHERE id = $1 AND status <> 'stopped'";
         self.change(sqlx::query(statement).bind(id.as_str()).bind(reason.to_owned()).bind(at.0)).await
     }

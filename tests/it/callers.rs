@@ -1,35 +1,14 @@
-//! Who may call: tokens, and what belongs to others.
+//! Who may call: tokens.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::harness::{Answer, Generation, Server, asgi};
+use crate::harness::{Server, asgi};
 
 const SECRET: &str = "the key that this test shares with the server";
-
-/// Every route under `/api` that names a generation.
-const ROUTES: &[(&str, &str)] = &[
-    ("GET", ""),
-    ("DELETE", ""),
-    ("GET", "/files"),
-    ("PATCH", "/files"),
-    ("GET", "/files/app/main.py"),
-    ("GET", "/endpoints"),
-    ("GET", "/openapi.json"),
-    ("POST", "/preview/launch"),
-    ("GET", "/preview/status"),
-    ("DELETE", "/preview"),
-    ("POST", "/preview/request"),
-    ("GET", "/preview/config"),
-    ("GET", "/preview/logs"),
-    ("GET", "/preview/logs/stream"),
-    ("POST", "/preview/logs/ticket"),
-    ("GET", "/preview/logs/download"),
-];
 
 fn token(header: &Value, claims: &Value, secret: &str) -> String {
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -41,17 +20,6 @@ fn token(header: &Value, claims: &Value, secret: &str) -> String {
 
 fn hs256(claims: &Value, secret: &str) -> String {
     token(&json!({ "alg": "HS256", "typ": "JWT" }), claims, secret)
-}
-
-async fn call(app: &Generation, method: &str, rest: &str) -> Answer {
-    let method = Method::from_bytes(method.as_bytes()).unwrap();
-    let mut call = app.user.call(method.clone(), &app.path(rest));
-    if rest.ends_with("/request") {
-        call = call.header("x-preview-token", "any").json(&json!({ "method": "GET", "path": "/" }));
-    } else if method == Method::PATCH {
-        call = call.json(&json!({ "files": { "a": "" } }));
-    }
-    app.user.send(call).await
 }
 
 #[tokio::test]
@@ -88,51 +56,6 @@ async fn only_good_tokens_are_taken() {
         }
         user.send(call).await.error(401, "unauthorized");
     }
-}
-
-#[tokio::test]
-async fn every_call_needs_a_token() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&asgi("")).await;
-    let nobody = Generation { user: server.with_token("nobody"), ..app.clone() };
-    for (method, rest) in ROUTES {
-        call(&nobody, method, rest).await.error(401, "unauthorized");
-    }
-    for path in ["/api/projects", "/api/generations", "/api/previews"] {
-        nobody.user.get(path).await.error(401, "unauthorized");
-    }
-    nobody.user.post("/api/projects", &json!({ "name": "x" })).await.error(401, "unauthorized");
-    for path in ["/healthz", "/readyz", "/metrics", "/openapi.json"] {
-        assert_eq!(nobody.user.get(path).await.status, 200, "{path} needs none");
-    }
-}
-
-#[tokio::test]
-async fn what_is_somebody_elses_is_forbidden_and_what_is_not_there_not_found() {
-    let server = Server::start().await;
-    let (ana, bo) = (server.user("ana"), server.user("bo"));
-    let app = ana.upload(&asgi("")).await;
-    let preview = app.launch().await;
-    let foreign = Generation { user: bo.clone(), ..app.clone() };
-    let missing = Generation { id: "gen_doesnotexist".to_owned(), ..app.clone() };
-    for (method, rest) in ROUTES {
-        call(&foreign, method, rest).await.error(403, "forbidden");
-        call(&missing, method, rest).await.error(404, "generation_not_found");
-    }
-    // A preview's token opens the preview, not the API.
-    let body = json!({ "method": "GET", "path": "/" });
-    foreign.request(&preview, &body).await.error(403, "forbidden");
-
-    let uploads = |project: &str| format!("/api/projects/{project}/generations");
-    let files = json!({ "files": { "a": "" } });
-    bo.post(&uploads(&app.project), &files).await.error(403, "forbidden");
-    bo.post(&uploads("proj_doesnotexist"), &files).await.error(404, "project_not_found");
-    bo.get(&format!("/api/generations?projectId={}", app.project)).await.error(403, "forbidden");
-    bo.get("/api/generations?projectId=proj_doesnotexist").await.error(404, "project_not_found");
-    assert_eq!(bo.get("/api/generations").await.expect(200), json!({ "generations": [] }));
-    assert_eq!(bo.get("/api/projects").await.expect(200), json!({ "projects": [] }));
-    assert_eq!(bo.get("/api/previews").await.expect(200), json!({ "previews": [] }));
-    app.status().await.expect(200);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{Generation, PATIENCE, Preview, Server, directory, probe};
+use crate::harness::{Generation, PATIENCE, Preview, Server, directory, packages, probe};
 
 async fn started(server: &Server) -> (Generation, Preview) {
     let app = server.user("ana").upload(&directory("tests/apps/sockets")).await;
@@ -21,20 +21,14 @@ async fn started(server: &Server) -> (Generation, Preview) {
     (app, preview)
 }
 
-/// The packages of the environment that has the clients.
-fn packages(server: &Server) -> PathBuf {
-    let ready = std::fs::read_dir(server.data_dir().join("environments/ready")).unwrap();
-    let packages = ready.map(|environment| environment.unwrap().path().join("site-packages"));
-    let has =
-        |packages: &PathBuf| ["httpx", "h2", "websockets"].iter().all(|name| packages.join(name).is_dir());
-    packages.into_iter().find(has).expect("an environment with the clients")
-}
-
 /// Runs a client and waits for it to be satisfied.
 async fn satisfied(server: &Server, client: &str, preview: &Preview) {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(client);
     let mut command = Command::new("python3");
-    command.arg(script).args([&preview.base_url, &preview.token]).env("PYTHONPATH", packages(server));
+    command
+        .arg(script)
+        .args([&preview.base_url, &preview.token])
+        .env("PYTHONPATH", packages(server, &["httpx", "h2", "websockets"]));
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -94,8 +94,11 @@ test.describe("what a request may be answered", () => {
     await look(page, "answer-500");
     await page.getByRole("button", { name: "GET /plain", exact: true }).click();
     const line = log.locator("[data-index]", { hasText: "GET /fail 500" }).last();
-    await line.hover();
-    await line.getByRole("button", { name: /^Show the request of line/ }).click();
+    // The list is still finding its place after the last change of size: the line may move from under the pointer.
+    await expect(async () => {
+      await line.hover();
+      await line.getByRole("button", { name: /^Show the request of line/ }).click({ timeout: 1_000 });
+    }).toPass();
     await expect(page.getByLabel("Path", { exact: true })).toHaveValue("/fail");
     await expect(answer.getByText("500 Internal Server Error")).toBeVisible();
   });

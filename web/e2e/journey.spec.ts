@@ -87,6 +87,7 @@ test("saving a file moves the running preview; code that fails leaves the old se
   await page.keyboard.insertText(GREETER.replace("Hello,", "Good day,"));
   await page.getByRole("button", { name: "Save and reload" }).click();
   await expect(page.getByText("The preview runs the new code")).toBeVisible();
+  await look(page, "file-saved");
   // What is not saved is still there after a look at something else.
   await page.getByRole("textbox", { name: "Text of app/main.py" }).click();
   await page.keyboard.insertText("# unfinished");
@@ -95,7 +96,6 @@ test("saving a file moves the running preview; code that fails leaves the old se
   await page.getByRole("tab", { name: "Files" }).click();
   await page.getByRole("button", { name: "main.py not saved" }).click();
   await expect(editor).toContainText("# unfinished");
-  await look(page, "file-saved");
 
   await editor.click();
   await page.keyboard.press("Control+a");

@@ -72,8 +72,10 @@ test("sign in once, use the token, see refused fields, replay", async ({ page, o
     .getByRole("log")
     .locator("[data-index]", { hasText: "GET /authors/3?fields=all" })
     .first();
-  await outside.hover();
-  await outside.getByRole("button", { name: /^Show the request of line/ }).click();
+  await expect(async () => {
+    await outside.hover();
+    await outside.getByRole("button", { name: /^Show the request of line/ }).click({ timeout: 1_000 });
+  }).toPass();
   await expect(page.getByLabel("author_id")).toHaveValue("3");
   await server.call(token, "DELETE", `/api/generations/${id}`);
 });

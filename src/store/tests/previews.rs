@@ -59,7 +59,7 @@ async fn a_preview_lives_and_is_told_as_it_was_written(db: &Fixture) {
     assert!(db.store.mark_stopped(&new.id, "idle", at(3)).await.unwrap());
     let stopped = db.store.latest_preview(&generation.id).await.unwrap().unwrap();
     assert_eq!((stopped.status, stopped.stopped_at), (Status::Stopped, Some(at(3))));
-    assert_eq!(stopped.stop_reason.as_deref(), Some("idle"));
+    assert_eq!((stopped.stop_reason.as_deref(), stopped.launch.as_str()), (Some("idle"), "{}"));
     assert_eq!(db.store.active_previews().await.unwrap(), []);
     let second = begin(db, &generation, 1).await;
     assert_eq!(db.store.latest_preview(&generation.id).await.unwrap().unwrap().id, second.id);
@@ -83,7 +83,7 @@ async fn a_failed_preview_keeps_why(db: &Fixture) {
     db.store.mark_running(&second.id, UnixMillis(6), Health::Unknown, 1).await.unwrap();
     assert!(db.store.mark_failed(&second.id, &failure(), UnixMillis(7)).await.unwrap());
     let crashed = db.store.preview(&second.id).await.unwrap().unwrap();
-    assert_eq!(crashed.stop_reason.as_deref(), Some("crashed"));
+    assert_eq!((crashed.stop_reason.as_deref(), crashed.launch.as_str()), (Some("crashed"), "{}"));
     assert!(db.store.mark_stopped(&second.id, "stopped", UnixMillis(8)).await.unwrap());
     let cleared = db.store.preview(&second.id).await.unwrap().unwrap();
     assert_eq!((cleared.status, cleared.failure), (Status::Stopped, Some(failure())));

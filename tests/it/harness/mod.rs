@@ -14,7 +14,7 @@ mod user;
 use std::time::Duration;
 
 pub use answer::Answer;
-pub use apps::{REQUIREMENTS, asgi, directory, example, fastapi, probe};
+pub use apps::{REQUIREMENTS, asgi, directory, example, fastapi, packages, probe};
 pub use disk::Disk;
 pub use leftovers::{Process, descendants, descriptors, is_alive, is_spare};
 pub use postgres::new_database as postgres_database;

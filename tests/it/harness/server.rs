@@ -222,6 +222,11 @@ impl Server {
         leftovers::files(&self.data_dir())
     }
 
+    /// Where files of previews are that are in memory.
+    pub fn files_in_memory(&self) -> PathBuf {
+        leftovers::in_memory(&self.data_dir())
+    }
+
     /// Processes of previews that run, whether their keeper lives or not.
     pub fn preview_processes(&self) -> Vec<i32> {
         let mut namespaces = self.shared.namespaces.lock().unwrap_or_else(PoisonError::into_inner);

@@ -82,7 +82,7 @@ export interface paths {
         patch: operations["patch_files"];
         trace?: never;
     };
-    "/api/generations/{id}/files/{*path}": {
+    "/api/generations/{id}/files/{path}": {
         parameters: {
             query?: never;
             header?: never;
@@ -593,6 +593,15 @@ export interface components {
             /** @description Starts with `/`; without a query. */
             path: string;
         };
+        /** @description An event of a log's stream. Those without a name are lines. */
+        Event: {
+            /** @description A line, or what the name says, as JSON. */
+            data: string;
+            /** @description `status`, `gap` or `end`. */
+            event?: string | null;
+            /** @description A line's. */
+            id?: string | null;
+        };
         /** @description Every error of the API. */
         Failure: {
             /** @description What helps, where there is something. */
@@ -752,6 +761,11 @@ export interface components {
             status: string;
         };
         /**
+         * @description How a log is written into a file.
+         * @enum {string}
+         */
+        LogFormat: "text" | "ndjson";
+        /**
          * @description How grave a line is.
          * @enum {string}
          */
@@ -783,6 +797,11 @@ export interface components {
              */
             nextAfterId?: number | null;
         };
+        /**
+         * @description What a line is about.
+         * @enum {string}
+         */
+        LogSource: "install" | "startup" | "app" | "request" | "server";
         /** @description The caller's previews. */
         Mine: {
             /** @description Newest first: those that launch or run, and what became of the last one of each other generation. */
@@ -1053,6 +1072,14 @@ export interface operations {
                     "application/json": components["schemas"]["Generations"];
                 };
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1070,6 +1097,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1098,6 +1133,14 @@ export interface operations {
                     "application/json": components["schemas"]["GenerationBody"];
                 };
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1115,6 +1158,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1141,6 +1192,14 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1158,6 +1217,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1186,6 +1253,14 @@ export interface operations {
                     "application/json": components["schemas"]["Endpoints"];
                 };
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1203,6 +1278,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1231,6 +1314,14 @@ export interface operations {
                     "application/json": components["schemas"]["Files"];
                 };
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1248,6 +1339,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1320,6 +1419,22 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
         };
     };
     get_file: {
@@ -1342,6 +1457,14 @@ export interface operations {
                     "application/octet-stream": number[];
                 };
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1359,6 +1482,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1387,6 +1518,14 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1404,6 +1543,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1432,6 +1579,14 @@ export interface operations {
                     "application/json": components["schemas"]["Stopped"];
                 };
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1449,6 +1604,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1477,6 +1640,14 @@ export interface operations {
                     "application/json": components["schemas"]["PreviewConfig"];
                 };
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1494,6 +1665,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1576,6 +1755,22 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1585,6 +1780,14 @@ export interface operations {
                 };
             };
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1607,8 +1810,8 @@ export interface operations {
             query?: {
                 afterId?: number;
                 limit?: number;
-                level?: string;
-                source?: string;
+                level?: components["schemas"]["LogLevel"];
+                source?: components["schemas"]["LogSource"];
                 q?: string;
                 requestId?: string;
             };
@@ -1660,14 +1863,22 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
         };
     };
     download_log: {
         parameters: {
             query?: {
-                format?: string;
-                level?: string;
-                source?: string;
+                format?: components["schemas"]["LogFormat"];
+                level?: components["schemas"]["LogLevel"];
+                source?: components["schemas"]["LogSource"];
                 q?: string;
                 requestId?: string;
             };
@@ -1685,6 +1896,7 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: {
@@ -1719,21 +1931,29 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
         };
     };
     stream_log: {
         parameters: {
             query?: {
                 lastEventId?: number;
-                level?: string;
-                source?: string;
+                level?: components["schemas"]["LogLevel"];
+                source?: components["schemas"]["LogSource"];
                 tail?: number;
                 q?: string;
                 requestId?: string;
                 ticket?: string;
             };
             header?: {
-                "Last-Event-ID"?: number | null;
+                "Last-Event-ID"?: number;
             };
             path: {
                 id: string;
@@ -1747,7 +1967,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": components["schemas"]["Event"];
                 };
             };
             204: {
@@ -1788,6 +2008,14 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
         };
     };
     create_log_ticket: {
@@ -1807,6 +2035,14 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
             401: {
@@ -1833,13 +2069,21 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
         };
     };
     send_request: {
         parameters: {
             query?: never;
             header?: {
-                "X-Preview-Token"?: string | null;
+                "X-Preview-Token"?: string;
             };
             path: {
                 id: string;
@@ -1893,6 +2137,14 @@ export interface operations {
                 };
             };
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1976,6 +2228,14 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
         };
     };
     export_requests: {
@@ -1997,6 +2257,14 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2014,6 +2282,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2043,6 +2319,14 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2060,6 +2344,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2125,6 +2417,22 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2162,6 +2470,14 @@ export interface operations {
                     "application/json": components["schemas"]["StatusBody"];
                 };
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2179,6 +2495,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2205,7 +2529,23 @@ export interface operations {
                     "application/json": components["schemas"]["Mine"];
                 };
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2232,7 +2572,23 @@ export interface operations {
                     "application/json": components["schemas"]["Projects"];
                 };
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2280,6 +2636,22 @@ export interface operations {
                 };
             };
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2374,6 +2746,14 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
         };
     };
     healthz: {
@@ -2410,6 +2790,14 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };

@@ -60,7 +60,7 @@ function Vitals({ preview }: { preview: PreviewStatus }) {
         />
       )}
       <Vital name="Up" value={clock(up)} className={css.secondary} />
-      <Vital name="Expires in" value={clock(left)} warn={left < EXPIRY_WARNING_S} />
+      <Vital name="Expires in" value={clock(left)} warn={left < EXPIRY_WARNING_S} className={css.left} />
       {preview.memoryBytes ? (
         <Vital name="Memory" value={bytes(preview.memoryBytes)} className={css.optional} />
       ) : null}
