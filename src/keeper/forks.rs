@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Pid;
@@ -66,6 +67,8 @@ impl Forked {
 pub(super) struct Waiting {
     forks: RefCell<BTreeMap<u64, oneshot::Sender<Result<Child, String>>>>,
     gone: Cell<bool>,
+    /// When the zygote last said something.
+    heard: Cell<Option<Instant>>,
 }
 
 /// A process that a zygote made.
@@ -95,6 +98,7 @@ impl Waiting {
 
     pub(super) async fn read(self: Rc<Self>, control: Rc<Packets>) {
         while let Ok(Some((bytes, fds))) = control.receive().await {
+            self.heard.set(Some(Instant::now()));
             match serde_json::from_slice(&bytes) {
                 Ok(Reply::Started { id, pid }) => self.answer(id, started(pid, fds)),
                 Ok(Reply::Failed { id, message }) => self.answer(id, Err(message)),
@@ -106,6 +110,11 @@ impl Waiting {
             }
         }
         self.close();
+    }
+
+    /// Whether the zygote has said something less long ago.
+    pub(super) fn has_heard_within(&self, patience: Duration) -> bool {
+        self.heard.get().is_some_and(|heard| heard.elapsed() < patience)
     }
 
     fn answer(&self, id: u64, result: Result<Child, String>) {

@@ -18,8 +18,8 @@ use serde::Serialize;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
+use super::forks::{Child, Reply, Waiting};
 pub use super::forks::{Forked, Handover};
-use super::forks::{Reply, Waiting};
 use super::making;
 use super::packets::{Packets, send_once};
 pub use super::recipe::Recipe;
@@ -27,7 +27,7 @@ use super::spare::{Room, Spare};
 
 /// Importing everything may take this long on a slow and busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A fork that is not there by then is not coming.
+/// A zygote that makes no fork for so long makes none any more.
 const FORK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A zygote that is ready to fork.
@@ -125,17 +125,25 @@ impl Zygote {
         let (sender, answer) = oneshot::channel();
         self.waiting.add(id, sender)?;
         self.send_fork(id, sandbox, theirs.as_fd()).await?;
-        let child = tokio::time::timeout(FORK_PATIENCE, answer)
-            .await
-            .map_err(|_elapsed| io::Error::other("it did not fork in time"))?
-            .map_err(|_dropped| io::Error::other("the zygote died"))?
-            .map_err(io::Error::other)?;
+        let child = self.answered(answer).await?;
         sandbox.adopt(child.pidfd.as_fd()).map_err(io::Error::other)?;
         if let Some(leaf) = sandbox.cgroup() {
             leaf.add(child.pid).map_err(io::Error::other)?;
         }
         send_once(&gate, b".", &[])?;
         Ok(Forked::new(child, gate))
+    }
+
+    /// Waits for a fork, as long as the zygote makes any: it makes one after the other, and there may be many before this one.
+    async fn answered(&self, mut answer: oneshot::Receiver<Result<Child, String>>) -> io::Result<Child> {
+        loop {
+            match tokio::time::timeout(FORK_PATIENCE, &mut answer).await {
+                Ok(Ok(child)) => return child.map_err(io::Error::other),
+                Ok(Err(_dropped)) => return Err(io::Error::other("the zygote died")),
+                Err(_elapsed) if self.waiting.has_heard_within(FORK_PATIENCE) => {}
+                Err(_elapsed) => return Err(io::Error::other("it did not fork in time")),
+            }
+        }
     }
 
     /// Makes a spare, unless there is one or one is being made.

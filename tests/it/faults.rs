@@ -29,7 +29,7 @@ impl Part {
     pub fn pids(self, server: &Server) -> Vec<i32> {
         match self {
             Self::Serve => vec![server.serve_pid()],
-            Self::Keeper => vec![server.keeper_pid()],
+            Self::Keeper => server.keeper().into_iter().collect(),
             Self::Zygote => children(server, |pid| text(pid, "comm") == "zygote\n"),
             Self::Init => children(server, |pid| text(pid, "cmdline").contains("sandbox-hold")),
             Self::Preview => server.preview_processes(),
@@ -38,7 +38,8 @@ impl Part {
 }
 
 fn children(server: &Server, wanted: impl Fn(i32) -> bool) -> Vec<i32> {
-    descendants(server.keeper_pid()).into_iter().map(|(pid, _)| pid).filter(|pid| wanted(*pid)).collect()
+    let below = server.keeper().map(descendants).unwrap_or_default();
+    below.into_iter().map(|(pid, _)| pid).filter(|pid| wanted(*pid)).collect()
 }
 
 fn text(pid: i32, file: &str) -> String {

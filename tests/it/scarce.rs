@@ -95,9 +95,8 @@ async fn a_directory_to_write_to() {
     let Some((scene, disk)) = on_disk("size=24m").await else { return };
     let Scene { server, running, .. } = scene;
     running.stop().await.expect(200);
-    let keeper = server.keeper_pid();
     assert!(server.terminate_serve().success());
-    let over = async || (!std::path::Path::new(&format!("/proc/{keeper}")).exists()).then_some(());
+    let over = async || server.keeper().is_none().then_some(());
     eventually("the end of a keeper with nothing to keep", over).await;
     disk.set_read_only(true);
     let output = server.command(&["serve", "--listen", "127.0.0.1:0"]).output().unwrap();

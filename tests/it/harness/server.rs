@@ -177,7 +177,12 @@ impl Server {
 
     /// Process number of the keeper.
     pub fn keeper_pid(&self) -> i32 {
-        leftovers::keeper_of(&self.data_dir()).expect("a keeper that runs")
+        self.keeper().expect("a keeper that runs")
+    }
+
+    /// The same, if there is one at the moment.
+    pub fn keeper(&self) -> Option<i32> {
+        leftovers::keeper_of(&self.data_dir())
     }
 
     /// Ends `serve` without any warning.
