@@ -2,9 +2,12 @@
 //! same: they are kept by a clock that nobody sets.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 use crate::harness::{Server, asgi, eventually, unique};
 
@@ -80,18 +83,21 @@ fn start_keeper(server: &Server) -> Child {
 async fn with_clock(clock: &Clock) -> (Server, Child) {
     let server = Server::with(&[("SESSION_TIMEOUT", &SESSION.as_secs().to_string())]).await;
     server.preload(&clock.library());
-    loop {
-        server.terminate_serve();
-        let over = async || server.keeper().is_none().then_some(());
-        eventually("the end of a keeper with nothing to keep", over).await;
-        let mut keeper = start_keeper(&server);
-        server.serve_again().await;
-        // Unless it left before the server came.
-        if server.keeper_pid() == keeper.id().cast_signed() {
-            return (server, keeper);
-        }
-        keeper.wait().unwrap();
-    }
+    server.terminate_serve();
+    let over = async || server.keeper().is_none().then_some(());
+    eventually("the end of a keeper with nothing to keep", over).await;
+    let keeper = start_keeper(&server);
+    // It would leave before the server comes if nobody were connected.
+    let _connected = connect(&server.data_dir().join("keeper.sock"));
+    server.serve_again().await;
+    assert_eq!(server.keeper_pid(), keeper.id().cast_signed());
+    (server, keeper)
+}
+
+fn connect(socket: &Path) -> OwnedFd {
+    let fd = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+    rustix::net::connect(&fd, &SocketAddrUnix::new(socket).unwrap()).unwrap();
+    fd
 }
 
 #[tokio::test]
