@@ -8,12 +8,14 @@ use axum::response::{IntoResponse, Response};
 
 use super::state::App;
 
+/// What an answer may do that a browser shows as a page: nothing, but for whoever calls the API from its console.
+const CSP: &str = "default-src 'none'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 /// Nothing of ours is guessed at, framed, or told to others. An answer may say it better itself.
 const GUARDS: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+    (header::CONTENT_SECURITY_POLICY, CSP),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
