@@ -27,7 +27,3 @@ pub mod store;
 #[cfg(test)]
 mod test_support;
 pub mod time;
-
-/// Reading source and telling of it are half allocation; this one takes a third of that away (docs/benchmarks.md).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
