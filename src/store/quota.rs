@@ -15,9 +15,8 @@ pub struct Usage {
     pub stored_bytes: u64,
 }
 
-const PROJECTS: &str = "SELECT COUNT(*) FROM projects WHERE user_id = $1";
-const GENERATIONS: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(total_bytes), 0) AS BIGINT) FROM generations \
-                           WHERE user_id = $1";
+const USAGE: &str = "SELECT (SELECT COUNT(*) FROM projects WHERE user_id = $1), COUNT(*), \
+                     CAST(COALESCE(SUM(total_bytes), 0) AS BIGINT) FROM generations WHERE user_id = $1";
 
 impl Store {
     /// What a user keeps now.
@@ -25,13 +24,11 @@ impl Store {
     /// # Errors
     /// If the store fails.
     pub async fn usage(&self, user: &UserId) -> Result<Usage> {
-        let projects = sqlx::query_scalar(PROJECTS).bind(&user.0).fetch_one(&self.readers).await?;
-        let generations = sqlx::query_as(GENERATIONS).bind(&user.0).fetch_one(&self.readers).await?;
-        Ok(of(projects, generations))
+        Ok(of(sqlx::query_as(USAGE).bind(&user.0).fetch_one(&self.readers).await?))
     }
 }
 
-fn of(projects: i64, (generations, bytes): (i64, i64)) -> Usage {
+fn of((projects, generations, bytes): (i64, i64, i64)) -> Usage {
     let unsigned = |n: i64| u64::try_from(n).unwrap_or(0);
     let (projects, generations) = (unsigned(projects), unsigned(generations));
     Usage { projects, generations, stored_bytes: unsigned(bytes) }
@@ -77,7 +74,5 @@ impl<'a> Growth<'a> {
 }
 
 async fn usage(tx: &mut Transaction, user: &UserId) -> Result<Usage> {
-    let projects = sqlx::query_scalar(PROJECTS).bind(&user.0).fetch_one(&mut **tx).await?;
-    let generations = sqlx::query_as(GENERATIONS).bind(&user.0).fetch_one(&mut **tx).await?;
-    Ok(of(projects, generations))
+    Ok(of(sqlx::query_as(USAGE).bind(&user.0).fetch_one(&mut **tx).await?))
 }

@@ -43,7 +43,7 @@ export class LogStore {
 
   constructor(
     private readonly limit = MAX_LINES,
-    private readonly schedule: (flush: () => void) => void = nextFrame,
+    private readonly schedule: (flush: () => void) => void = secondFrame,
   ) {
     this.snapshot = this.take(0);
   }
@@ -118,8 +118,11 @@ export class LogStore {
   }
 }
 
-/** A hidden page gets no frames, but must not hold back its lines for ever. */
-function nextFrame(flush: () => void): void {
+/**
+ * Lines come to the screen with every second frame: showing a batch can take more than one, and the frames between are the reader's.
+ * A hidden page gets no frames, but must not hold back its lines for ever.
+ */
+function secondFrame(flush: () => void): void {
   if (document.visibilityState === "hidden") setTimeout(flush, 250);
-  else requestAnimationFrame(flush);
+  else requestAnimationFrame(() => requestAnimationFrame(flush));
 }
