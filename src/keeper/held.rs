@@ -265,12 +265,18 @@ impl Held {
         if let Some(deadline) = self.deadline.take() {
             deadline.abort();
         }
-        let released = self.release().await;
-        remove_tree(&self.layout.preview(&self.id)).and(released)
+        self.release().await;
+        self.remove_files()
     }
 
-    /// As [`Self::close`], but the journal stays for a serve to read.
-    async fn release(&self) -> io::Result<()> {
+    /// The preview's own and its journal.
+    pub fn remove_files(&self) -> io::Result<()> {
+        let work = self.remove_work();
+        remove_tree(&self.layout.preview(&self.id)).and(work)
+    }
+
+    /// Ends processes and gives the address back.
+    async fn release(&self) {
         self.listener.borrow_mut().take();
         drop(self.successor.take());
         let slots: Vec<_> = self.slots.borrow().values().cloned().collect();
@@ -281,6 +287,9 @@ impl Held {
                 let _never_closed = exit.wait_for(Option::is_some).await;
             }
         }
+    }
+
+    fn remove_work(&self) -> io::Result<()> {
         let removed = remove_tree(&self.work).inspect_err(|e| {
             tracing::error!(preview = self.id, error = %e, "the preview's files could not be removed");
         });
@@ -303,8 +312,9 @@ impl Held {
             let mut exit = slot.exit.subscribe();
             let _late = tokio::time::timeout(grace, exit.wait_for(Option::is_some)).await;
         }
-        // The next start of a server removes what is left.
-        let _logged = self.release().await;
+        self.release().await;
+        // The journal stays for a serve to read; the next start of a server removes what is left.
+        let _logged = self.remove_work();
     }
 
     /// Adds a line to the journal's batch.

@@ -35,6 +35,8 @@ struct Keeper {
     outbox: Outbox,
     housing: Rc<Housing>,
     held: RefCell<BTreeMap<String, Rc<Held>>>,
+    /// Whose files could not be removed when they were closed. Serve tries again while it lives; the last try is the keeper's.
+    unclosed: RefCell<Vec<Rc<Held>>>,
     changed: Notify,
     /// Starts that are under way: their children are not known yet, and must not be taken for strays.
     starting: Cell<usize>,
@@ -57,6 +59,7 @@ pub fn run(data_dir: &Path) -> io::Result<()> {
         housing,
         outbox: Outbox::default(),
         held: RefCell::default(),
+        unclosed: RefCell::default(),
         changed: Notify::new(),
         starting: Cell::new(0),
     });
@@ -249,7 +252,10 @@ impl Keeper {
         let answer = match self.get(&preview) {
             Some(held) => match held.close().await {
                 Ok(()) => Answer::Done,
-                Err(e) => failed(&e),
+                Err(e) => {
+                    self.unclosed.borrow_mut().push(held);
+                    failed(&e)
+                }
             },
             None => Answer::Unknown,
         };
@@ -305,6 +311,9 @@ impl Keeper {
         let all: Vec<_> = self.held.borrow().values().cloned().collect();
         for held in all {
             held.expire().await;
+        }
+        for held in self.unclosed.take() {
+            let _logged = held.remove_files();
         }
         self.housing.close();
     }
