@@ -7,10 +7,12 @@
 mod capture;
 mod client;
 mod connection;
+mod forker;
 mod forks;
 mod held;
 mod housing;
 mod identity;
+mod imports;
 pub mod journal;
 mod limits;
 pub mod making;
