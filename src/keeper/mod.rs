@@ -4,6 +4,7 @@
 //! One keeper per data directory. `serve` starts it when none answers and speaks to it over a
 //! `SOCK_SEQPACKET` unix socket of mode 0600; when it has nothing to keep and nobody is connected, it exits.
 
+mod beginnings;
 mod capture;
 mod client;
 mod connection;
