@@ -96,11 +96,11 @@ fn read(interp: &mut Interp<'_>, entrypoint: &Entrypoint) -> Analysis {
         return Analysis { warnings, ..Analysis::default() };
     };
     let listed = listed(interp, app);
-    let (visible, hidden): (Vec<Listed>, Vec<Listed>) = listed.iter().cloned().partition(|one| one.visible);
-    let mut found: HashMap<(String, String), Endpoint> = HashMap::new();
+    let (visible, hidden): (Vec<&Listed>, Vec<&Listed>) = listed.iter().partition(|one| one.visible);
+    let mut found = Found::with_capacity(listed.len());
     let openapi = describe(interp, app, &visible, &mut found);
     describe(interp, app, &hidden, &mut found);
-    let endpoints = listed.into_iter().filter_map(|one| found.remove(&(one.method, one.path))).collect();
+    let endpoints = listed.iter().filter_map(|one| found.remove(&one.key())).collect();
     Analysis { endpoints, warnings: interp.take_warnings(), openapi }
 }
 
@@ -129,13 +129,21 @@ pub(crate) fn application(interp: &mut Interp<'_>, entrypoint: &Entrypoint) -> O
 }
 
 /// One method of a route.
-#[derive(Clone)]
 struct Listed {
     route: Id,
     method: String,
     path: String,
     visible: bool,
 }
+
+impl Listed {
+    fn key(&self) -> (&str, &str) {
+        (&self.method, &self.path)
+    }
+}
+
+/// Entries by method and path.
+type Found<'l> = HashMap<(&'l str, &'l str), Endpoint>;
 
 fn listed(interp: &mut Interp<'_>, app: Id) -> Vec<Listed> {
     let mut listed = Vec::new();
@@ -161,14 +169,9 @@ fn listed(interp: &mut Interp<'_>, app: Id) -> Vec<Listed> {
 }
 
 /// Makes the document of these operations, and adds an entry for each that has none yet.
-fn describe(
-    interp: &mut Interp<'_>,
-    app: Id,
-    operations: &[Listed],
-    found: &mut HashMap<(String, String), Endpoint>,
-) -> Json {
+fn describe<'l>(interp: &mut Interp<'_>, app: Id, operations: &[&'l Listed], found: &mut Found<'l>) -> Json {
     let mut schemas = Schemas::new(interp);
-    let mut made: Vec<(&Listed, Operation)> = Vec::new();
+    let mut made: Vec<(&'l Listed, Operation)> = Vec::with_capacity(operations.len());
     for one in operations {
         let operation = schemas.operation(one.route, &one.method);
         made.push((one, operation));
@@ -184,10 +187,10 @@ fn describe(
         if !one.visible {
             endpoint.in_schema = Some(false);
             hide_details(interp, one, &mut endpoint);
-            found.entry((one.method.clone(), one.path.clone())).or_insert(endpoint);
+            found.entry(one.key()).or_insert(endpoint);
         } else {
             // As in FastAPI's documents, the last of two that are alike counts.
-            found.insert((one.method.clone(), one.path.clone()), endpoint);
+            found.insert(one.key(), endpoint);
         }
     }
     document["paths"] = Json::Object(paths);

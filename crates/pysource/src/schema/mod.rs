@@ -18,6 +18,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::interp::Interp;
 use crate::interp::value::{Id, ScopeId, Value};
+use crate::json::object;
 
 /// A JSON Schema.
 pub(crate) type Schema = Map<String, Json>;
@@ -84,9 +85,7 @@ impl<'i, 'a> Schemas<'i, 'a> {
 
 /// A schema with one key.
 pub(crate) fn schema_of(key: &str, value: impl Into<Json>) -> Schema {
-    let mut schema = Schema::new();
-    schema.insert(key.to_owned(), value.into());
-    schema
+    object([(key, value.into())])
 }
 
 /// `{"type": name}`.
@@ -96,7 +95,5 @@ pub(crate) fn typed(name: &str) -> Schema {
 
 /// `{"type": name, key: value}`.
 pub(crate) fn typed_with(name: &str, key: &str, value: impl Into<Json>) -> Schema {
-    let mut schema = typed(name);
-    schema.insert(key.to_owned(), value.into());
-    schema
+    object([("type", name.into()), (key, value.into())])
 }
