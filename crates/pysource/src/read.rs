@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -32,17 +33,28 @@ pub fn endpoints(files: &Files, entrypoint: &Entrypoint) -> Analysis {
 
 /// What is served, as [`find_entrypoint`](crate::find_entrypoint) finds it, and what it offers: the same as
 /// [`endpoints`] of that, with each file read once. None where nothing is found to serve.
+///
+/// It shares the files, since what was read is freed while the caller goes on.
 #[must_use]
-pub fn analysis(files: &Files) -> Option<Analysis> {
-    let work = |sources: &Sources<'_>| {
-        let (mut interp, entrypoint) = entrypoint::find(files, sources)?;
-        if entrypoint.factory {
-            // It has been called, and what it did is to be seen once.
-            interp = Interp::new(sources, Versions::of(files));
-        }
-        Some(read(&mut interp, &entrypoint))
+pub fn analysis(files: Arc<Files>) -> Option<Analysis> {
+    let (tell, told) = mpsc::sync_channel(1);
+    let work = move || {
+        let sources = Sources::new(Modules::new(&files));
+        parsed_ahead(&sources, || {
+            let mut found = entrypoint::find(&files, &sources);
+            let analysis = found.as_mut().map(|(interp, entrypoint)| {
+                if entrypoint.factory {
+                    // It has been called, and what it did is to be seen once.
+                    *interp = Interp::new(&sources, Versions::of(&files));
+                }
+                read(interp, entrypoint)
+            });
+            // Before all of that is freed, which takes a tenth of the time.
+            let _ = tell.send(analysis);
+        });
     };
-    with_sources(files, work).unwrap_or_else(|| Some(failed()))
+    let _ = std::thread::Builder::new().stack_size(STACK).spawn(work);
+    told.recv().unwrap_or_else(|_| Some(failed()))
 }
 
 fn failed() -> Analysis {
@@ -62,16 +74,21 @@ pub(crate) fn with_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Optio
 pub(crate) fn with_sources<T: Send>(files: &Files, work: impl FnOnce(&Sources<'_>) -> T + Send) -> Option<T> {
     with_deep_stack(|| {
         let sources = Sources::new(Modules::new(files));
-        let finished = AtomicBool::new(false);
-        let result = std::thread::scope(|scope| {
-            // Without that thread each file is parsed when it is imported.
-            let ahead = std::thread::Builder::new().stack_size(STACK);
-            let _ = ahead.spawn_scoped(scope, || sources.parse_ahead(&finished));
-            let _done = Done(&finished);
-            work(&sources)
-        });
+        let result = parsed_ahead(&sources, || work(&sources));
         drop_aside(sources.into_parsed());
         result
+    })
+}
+
+/// Runs `work`, which reads these, while another thread parses ahead.
+fn parsed_ahead<T>(sources: &Sources<'_>, work: impl FnOnce() -> T) -> T {
+    let finished = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // Without that thread each file is parsed when it is imported.
+        let ahead = std::thread::Builder::new().stack_size(STACK);
+        let _ = ahead.spawn_scoped(scope, || sources.parse_ahead(&finished));
+        let _done = Done(&finished);
+        work()
     })
 }
 

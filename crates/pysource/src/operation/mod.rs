@@ -73,11 +73,7 @@ impl Schemas<'_, '_> {
         let validates =
             validates && ["422", "4XX", "default"].iter().all(|status| !responses.contains_key(*status));
         if validates {
-            responses.insert(
-                "422".to_owned(),
-                json!({"description": "Validation Error", "content": {"application/json":
-                {"schema": {"$ref": "#/components/schemas/HTTPValidationError"}}}}),
-            );
+            responses.insert("422".to_owned(), self.unprocessable.clone());
         }
         described.insert("responses".to_owned(), Json::Object(responses));
         self.add_extra(&route, &mut described);
@@ -146,6 +142,12 @@ impl Schemas<'_, '_> {
             merge(object, extra);
         }
     }
+}
+
+/// What almost every operation answers to requests that do not fit.
+pub(crate) fn unprocessable() -> Json {
+    json!({"description": "Validation Error", "content": {"application/json":
+        {"schema": {"$ref": "#/components/schemas/HTTPValidationError"}}}})
 }
 
 /// The `content` of a body or response: a schema by its media type.

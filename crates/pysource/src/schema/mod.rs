@@ -18,7 +18,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::interp::Interp;
 use crate::interp::value::{Id, ScopeId, Value};
-use crate::json::object;
+use crate::operation::unprocessable;
 
 /// A JSON Schema.
 pub(crate) type Schema = Map<String, Json>;
@@ -61,6 +61,8 @@ pub(crate) struct Schemas<'i, 'a> {
     known: HashMap<(Rc<str>, Mode), usize>,
     kinds: RefCell<HashMap<Id, ClassKind>>,
     depth: usize,
+    /// [`unprocessable`], since a copy is made sooner.
+    pub(crate) unprocessable: Json,
     /// Whether a type since the last reset could not be known.
     pub(crate) met_unknown: bool,
 }
@@ -73,6 +75,7 @@ impl<'i, 'a> Schemas<'i, 'a> {
             known: HashMap::new(),
             kinds: RefCell::default(),
             depth: 0,
+            unprocessable: unprocessable(),
             met_unknown: false,
         }
     }
@@ -85,7 +88,9 @@ impl<'i, 'a> Schemas<'i, 'a> {
 
 /// A schema with one key.
 pub(crate) fn schema_of(key: &str, value: impl Into<Json>) -> Schema {
-    object([(key, value.into())])
+    let mut schema = Schema::new();
+    schema.insert(key.to_owned(), value.into());
+    schema
 }
 
 /// `{"type": name}`.
@@ -95,5 +100,7 @@ pub(crate) fn typed(name: &str) -> Schema {
 
 /// `{"type": name, key: value}`.
 pub(crate) fn typed_with(name: &str, key: &str, value: impl Into<Json>) -> Schema {
-    object([("type", name.into()), (key, value.into())])
+    let mut schema = typed(name);
+    schema.insert(key.to_owned(), value.into());
+    schema
 }
