@@ -2,8 +2,8 @@
 # make test    everything that CI runs
 # make bench   an optimised build, measured against plain uvicorn
 # make load    a hundred previews at once, a thousand launches and stops: what they take, and that nothing grows
-# make nightly an hour of the random walk (PREVIEW_WALK_SECONDS and PREVIEW_WALK_SEED make it another), and over 10,000
-#              cases of schemathesis
+# make nightly an hour of the random walk (PREVIEW_WALK_SECONDS and PREVIEW_WALK_SEED make it another), over 10,000 cases
+#              of schemathesis, and other values for the tests of properties than every day
 # make fmt     formats Rust and TypeScript
 #
 # scripts/setup installs what is missing, or says what to install. Nothing is written outside this directory but the
@@ -32,6 +32,8 @@ load: $(UI_PACKAGES)
 	cargo bench --locked --bench previewd -- lasting
 
 nightly:
+	PROPTEST_CASES=5000 cargo test --locked --workspace --lib
+	cargo test --locked --test it -- arbitrary::
 	PREVIEW_TEST_CASES=250 cargo test --locked --test it -- fuzzed:: --nocapture
 	PREVIEW_WALK_SECONDS=$${PREVIEW_WALK_SECONDS:-3600} cargo test --locked --test it -- walk:: --nocapture
 
@@ -46,6 +48,10 @@ web: $(UI_PACKAGES)
 	cd web && npm test
 	cd web && npm run build
 
+# The same cases every day: nobody is to be stopped by what he has not changed. `make nightly` looks for others.
+rust: export PROPTEST_RNG_SEED ?= 1
+rust: export PREVIEW_WALK_SEED ?= 1
+rust: export PREVIEW_TEST_SEED ?= 1
 rust: $(UI_PACKAGES)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings

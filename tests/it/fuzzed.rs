@@ -12,6 +12,8 @@ const TOOL: &str = "schemathesis==4.32.5";
 /// Cases of each call and kind; `make nightly` sets another number.
 const CASES: &str = "5";
 const NIGHTLY: &str = "PREVIEW_TEST_CASES";
+/// Makes them the same as the last time.
+const SEED: &str = "PREVIEW_TEST_SEED";
 
 /// The tool in an environment of its own, made by the uv of a server's and kept for the next run.
 fn tool(server: &Server) -> PathBuf {
@@ -115,6 +117,9 @@ async fn what_is_answered_is_what_is_described() {
     command.args(["--request-timeout", "30", "--max-examples", cases.as_deref().unwrap_or(CASES)]);
     command.args(["--phases", if cases.is_ok() { "examples,coverage,fuzzing,stateful" } else { "fuzzing" }]);
     command.args(["--warnings", "off", "--generation-database", "none"]);
+    if let Ok(seed) = std::env::var(SEED) {
+        command.args(["--seed", &seed]);
+    }
     command.args(["--header", &format!("Authorization: Bearer {}", user.token)]);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
