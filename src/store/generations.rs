@@ -105,22 +105,29 @@ impl Store {
         Ok(())
     }
 
-    /// Removes a generation with its files, previews and logs. `false` if there was none.
+    /// Removes a generation with its files, previews and logs. `false`, and nothing is removed, if it has an active preview.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn delete_generation(&self, id: &GenerationId) -> Result<bool> {
         let mut tx = self.write().await?;
         next_number(&mut tx, "generations").await?;
+        // No launch gets a place until this is over.
+        next_number(&mut tx, "previews").await?;
+        let active =
+            "SELECT COUNT(*) FROM previews WHERE generation_id = $1 AND status IN ('launching', 'running')";
+        let active: i64 = sqlx::query_scalar(active).bind(id.as_str()).fetch_one(&mut *tx).await?;
+        if active > 0 {
+            return Ok(false);
+        }
         let contents = sqlx::query_scalar("SELECT DISTINCT sha256 FROM files WHERE generation_id = $1")
             .bind(id.as_str())
             .fetch_all(&mut *tx)
             .await?;
-        let deleted =
-            sqlx::query("DELETE FROM generations WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM generations WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
         drop_unused(&mut tx, contents.into_iter().collect()).await?;
         tx.commit().await?;
-        Ok(deleted.rows_affected() > 0)
+        Ok(true)
     }
 
     /// Writes or (with `None`) removes files, all of them or none, as the next revision.
