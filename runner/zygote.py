@@ -5,9 +5,9 @@ Started by previewd's keeper in a sandbox of its own: other namespaces, no right
 
     keeper: {"do": "setup", "runner": path, "rehearsal": path, "paths": [...],
              "filters": [base64 of a seccomp program, ...]}
-    zygote: {"say": "ready", "preloaded": [...], "single": bool}
+    zygote: {"say": "ready", "preloaded": [...], "single": bool, "loaded": [...], "missed": [...]}
     keeper: {"do": "fork", "id": n, "identity": id or null, "drop_groups": bool, "rlimits": [[resource, value], ...],
-             "landlock": bool, "namespaces": flags}
+             "landlock": bool, "namespaces": flags, "exchanged": bool}
             beside it: gate, [landlock], the sandbox's init
     zygote: {"say": "started", "id": n, "pid": pid}   beside it: a pidfd
             {"say": "failed", "id": n, "message": text}
@@ -15,7 +15,9 @@ Started by previewd's keeper in a sandbox of its own: other namespaces, no right
 A child waits twice at its gate, which is a `SOCK_SEQPACKET` socket too. First until it is told that the keeper has moved it to its cgroup: then
 it gives up its rights, and rehearses while there is nothing else to do, so that the memory that every application
 changes is its own by the time that it is one. Then until it gets instructions, listener, records, stdout and stderr: then it is the
-application's. A fork shares the zygote's address layout and hash seed, so there is one for each user and environment.
+application's. A fork shares the zygote's address layout and hash seed, so there is one for each user and environment. While an environment
+has none yet, that of another one may fork for it, if everything that it imported is the same there: in the child's sandbox the packages
+are exchanged then. What is the same is told by the top-level names that it loaded, and by those that its libraries missed.
 """
 
 import base64
@@ -23,9 +25,11 @@ import ctypes
 import fcntl
 import gc
 import importlib
+import importlib.machinery
 import importlib.util
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -168,6 +172,27 @@ def module_at(name, path):
     return module
 
 
+class Missed:
+    """The last that is asked for a module, or for a distribution: what nobody had."""
+
+    def __init__(self):
+        self.names = set()
+
+    def find_spec(self, name, path=None, target=None):
+        if path is None:
+            self.names.add(name)
+
+    def find_distributions(self, context):
+        if context.name is not None:
+            self.names.add(re.sub("[-_.]+", "_", context.name).lower())
+        return ()
+
+
+def is_there(name):
+    """Whether there is such a module. Does not count as asking for it: that is not what libraries do."""
+    return name in sys.modules or name in sys.builtin_module_names or importlib.machinery.PathFinder.find_spec(name) is not None
+
+
 class Zygote:
     def __init__(self, control):
         self.control = control
@@ -198,20 +223,25 @@ class Zygote:
         sys.path.extend(order["paths"])
         gc.disable()
         loaded = []
+        missed = Missed()
+        sys.meta_path.append(missed)
         for name in PRELOAD:
             try:
-                importlib.import_module(name)
-                loaded.append(name)
+                if is_there(name.partition(".")[0]):
+                    importlib.import_module(name)
+                    loaded.append(name)
             except Exception:
-                # Not there, or not working: the application will find out for itself.
+                # Not working, or not all there: the application will find out for itself.
                 continue
         self.runner = module_at("previewd_runner", self.runner_path)
         self.rehearse = module_at("previewd_rehearsal", order["rehearsal"]).rehearse
         self.rehearse()
+        sys.meta_path.remove(missed)
+        modules = {name.partition(".")[0] for name in sys.modules}
         gc.freeze()
         # The kernel allows this to processes with a single thread only, and then it does nothing.
         single = libc.unshare(CLONE_THREAD) == 0
-        self.say(say="ready", preloaded=loaded, single=single)
+        self.say(say="ready", preloaded=loaded, single=single, loaded=sorted(modules), missed=sorted(missed.names))
 
     def fork(self, order, fds):
         """The intermediate joins and forks again: a pid namespace holds for children only. It does not wait."""
@@ -268,6 +298,9 @@ class Zygote:
             confine(order, landlock, self.programs)
             if landlock is not None:
                 os.close(landlock)
+            if order["exchanged"]:
+                # What it knows of the directories is that of others.
+                importlib.invalidate_caches()
             awaited = select.poll()
             awaited.register(gate, select.POLLIN)
             self.rehearse(enough=lambda: awaited.poll(0))

@@ -12,6 +12,7 @@ use rustix::process::Pid;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
+use super::imports::Names;
 use super::packets::{Packets, send_once};
 
 /// What a forked preview is handed.
@@ -82,9 +83,19 @@ pub(super) struct Child {
 #[derive(Deserialize)]
 #[serde(tag = "say", rename_all = "snake_case")]
 pub(super) enum Reply {
-    Ready { single: bool },
-    Started { id: u64, pid: i32 },
-    Failed { id: u64, message: String },
+    Ready {
+        single: bool,
+        #[serde(flatten)]
+        names: Names,
+    },
+    Started {
+        id: u64,
+        pid: i32,
+    },
+    Failed {
+        id: u64,
+        message: String,
+    },
 }
 
 impl Waiting {

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::MissedTickBehavior;
 
+use super::beginnings::Beginnings;
 use super::capture::capture;
 use super::connection::Outbox;
 use super::housing::{Before, Ends, Housing};
@@ -50,6 +51,8 @@ pub struct Held {
     journal: RefCell<Writer>,
     /// Lines that there was no room for, and that nobody was told of yet.
     lost: Cell<u64>,
+    /// Starts without a process yet.
+    beginnings: Beginnings,
     slots: RefCell<BTreeMap<u32, Rc<Slot>>>,
     /// An `Output` was sent that serve has not answered yet.
     announced: Cell<bool>,
@@ -97,6 +100,7 @@ impl Held {
             listener: RefCell::new(Some(listener)),
             journal: RefCell::new(journal),
             lost: Cell::new(0),
+            beginnings: Beginnings::default(),
             slots: RefCell::default(),
             announced: Cell::new(false),
             consumed: Cell::new(journal::HEADER),
@@ -124,9 +128,13 @@ impl Held {
         let slots = self.slots.borrow();
         // One that is on its way out and not there yet is nobody's any more.
         let told = slots.iter().filter(|(_, slot)| slot.exit.borrow().is_some() || !slot.ending.get());
-        let told = told.map(|(n, slot)| (*n, *slot.exit.borrow())).collect();
+        let begun = self.beginnings.wanted();
+        let told = told.map(|(n, slot)| (*n, *slot.exit.borrow()));
+        let mut told: Vec<_> = told.chain(begun.iter().map(|(n, _)| (*n, None))).collect();
+        told.sort_unstable_by_key(|(n, _)| *n);
         let alive = slots.values().filter(|slot| slot.exit.borrow().is_none());
-        let environments = alive.map(|slot| slot.environment.clone()).collect();
+        let alive = alive.map(|slot| slot.environment.clone());
+        let environments = alive.chain(begun.into_iter().map(|(_, environment)| environment)).collect();
         Kept {
             preview: self.id.clone(),
             slots: told,
@@ -147,9 +155,23 @@ impl Held {
         self.slots.borrow().values().filter(running).map(|slot| slot.process.memory_bytes()).sum()
     }
 
-    /// Starts the code and watches it.
+    /// Starts the code and watches it. If that fails, whoever asks is told as if it had run: they may not be who asked for it.
     pub async fn start(self: &Rc<Self>, housing: &Rc<Housing>, start: &Start) -> io::Result<()> {
+        let started = self.begin(housing, start).await;
+        if started.is_err() {
+            let (preview, slot) = (self.id.clone(), start.slot);
+            self.outbox.send(Message::Exited { preview, slot, exit: Exit::Lost });
+        }
+        started
+    }
+
+    async fn begin(self: &Rc<Self>, housing: &Rc<Housing>, start: &Start) -> io::Result<()> {
+        if self.listener.borrow().is_none() {
+            return Err(io::Error::other("it is about to end, or has"));
+        }
+        let environment = start.warm.zygote.split('.').next().unwrap_or_default().to_owned();
         let listener = self.listen(start.slot)?;
+        let begun = self.beginnings.begin(start.slot, &environment);
         let (stdout, stdout_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
         let (stderr, stderr_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
         let (records, records_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
@@ -176,11 +198,14 @@ impl Held {
             rustix::io::ioctl_fionbio(&pipe, true)?;
             captures.push(tokio::task::spawn_local(capture(Rc::clone(self), pipe, kind, number)));
         }
-        let environment = start.warm.zygote.split('.').next().unwrap_or_default().to_owned();
         let told = Told::nothing(start.warm.limits);
-        let (ending, exit) = (Cell::new(false), watch::Sender::new(None));
+        let unwanted = begun.is_unwanted();
+        let (ending, exit) = (Cell::new(unwanted), watch::Sender::new(None));
         let slot = Rc::new(Slot { process, environment, told, ending, exit });
         self.slots.borrow_mut().insert(start.slot, Rc::clone(&slot));
+        if unwanted {
+            slot.process.kill_all();
+        }
         tokio::task::spawn_local(Rc::clone(self).watch(start.slot, slot, captures));
         Ok(())
     }
@@ -247,7 +272,9 @@ impl Held {
 
     /// Asks one start to end; after `grace` it is ended.
     pub fn stop(&self, number: u32, grace: Duration) -> bool {
-        let Some(slot) = self.slots.borrow().get(&number).cloned() else { return false };
+        let Some(slot) = self.slots.borrow().get(&number).cloned() else {
+            return self.beginnings.forgo(number);
+        };
         slot.ending.set(true);
         slot.process.terminate();
         tokio::task::spawn_local(async move {
@@ -279,6 +306,7 @@ impl Held {
     async fn release(&self) {
         self.listener.borrow_mut().take();
         drop(self.successor.take());
+        self.beginnings.end().await;
         let slots: Vec<_> = self.slots.borrow().values().cloned().collect();
         for slot in slots {
             if slot.exit.borrow().is_none() {

@@ -13,6 +13,7 @@ use rustix::process::Pid;
 use sandbox::{Cgroups, Helper, Layer, Limits, Network, Policy, Program, Report, Role, Sandbox, Workshop};
 use sha2::{Digest, Sha256};
 
+use super::forker::Forker;
 use super::identity::{Block, Identities, Identity};
 use super::protocol::{Isolation, Start, Warm};
 use super::spare::{Purpose, Room, Spare};
@@ -163,23 +164,20 @@ impl Housing {
     ) -> io::Result<Housed> {
         self.insist(start.isolation)?;
         let name = self.name(&format!("{}-{}", start.preview, start.slot));
-        let key = &start.warm.zygote;
-        let block = sandbox::is_privileged().then(|| self.identities.block(key)).transpose()?;
         let is_first = before.is_none();
         let Before { identity, spare } = before.unwrap_or(Before { identity: None, spare: None });
-        let can_fork = self.workshop.layers.namespaces && is_at_home(identity.as_ref(), block.as_ref());
-        let zygote = if can_fork { self.zygotes.ready(key).await } else { None };
-        let Some(zygote) = zygote else {
+        let Some(forker) = self.forker(&start.warm, identity.as_ref()).await? else {
             // Ready for the next one.
             self.warm_later(&start.warm);
-            let why = self.zygotes.why_not(key);
-            let place = self.place(start, identity, block)?;
+            let why = self.zygotes.why_not(&start.warm.zygote);
+            let place = self.place(start, identity, self.block(&start.warm.zygote)?, None)?;
             return self.start_alone(&name, place, start, ends, why).await;
         };
-        let wanted = policy(&start.warm, start.database.clone());
+        let instead_of = forker.instead_of.as_deref();
+        let wanted = policy(&start.warm, start.database.clone(), instead_of);
         let room = match spare.filter(|spare| spare.suits(&wanted)) {
             Some(spare) => spare.occupy(&wanted),
-            None if is_first => zygote.take_spare(&wanted),
+            None if is_first && instead_of.is_none() => forker.zygote.take_spare(&wanted),
             None => None,
         };
         if is_first {
@@ -188,15 +186,16 @@ impl Housing {
         let (place, made) = match room {
             Some(room) => {
                 let identity = room.identity.clone();
-                ((self.policy_of(start, identity.as_ref()), identity), Some(room))
+                ((self.policy_of(start, identity.as_ref(), instead_of), identity), Some(room))
             }
-            None => (self.place(start, identity, block)?, None),
+            None => (self.place(start, identity, forker.block.clone(), instead_of)?, None),
         };
-        match self.start_forked(&zygote, &name, &place, made, start, &ends).await {
+        match self.start_forked(&forker, &name, &place, made, start, &ends).await {
             Ok(housed) => Ok(housed),
             Err(e) => {
-                self.zygotes.drop_dead(key);
+                self.zygotes.drop_dead(&forker.key);
                 let why = Some(format!("Started without a fork: {e}"));
+                let place = (self.policy_of(start, place.1.as_ref(), None), place.1);
                 self.start_alone(&format!("{name}-alone"), place, start, ends, why).await
             }
         }
@@ -213,22 +212,59 @@ impl Housing {
         Ok(())
     }
 
+    /// What forks for an environment: its own zygote if that is there, else one that is like it, else its own once that is there. `None`
+    /// if nothing can.
+    async fn forker(&self, warm: &Warm, identity: Option<&Rc<Identity>>) -> io::Result<Option<Forker>> {
+        if !self.workshop.layers.namespaces {
+            return Ok(None);
+        }
+        let key = &warm.zygote;
+        let block = self.block(key)?;
+        let at_home = is_at_home(identity, block.as_ref());
+        if !(at_home && self.zygotes.is_ready(key))
+            && let Some(forker) = self.stand_in(warm, identity)
+        {
+            return Ok(Some(forker));
+        }
+        let zygote = if at_home { self.zygotes.ready(key).await } else { None };
+        Ok(zygote.map(|zygote| Forker { key: key.clone(), zygote, block, instead_of: None }))
+    }
+
+    /// The zygote of another environment, for code that has this identity already, or none.
+    fn stand_in(&self, warm: &Warm, identity: Option<&Rc<Identity>>) -> Option<Forker> {
+        let at_home = |key: &str| self.block(key).is_ok_and(|block| is_at_home(identity, block.as_ref()));
+        let (key, recipe, zygote) = self.zygotes.like(&warm.zygote, &Recipe::of(warm), at_home)?;
+        tracing::debug!(environment = warm.zygote, zygote = key, "a zygote stands in");
+        let block = self.block(&key).ok()?;
+        Some(Forker { key, zygote, block, instead_of: Some(recipe.packages) })
+    }
+
+    fn block(&self, key: &str) -> io::Result<Option<Rc<Block>>> {
+        sandbox::is_privileged().then(|| self.identities.block(key)).transpose()
+    }
+
     /// What a start gets that finds nothing made ahead.
     fn place(
         &self,
         start: &Start,
         identity: Option<Rc<Identity>>,
         block: Option<Rc<Block>>,
+        instead_of: Option<&[PathBuf]>,
     ) -> io::Result<Place> {
         let identity = match (identity, block) {
             (None, Some(block)) => Some(block.take()?),
             (identity, _) => identity,
         };
-        Ok((self.policy_of(start, identity.as_ref()), identity))
+        Ok((self.policy_of(start, identity.as_ref(), instead_of), identity))
     }
 
-    fn policy_of(&self, start: &Start, identity: Option<&Rc<Identity>>) -> Policy {
-        let mut policy = policy(&start.warm, start.database.clone());
+    fn policy_of(
+        &self,
+        start: &Start,
+        identity: Option<&Rc<Identity>>,
+        instead_of: Option<&[PathBuf]>,
+    ) -> Policy {
+        let mut policy = policy(&start.warm, start.database.clone(), instead_of);
         policy.identity = identity.map(|identity| identity.id());
         policy.files = Some(start.files.clone());
         policy
@@ -236,7 +272,7 @@ impl Housing {
 
     async fn start_forked(
         &self,
-        zygote: &Zygote,
+        forker: &Forker,
         name: &str,
         (policy, identity): &Place,
         made: Option<Room>,
@@ -246,9 +282,10 @@ impl Housing {
         let identity = identity.clone();
         let (sandbox, forked) = match made {
             Some(room) => furnish(room, &start.files).await?,
-            None => self.fork(zygote, name, policy.clone()).await?,
+            None => self.fork(&forker.zygote, name, policy.clone()).await?,
         };
-        let gone = spec(start, sandbox.work_dir()).and_then(|spec| forked.go(&handover(spec, ends)?));
+        let paths = forker.instead_of.as_deref();
+        let gone = spec(start, sandbox.work_dir(), paths).and_then(|spec| forked.go(&handover(spec, ends)?));
         match gone {
             Ok(()) => {
                 let Forked { pid, pidfd, .. } = forked;
@@ -281,7 +318,7 @@ impl Housing {
         not_forked: Option<String>,
     ) -> io::Result<Housed> {
         let mut sandbox = making::prepare(&self.workshop, name, policy, None).await?;
-        let spec = spec(start, sandbox.work_dir())?;
+        let spec = spec(start, sandbox.work_dir(), None)?;
         let program = Program {
             path: start.warm.python.clone(),
             arguments: start.arguments().map(OsString::from).collect(),
@@ -320,10 +357,9 @@ impl Housing {
     async fn refill(&self, warm: &Warm) {
         let Some(zygote) = self.zygotes.settled(&warm.zygote).await else { return };
         let making = zygote.make_spare(|| async {
-            let block = sandbox::is_privileged().then(|| self.identities.block(&warm.zygote)).transpose()?;
-            let identity = block.map(|block| block.take()).transpose()?;
+            let identity = self.block(&warm.zygote)?.map(|block| block.take()).transpose()?;
             let name = self.name("spare");
-            let policy = policy(warm, self.spares.join(&name));
+            let policy = policy(warm, self.spares.join(&name), None);
             Spare::make(&self.workshop, &zygote, &name, policy, identity, Purpose::Any).await
         });
         if let Err(e) = making.await {
@@ -341,15 +377,14 @@ impl Housing {
         database: PathBuf,
         identity: Option<Rc<Identity>>,
     ) -> io::Result<Option<Spare>> {
-        let block = sandbox::is_privileged().then(|| self.identities.block(&warm.zygote)).transpose()?;
-        let is_room = Rc::strong_count(&self.successors) <= SUCCESSORS;
-        if !is_room || !is_at_home(identity.as_ref(), block.as_ref()) {
+        if Rc::strong_count(&self.successors) > SUCCESSORS {
             return Ok(None);
         }
-        let Some(zygote) = self.zygotes.settled(&warm.zygote).await else { return Ok(None) };
+        let Some(forker) = self.forker(warm, identity.as_ref()).await? else { return Ok(None) };
         let purpose = Purpose::One { _counted: Rc::clone(&self.successors) };
-        let (name, policy) = (self.name("successor"), policy(warm, database));
-        Spare::make(&self.workshop, &zygote, &name, policy, identity, purpose).await.map(Some)
+        let name = self.name("successor");
+        let policy = policy(warm, database, forker.instead_of.as_deref());
+        Spare::make(&self.workshop, &forker.zygote, &name, policy, identity, purpose).await.map(Some)
     }
 
     /// A name for a cgroup.
@@ -377,12 +412,13 @@ pub fn bounds(limits: &crate::config::Limits) -> Limits {
     }
 }
 
-/// What holds for every preview of one environment and user, with its database in a directory of the host.
-fn policy(warm: &Warm, database: PathBuf) -> Policy {
+/// What holds for every preview of one environment and user, with its database in a directory of the host, and its packages in the place
+/// of others if it is forked by who has imported those.
+fn policy(warm: &Warm, database: PathBuf, instead_of: Option<&[PathBuf]>) -> Policy {
     let mut policy = Policy::new(bounds(&warm.limits));
     policy.role = Role::Program;
     policy.network = if warm.egress { Network::Host } else { Network::None };
-    policy.read_only.clone_from(&warm.visible);
+    (policy.read_only, policy.exchanged) = Forker::shown(warm, instead_of);
     policy.kept =
         vec![sandbox::Kept { source: database, name: DATA.to_owned(), links: vec![DATABASE.to_owned()] }];
     policy
@@ -395,9 +431,12 @@ pub fn destroy(sandbox: Sandbox) {
     }
 }
 
-/// The runner's instructions; the directory is known only here.
-pub fn spec(start: &Start, work_dir: &Path) -> io::Result<OwnedFd> {
+/// The runner's instructions; the directory is known only here, and where the packages are if that is not their own place.
+pub fn spec(start: &Start, work_dir: &Path, paths: Option<&[PathBuf]>) -> io::Result<OwnedFd> {
     let mut spec = start.spec.clone();
+    if let Some(paths) = paths {
+        spec["paths"] = paths.iter().map(|path| path.display().to_string()).collect();
+    }
     spec["dir"] = work_dir.display().to_string().into();
     super::process::spec_file(&spec.to_string())
 }

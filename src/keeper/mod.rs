@@ -4,13 +4,16 @@
 //! One keeper per data directory. `serve` starts it when none answers and speaks to it over a
 //! `SOCK_SEQPACKET` unix socket of mode 0600; when it has nothing to keep and nobody is connected, it exits.
 
+mod beginnings;
 mod capture;
 mod client;
 mod connection;
+mod forker;
 mod forks;
 mod held;
 mod housing;
 mod identity;
+mod imports;
 pub mod journal;
 mod limits;
 pub mod making;

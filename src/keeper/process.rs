@@ -46,7 +46,7 @@ enum HeldBy {
 /// Starts code as a plain child of the keeper, in `start.files`.
 pub fn start_plain(start: &Start, ends: Ends) -> io::Result<Process> {
     let marker = marker(&start.preview, start.slot);
-    let spec = super::housing::spec(start, &start.files)?;
+    let spec = super::housing::spec(start, &start.files, None)?;
     let mut command = Command::new(&start.warm.python);
     command.args(start.arguments()).current_dir(&start.files).env_clear();
     command.envs(start.env.iter().map(|(k, v)| (k, v))).env(MARKER, &marker);

@@ -51,6 +51,18 @@ impl Recipe {
         }
     }
 
+    /// Whether it is as this one in all but the packages and the ids.
+    pub(super) fn differs_in_packages_only(&self, other: &Self) -> bool {
+        let without = |recipe: &Self| {
+            let mut all = recipe.clone();
+            all.visible.retain(|directory| !recipe.packages.contains(directory));
+            all.packages.clear();
+            (all.identity, all.delegated) = (None, None);
+            all
+        };
+        without(self) == without(other)
+    }
+
     /// What it may do and see.
     pub(super) fn policy(&self) -> Policy {
         let mut policy = Policy::new(LIMITS);

@@ -38,6 +38,8 @@ struct Keeper {
     /// Whose files could not be removed when they were closed. Serve tries again while it lives; the last try is the keeper's.
     unclosed: RefCell<Vec<Rc<Held>>>,
     changed: Notify,
+    /// Of the connection that is listened to.
+    newest: Cell<u64>,
     /// Starts that are under way: their children are not known yet, and must not be taken for strays.
     starting: Cell<usize>,
 }
@@ -61,6 +63,7 @@ pub fn run(data_dir: &Path) -> io::Result<()> {
         held: RefCell::default(),
         unclosed: RefCell::default(),
         changed: Notify::new(),
+        newest: Cell::new(0),
         starting: Cell::new(0),
     });
     let local = tokio::task::LocalSet::new();
@@ -120,12 +123,14 @@ impl Keeper {
             }
         };
         let queue = self.outbox.connect();
+        let number = self.newest.get() + 1;
+        self.newest.set(number);
         for held in self.held.borrow().values() {
             held.reader_changed();
         }
         tokio::select! {
             result = deliver(Rc::clone(&packets), queue) => log_end(result),
-            result = self.listen_to(&packets) => log_end(result),
+            result = self.listen_to(&packets, number) => log_end(result),
         }
         for held in self.held.borrow().values() {
             held.reader_left();
@@ -133,8 +138,12 @@ impl Keeper {
         self.changed.notify_waiters();
     }
 
-    async fn listen_to(self: &Rc<Self>, packets: &Packets) -> io::Result<()> {
+    async fn listen_to(self: &Rc<Self>, packets: &Packets, number: u64) -> io::Result<()> {
         while let Some((bytes, _fds)) = packets.receive().await? {
+            // What a serve that is dead still wanted is for the next one to decide.
+            if self.newest.get() != number {
+                break;
+            }
             let call: Call = serde_json::from_slice(&bytes)?;
             self.handle(call);
         }

@@ -20,6 +20,7 @@ use tokio::task::AbortHandle;
 
 use super::forks::{Child, Reply, Waiting};
 pub use super::forks::{Forked, Handover};
+use super::imports::{Imports, Names};
 use super::making;
 use super::packets::{Packets, send_once};
 pub use super::recipe::Recipe;
@@ -36,6 +37,8 @@ pub struct Zygote {
     den: RefCell<Option<Sandbox>>,
     process: Process,
     control: Rc<Packets>,
+    /// What it has imported.
+    pub imports: Imports,
     waiting: Rc<Waiting>,
     reader: AbortHandle,
     next: Cell<u64>,
@@ -59,6 +62,7 @@ enum Order<'a> {
         rlimits: &'a [(u32, u64)],
         landlock: bool,
         namespaces: u32,
+        exchanged: bool,
     },
 }
 
@@ -88,17 +92,18 @@ impl Zygote {
             std::future::pending::<Infallible>().await
         };
         let greeting = greet(&control, recipe, workshop.layers.seccomp);
-        tokio::select! {
+        let names = tokio::select! {
             ready = tokio::time::timeout(PATIENCE, greeting) => ready
                 .map_err(|_elapsed| io::Error::other("it did not finish its imports in time"))??,
             never = hurried => match never {},
-        }
+        };
+        let imports = Imports::new(&recipe.packages, names)?;
         give_way(false);
         let waiting = Rc::new(Waiting::default());
         let reader = tokio::task::spawn_local(Rc::clone(&waiting).read(Rc::clone(&control))).abort_handle();
         let den = RefCell::new(Some(den));
         let (next, spare, makes_spare) = Default::default();
-        Ok(Rc::new(Self { den, process, control, waiting, reader, next, spare, makes_spare }))
+        Ok(Rc::new(Self { den, process, control, imports, waiting, reader, next, spare, makes_spare }))
     }
 
     /// Makes a sandbox that previews forked from here may join.
@@ -180,6 +185,7 @@ impl Zygote {
             rlimits: &confinement.rlimits,
             landlock: sandbox.landlock().is_some(),
             namespaces: sandbox.joins().unwrap_or(0),
+            exchanged: sandbox.is_exchanged(),
         };
         let mut fds = vec![gate];
         fds.extend(sandbox.landlock());
@@ -229,7 +235,7 @@ impl Drop for Zygote {
     }
 }
 
-async fn greet(control: &Packets, recipe: &Recipe, seccomp: bool) -> io::Result<()> {
+async fn greet(control: &Packets, recipe: &Recipe, seccomp: bool) -> io::Result<Names> {
     let programs = if seccomp { sandbox::seccomp::programs(Role::Program) } else { Ok(Vec::new()) };
     let programs = programs.map_err(io::Error::other)?;
     let filters =
@@ -240,8 +246,8 @@ async fn greet(control: &Packets, recipe: &Recipe, seccomp: bool) -> io::Result<
     let (bytes, _fds) =
         control.receive().await?.ok_or_else(|| io::Error::other("it died during its imports"))?;
     match serde_json::from_slice(&bytes)? {
-        Reply::Ready { single: true } => Ok(()),
-        Reply::Ready { single: false } => {
+        Reply::Ready { single: true, names } => Ok(names),
+        Reply::Ready { single: false, .. } => {
             Err(io::Error::other("a library started a thread when it was imported"))
         }
         Reply::Started { .. } | Reply::Failed { .. } => Err(io::Error::other("it spoke out of turn")),

@@ -39,6 +39,7 @@ struct Entry {
     stage: watch::Sender<Stage>,
     last_used: Cell<u64>,
     began: Instant,
+    recipe: Recipe,
     /// A launch waits for it.
     hurry: Notify,
     /// The user ids of it and its previews, where the keeper may give any.
@@ -96,6 +97,7 @@ impl Zygotes {
             stage: watch::Sender::new(Stage::Starting),
             last_used: Cell::new(self.tick()),
             began: Instant::now(),
+            recipe: recipe.clone(),
             hurry: Notify::new(),
             _block: block,
         });
@@ -139,6 +141,38 @@ impl Zygotes {
         }
         self.drop_dead(key);
         None
+    }
+
+    /// Of another environment of the same user, one that has imported nothing that would be another thing in that of `recipe`, and whose
+    /// key `suits`; with that and the recipe of its own. Where there are several, that which has most packages in common.
+    pub fn like(
+        &self,
+        key: &str,
+        recipe: &Recipe,
+        suits: impl Fn(&str) -> bool,
+    ) -> Option<(String, Recipe, Rc<Zygote>)> {
+        let whose = |key: &str| key.split_once('.').map(|(_environment, user)| user.to_owned());
+        let entries = self.entries.borrow();
+        let of_this_user =
+            entries.iter().filter(|(other, _)| *other != key && whose(other) == whose(key) && suits(other));
+        let alike = of_this_user.filter_map(|(other, entry)| {
+            let Stage::Ready(zygote) = &*entry.stage.borrow() else { return None };
+            let may = zygote.is_alive() && entry.recipe.differs_in_packages_only(recipe);
+            // What cannot be read is no better than what is not alike.
+            let shared = may.then(|| zygote.imports.shared_with(&recipe.packages).ok().flatten())??;
+            Some((shared, other, entry, Rc::clone(zygote)))
+        });
+        let (_, other, entry, zygote) = alike.max_by_key(|(shared, ..)| *shared)?;
+        entry.last_used.set(self.tick());
+        Some((other.clone(), entry.recipe.clone(), zygote))
+    }
+
+    /// Whether there is one that can fork at once.
+    pub fn is_ready(&self, key: &str) -> bool {
+        let entries = self.entries.borrow();
+        entries
+            .get(key)
+            .is_some_and(|entry| matches!(&*entry.stage.borrow(), Stage::Ready(zygote) if zygote.is_alive()))
     }
 
     /// One that can fork, however long it takes to start.

@@ -1,13 +1,14 @@
 //! What is killed, ended or stopped for a while, and at which step: a launch, a reload, a stop, an expiry. Whatever it is, what
 //! follows is clear, the next try works, and nothing is left. `killed` does more of it for launches.
 
+use std::os::unix::fs::FileTypeExt as _;
 use std::time::Duration;
 
 use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Generation, Server, asgi, descendants, eventually, signal};
+use crate::harness::{Answer, Generation, Preview, Server, asgi, descendants, eventually, signal};
 
 /// Into a step, in milliseconds. Each fault meets each step at one of them or another.
 const MOMENTS: [u64; 5] = [0, 8, 25, 60, 120];
@@ -239,6 +240,49 @@ async fn a_zygote_that_is_stopped_for_good() {
     }
     let gone = async || (!Part::Zygote.pids(&server).contains(&stopped)).then_some(());
     eventually("the end of a zygote that does not fork", gone).await;
+}
+
+/// A launch whose start has come as far as the keeper, where it waits for a zygote that is stopped.
+async fn held_up(server: &Server, app: &Generation) -> (Preview, i32) {
+    app.launch().await;
+    app.stop().await.expect(200);
+    let is_ready = async || children(server, |pid| text(pid, "comm") == "spare\n").first().copied();
+    eventually("a zygote that has forked", is_ready).await;
+    let zygote = Part::Zygote.pids(server)[0];
+    signal(zygote, Signal::STOP);
+    // It has what was made ahead.
+    app.launch().await;
+    app.stop().await.expect(200);
+    let preview = app.launch_unawaited().await;
+    let directory = server.data_dir().join("run").join(&preview.id);
+    let is_socket = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_socket());
+    let begun = async || std::fs::read_dir(&directory).ok()?.flatten().any(|e| is_socket(&e)).then_some(());
+    eventually("a start in the keeper", begun).await;
+    (preview, zygote)
+}
+
+#[tokio::test]
+async fn a_start_whose_serve_is_killed_or_whose_preview_is_stopped() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    let (preview, zygote) = held_up(&server, &app).await;
+    server.kill_serve();
+    server.serve_again().await;
+    assert_eq!(app.status().await.expect(200)["status"], "launching", "it goes on");
+    signal(zygote, Signal::CONT);
+    app.until_status("running").await;
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x");
+    app.stop().await.expect(200);
+    nothing_is_left(&server, "a start that outlived its serve").await;
+
+    let (_preview, zygote) = held_up(&server, &app).await;
+    let caller = app.clone();
+    let stopping = tokio::spawn(async move { caller.stop().await });
+    app.line("Stopped").await;
+    signal(zygote, Signal::CONT);
+    stopping.await.unwrap().expect(200);
+    nothing_is_left(&server, "a start whose preview was stopped").await;
+    assert_eq!(app.launch().await.get("/x").await.text(), "you asked for /x");
 }
 
 #[tokio::test]

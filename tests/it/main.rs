@@ -49,6 +49,7 @@ mod secrets;
 mod sleep;
 mod smuggling;
 mod snippets;
+mod stand_in;
 mod status;
 mod store_away;
 mod tls;

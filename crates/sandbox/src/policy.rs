@@ -26,6 +26,8 @@ pub struct Policy {
     pub network: Network,
     /// Directories shown read-only at the same path, besides the system's libraries.
     pub read_only: Vec<PathBuf>,
+    /// Directories shown read-only at another path, the second of each pair. Only where there are namespaces.
+    pub exchanged: Vec<(PathBuf, PathBuf)>,
     /// Directories that outlive the sandbox, writable inside.
     pub kept: Vec<Kept>,
     /// Directories of [`Policy::identity`] that outlive the sandbox, writable inside at the same path.
@@ -48,6 +50,7 @@ impl Policy {
             role: Role::Program,
             network: Network::None,
             read_only: Vec::new(),
+            exchanged: Vec::new(),
             kept: Vec::new(),
             writable: Vec::new(),
             files: None,

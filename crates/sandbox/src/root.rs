@@ -113,6 +113,9 @@ impl Root {
         for path in &policy.read_only {
             root.show(path)?;
         }
+        for (path, inside) in &policy.exchanged {
+            root.exchange(path, inside)?;
+        }
         for kept in &policy.kept {
             root.keep(kept, owner)?;
         }
@@ -202,12 +205,26 @@ impl Root {
 
     /// Shows a directory read-only at its own path.
     fn show(&mut self, path: &Path) -> Result<()> {
-        if self.readable.iter().any(|shown| path.starts_with(shown)) {
+        if self.shows(path) {
             return Ok(());
         }
         self.bind(path, path, libc::MOUNT_ATTR_RDONLY | NO_DEVICES)?;
         self.readable.push(path.to_owned());
         Ok(())
+    }
+
+    /// Shows a directory read-only in the place of another.
+    fn exchange(&mut self, path: &Path, inside: &Path) -> Result<()> {
+        if self.shows(inside) {
+            return Err(Error::Helper(format!("{} is shown already", inside.display())));
+        }
+        self.bind(path, inside, libc::MOUNT_ATTR_RDONLY | NO_DEVICES)?;
+        self.readable.push(inside.to_owned());
+        Ok(())
+    }
+
+    fn shows(&self, path: &Path) -> bool {
+        self.readable.iter().any(|shown| path.starts_with(shown))
     }
 
     fn keep(&mut self, kept: &Kept, owner: Owner) -> Result<()> {

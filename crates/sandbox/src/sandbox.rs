@@ -53,6 +53,8 @@ struct Made {
     work_dir: PathBuf,
     /// Whose, on the host, its files are.
     owner: u32,
+    /// Whether it shows directories in the place of others.
+    exchanged: bool,
 }
 
 /// How far the making is.
@@ -126,9 +128,10 @@ impl Workshop {
         }
         let outer = within.and_then(Sandbox::init);
         let owner = init::outer_id(&policy);
+        let exchanged = !policy.exchanged.is_empty();
         let order = init::Order { policy, landlock: self.layers.landlock, within: outer.is_some() };
         wire::send_order(talk.socket(), &order, outer.as_slice())?;
-        let made = Made { leaf, confinement, joins, work_dir: WORK_DIR.into(), owner };
+        let made = Made { leaf, confinement, joins, work_dir: WORK_DIR.into(), owner, exchanged };
         Ok(Preparation::Pending(Pending { talk, made }))
     }
 
@@ -148,7 +151,8 @@ impl Workshop {
         writable.extend(policy.writable.iter().cloned());
         let rules = Rules { readable: &readable, writable: &writable, listable: &[], bind_tcp: false };
         let landlock = if self.layers.landlock { ruleset(&rules)? } else { None };
-        let made = Made { leaf, confinement, joins: None, work_dir, owner: init::outer_id(policy) };
+        let owner = init::outer_id(policy);
+        let made = Made { leaf, confinement, joins: None, work_dir, owner, exchanged: false };
         Ok(Sandbox { init: None, landlock, files: None, made, children: Vec::new() })
     }
 }
@@ -250,6 +254,12 @@ impl Sandbox {
     #[must_use]
     pub fn confinement(&self) -> &Confinement {
         &self.made.confinement
+    }
+
+    /// Whether it shows directories in the place of others.
+    #[must_use]
+    pub fn is_exchanged(&self) -> bool {
+        self.made.exchanged
     }
 
     /// Which namespaces a process joins, as flags for `setns` with [`Sandbox::init`]. The pid namespace holds

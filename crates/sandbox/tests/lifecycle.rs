@@ -58,6 +58,31 @@ open('new.py', 'w').write('new')
 }
 
 #[test]
+fn a_directory_is_shown_read_only_in_the_place_of_another() {
+    let (scratch, other) = (Scratch::new("exchanged"), Scratch::new("original"));
+    std::fs::write(scratch.0.join("library.py"), "new").unwrap();
+    std::fs::write(other.0.join("library.py"), "old").unwrap();
+    let range = Range::new();
+    let mut policy = range.policy();
+    policy.exchanged = vec![(scratch.0.clone(), other.0.clone())];
+    let mut sandbox = range.workshop.prepare("one", policy.clone(), None).unwrap();
+    let (path, inside) = (scratch.0.display(), other.0.display());
+    let script = format!(
+        "
+import os
+print(open('{inside}/library.py').read(), os.path.exists('{path}'))
+try: open('{inside}/library.py', 'w'); print('WORKED')
+except OSError as error: print(error.errno in (1, 13, 30))
+"
+    );
+    let outcome = range.start(&mut sandbox, &script, Vec::new()).finish();
+    assert_eq!(outcome.stdout, "new False\nTrue\n", "{}", outcome.stderr);
+    sandbox.destroy().unwrap();
+    policy.read_only = vec![other.0.clone()];
+    assert!(range.workshop.prepare("two", policy, None).is_err(), "what is shown is not hidden again");
+}
+
+#[test]
 fn directories_are_shown_read_only_at_their_own_path() {
     let scratch = Scratch::new("shown");
     std::fs::write(scratch.0.join("library.py"), "content").unwrap();
