@@ -138,14 +138,26 @@ pub fn in_memory(data_dir: &Path) -> PathBuf {
     Path::new("/dev/shm").join(format!("previewd-{}", digest(data_dir)))
 }
 
-/// Where the cgroups of a data directory's keeper and server are, on a host with hierarchies of the first version or of the
-/// second: those places that there are.
+/// The cgroups of a data directory's keeper and server, in whichever hierarchies there are.
 pub fn cgroups(data_dir: &Path) -> Vec<PathBuf> {
-    let root = PathBuf::from("/sys/fs/cgroup");
-    let hierarchies = std::fs::read_dir(&root).into_iter().flatten().flatten().map(|entry| entry.path());
+    let root = Path::new("/sys/fs/cgroup");
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    // They are made where this process is, or above.
+    let places = own.lines().flat_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let mount = root.join(fields.next().unwrap_or_default());
+        let place = mount.join(fields.next().unwrap_or_default().trim_start_matches('/'));
+        place
+            .ancestors()
+            .take_while(|place| place.starts_with(&mount))
+            .map(Path::to_owned)
+            .collect::<Vec<_>>()
+    });
     let names = ["previewd", "previewd-serve"].map(|name| format!("{name}-{}", digest(data_dir)));
-    let places = hierarchies.chain([root]).flat_map(|place| names.clone().map(|name| place.join(name)));
-    places.filter(|place| place.is_dir()).collect()
+    places
+        .flat_map(|place| names.clone().map(|name| place.join(name)))
+        .filter(|place| place.is_dir())
+        .collect()
 }
 
 /// By which a data directory's things elsewhere are told from others'.

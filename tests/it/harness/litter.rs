@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -20,17 +21,25 @@ pub fn new_root() -> PathBuf {
     root.canonicalize().unwrap()
 }
 
-/// Removes a root with what belongs to its data directory elsewhere. Nothing of it may run any more.
+/// Removes a root with what belongs to its data directory elsewhere. What runs of it must have been killed.
 pub fn remove(root: &Path) {
     let data_dir = root.join("data");
     for parent in leftovers::cgroups(&data_dir) {
         let inside = std::fs::read_dir(&parent).into_iter().flatten().flatten().map(|entry| entry.path());
         for directory in inside.filter(|path| path.is_dir()).chain([parent.clone()]) {
-            let _somebody_is_in_it = std::fs::remove_dir(directory);
+            remove_cgroup(&directory);
         }
     }
     let _there_was_none = std::fs::remove_dir_all(leftovers::in_memory(&data_dir));
     let _ = std::fs::remove_dir_all(root);
+}
+
+/// Whoever was in it may be about to leave.
+fn remove_cgroup(directory: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while std::fs::remove_dir(directory).is_err() && directory.exists() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Ends and removes what runs left that are over.
