@@ -53,7 +53,8 @@ pub fn is_spare(pid: i32) -> bool {
 
 /// The same, or about to be: its first moment it is called as what it was forked from.
 pub fn is_ahead(pid: i32) -> bool {
-    is_spare(pid) || name(pid) == b"zygote\n"
+    // Read once: it may change from the one to the other in this moment.
+    matches!(name(pid).as_slice(), b"spare\n" | b"zygote\n")
 }
 
 fn name(pid: i32) -> Vec<u8> {

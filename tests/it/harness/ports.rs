@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 /// Ports of a range.
 const SIZE: u16 = 7;
@@ -33,9 +34,17 @@ impl Ports {
         panic!("no range of {SIZE} free ports");
     }
 
-    /// Those that somebody listens on.
+    /// Those that somebody listens on. Whoever was just forked has what its parent has closed, until it executes its own program.
     pub fn held(&self) -> Vec<u16> {
-        (self.min..=self.max).filter(|port| bind(*port).is_none()).collect()
+        let is_held = |port: &u16| {
+            (0..10).all(|_| {
+                bind(*port).is_none() && {
+                    std::thread::sleep(Duration::from_millis(10));
+                    true
+                }
+            })
+        };
+        (self.min..=self.max).filter(is_held).collect()
     }
 }
 
