@@ -27,3 +27,4 @@ pub mod store;
 #[cfg(test)]
 mod test_support;
 pub mod time;
+pub mod traces;
