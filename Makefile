@@ -11,6 +11,8 @@
 # caches of cargo, npm and uv; target/, web/node_modules, web/dist and storage/ may be removed at any time.
 
 SHELL := bash
+# Tests wait more than they compute: for servers to end, for time to be over.
+export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 .NOTPARALLEL:
 .PHONY: run test bench load nightly coverage fmt rust web embed browser supply-chain
 

@@ -22,6 +22,7 @@ pub mod keeper;
 pub mod logs;
 pub mod metrics;
 pub mod preview;
+pub mod private;
 pub mod runtime;
 pub mod store;
 #[cfg(test)]

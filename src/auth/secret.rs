@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::AuthSetupError;
 use crate::id::random_hex;
+use crate::private;
 
 /// Bytes of randomness in a key that we make; its file has them in hexadecimal.
 const RANDOM_BYTES: usize = 32;
@@ -29,7 +30,7 @@ pub(super) fn kept_in(data_dir: &Path) -> Result<Secret, AuthSetupError> {
     let path = data_dir.join(FILE);
     let failed = |source| AuthSetupError::Secret { path: path.clone(), source };
     if !path.try_exists().map_err(failed)? {
-        std::fs::create_dir_all(data_dir).and_then(|()| make(data_dir, &path)).map_err(failed)?;
+        private::make_dir(data_dir).and_then(|()| make(data_dir, &path)).map_err(failed)?;
     }
     let unusable = |problem| AuthSetupError::UnusableSecret { path: path.clone(), problem };
     if std::fs::metadata(&path).map_err(failed)?.permissions().mode() & 0o077 != 0 {

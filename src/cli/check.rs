@@ -1,5 +1,6 @@
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use pysource::{Analysis, Endpoint, Problem, Warning};
 use serde::Serialize;
@@ -35,7 +36,7 @@ pub(super) fn run(config: &Config, dir: &Path, json: bool, openapi: bool) -> Exi
         return fail(USAGE, &Error::invalid("directory", message));
     }
     let files = match read_directory(dir, &config.data_dir) {
-        Ok(files) => files,
+        Ok(files) => Arc::new(files),
         Err(error) => return fail(1, &error),
     };
     let report = report(&files);
@@ -51,7 +52,7 @@ pub(super) fn run(config: &Config, dir: &Path, json: bool, openapi: bool) -> Exi
     if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn report(files: &Files) -> Report {
+fn report(files: &Arc<Files>) -> Report {
     let Analysis { endpoints, mut warnings, openapi } = from_source(files, None);
     let (entrypoint, requirements, mut problems) = match plan(files, None) {
         Ok(plan) => {
@@ -153,8 +154,9 @@ fn shown(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn files(entries: &[(&str, &str)]) -> Files {
-        entries.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
+    fn files(entries: &[(&str, &str)]) -> Arc<Files> {
+        let files = entries.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
+        Arc::new(files.collect())
     }
 
     const APP: &str =

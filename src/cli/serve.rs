@@ -32,6 +32,7 @@ use crate::http::{self, App};
 use crate::id::random_hex;
 use crate::metrics::Metrics;
 use crate::preview::{Host, Previews, PublicAddress};
+use crate::private;
 use crate::runtime::local::{LocalRuntime, Settings};
 use crate::store::Store;
 use crate::time::UnixMillis;
@@ -276,12 +277,8 @@ fn take_descriptors() {
 
 /// One server per data directory: two would serve the same previews.
 fn lock(config: &Config) -> Result<std::fs::File, Failed> {
-    use std::os::unix::fs::DirBuilderExt;
     let directory = &config.data_dir;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
+    private::make_dir(directory)
         .map_err(doing(format!("the data directory {} cannot be made", directory.display())))?;
     let path = directory.join(LOCK);
     let open = std::fs::File::options().create(true).truncate(false).write(true).open(path);

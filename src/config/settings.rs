@@ -220,9 +220,13 @@ pub const SETTINGS: &[Setting] = &[
         "Seconds after that for requests under way to end",
         |d, v| put(&mut d.drain_timeout, whole(v, 1..=YEAR)),
     ),
-    setting("PREVIEW_CLEANUP_INTERVAL", Some("300"), SECONDS, "Seconds between sweeps", |d, v| {
-        put(&mut d.cleanup_interval, whole(v, 1..=YEAR))
-    }),
+    setting(
+        "PREVIEW_CLEANUP_INTERVAL",
+        Some("300"),
+        SECONDS,
+        "Seconds between looks, where servers share a store, for previews whose server is gone; a server ends its own on time",
+        |d, v| put(&mut d.cleanup_interval, whole(v, 1..=YEAR)),
+    ),
     setting(
         "PREVIEW_JWT_SECRET",
         None,

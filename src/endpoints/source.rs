@@ -1,15 +1,15 @@
 //! Reading what a generation offers from its files.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use pysource::{Analysis, Entrypoint, Warning};
+use pysource::{Analysis, Entrypoint, Files, Warning};
 
 /// The endpoints of what would be served: `named` as at the upload, or what the source says.
 #[must_use]
-pub fn from_source(files: &BTreeMap<String, Vec<u8>>, named: Option<&str>) -> Analysis {
+pub fn from_source(files: &Arc<Files>, named: Option<&str>) -> Analysis {
     let found = match named.and_then(read_name) {
         Some(entrypoint) => Some(pysource::endpoints(files, &entrypoint)),
-        None => pysource::analysis(files),
+        None => pysource::analysis(Arc::clone(files)),
     };
     found.unwrap_or_else(|| Analysis {
         warnings: vec![Warning {

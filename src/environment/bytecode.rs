@@ -64,9 +64,7 @@ fn take_over(written: &Path, target: &Path) -> io::Result<()> {
 pub(super) fn adopt(target: &Path, others: &[PathBuf], tag: &str) -> io::Result<bool> {
     let mut complete = true;
     for (source, relative) in files_below(target, "py")? {
-        let Some(stem) = relative.file_stem() else { continue };
-        let parent = relative.parent().unwrap_or(Path::new(""));
-        let cached = parent.join(CACHE).join(format!("{}.{tag}.pyc", stem.display()));
+        let Some(cached) = cached(&relative, tag) else { continue };
         let own = fs::metadata(&source)?;
         let same = |other: &&PathBuf| {
             fs::symlink_metadata(other.join(&relative))
@@ -76,11 +74,18 @@ pub(super) fn adopt(target: &Path, others: &[PathBuf], tag: &str) -> io::Result<
             complete = false;
             continue;
         };
-        fs::create_dir_all(target.join(parent).join(CACHE))?;
+        fs::create_dir_all(target.join(&cached).parent().unwrap_or(target))?;
         // What is no Python of this version has none anywhere.
         let _nothing_to_link = fs::hard_link(other.join(&cached), target.join(&cached));
     }
     Ok(complete)
+}
+
+/// Where Python looks for the bytecode of a module's file.
+pub(super) fn cached(source: &Path, tag: &str) -> Option<PathBuf> {
+    let stem = source.file_stem().filter(|_| source.extension().is_some_and(|found| found == "py"))?;
+    let cache = source.parent().unwrap_or(Path::new("")).join(CACHE);
+    Some(cache.join(format!("{}.{tag}.pyc", stem.display())))
 }
 
 /// Regular files with this extension, each with its path relative to the directory. Links are not followed.

@@ -14,6 +14,7 @@ mod installer;
 mod interpreter;
 mod lease;
 mod lock;
+mod packages;
 mod prepare;
 mod pyproject;
 mod requirements;

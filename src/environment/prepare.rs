@@ -12,6 +12,7 @@ use super::bytecode::{adopt, compile};
 use super::installer::{Bench, Installer, find_uv};
 use super::lease::{Flights, Lease, Shared, Story};
 use super::lock::FileLock;
+use super::packages;
 use super::shelf::{COMPILED, Manifest, SITE_PACKAGES, Shelf, Unfinished, remove, size_of};
 use super::yard::Yard;
 use super::{Environment, EnvironmentError, Interpreter, Requirements};
@@ -242,14 +243,16 @@ impl Environments {
         let unfinished = Unfinished(shelf.building(key));
         remove(&unfinished.0);
         let target = unfinished.0.join(SITE_PACKAGES);
-        self.inner.yard.make(&target)?;
+        std::fs::create_dir_all(&target)?;
         progress(format!("Installing {}", counted(pins.len(), "package")));
-        if !pins.is_empty() {
+        if !self.link(pins, &unfinished.0).await {
+            self.inner.yard.make(&target)?;
             self.install(installer, pins, &target, progress).await?;
+            self.share_bytecode(pins, &unfinished.0).await?;
         }
+        progress(format!("Installed {}", pins.join(", ")));
         let python = self.inner.interpreter.version_text();
         let manifest = Manifest { packages: pins.to_vec(), python, bytes: size_of(&target)? };
-        self.share_bytecode(pins, &unfinished.0).await?;
         shelf.publish(key, &manifest)?;
         self.trim(installer, key).await
     }
@@ -274,8 +277,32 @@ impl Environments {
                 }
             }
         }
-        progress(format!("Installed {}", pins.join(", ")));
         Ok(())
+    }
+
+    /// Links what other environments have, if that is all, with its bytecode.
+    async fn link(&self, pins: &[String], building: &Path) -> bool {
+        let (this, pins, building) = (self.clone(), pins.to_vec(), building.to_owned());
+        let linking = move || {
+            let keys = this.inner.shelf.compiled_with(&pins)?;
+            // Held, so that they are not removed meanwhile.
+            let held: Vec<_> = keys.iter().filter_map(|key| this.get(key)).collect();
+            let others: Vec<_> = held.iter().map(|other| other.site_packages.clone()).collect();
+            let target = building.join(SITE_PACKAGES);
+            let linked = packages::link(&pins, &target, &others, &this.inner.interpreter.cache_tag)?;
+            if linked {
+                std::fs::write(building.join(COMPILED), b"")?;
+            }
+            Ok::<_, std::io::Error>(linked)
+        };
+        match tokio::task::spawn_blocking(linking).await.map_err(std::io::Error::other).flatten() {
+            Ok(linked) => linked,
+            Err(error) => {
+                // An installer does it then.
+                tracing::debug!(%error, "packages could not be linked");
+                false
+            }
+        }
     }
 
     /// Gives an environment that is being made the bytecode of those that have the same packages.

@@ -1,5 +1,7 @@
 //! A generation's OpenAPI document, for editors and generated clients.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use serde_json::Value;
 
@@ -24,7 +26,7 @@ pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Js
     {
         return Ok(axum::Json(document));
     }
-    let files = app.store.contents(&owned.generation.id).await?;
+    let files = Arc::new(app.store.contents(&owned.generation.id).await?);
     let named = owned.generation.entrypoint;
     let read = tokio::task::spawn_blocking(move || crate::endpoints::from_source(&files, named.as_deref()));
     Ok(axum::Json(read.await.map_err(Error::internal)?.openapi))

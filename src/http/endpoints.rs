@@ -118,7 +118,7 @@ async fn imported(
 }
 
 async fn from_source(app: &App, generation: &Generation) -> Result<Listing> {
-    let files = app.store.contents(&generation.id).await?;
+    let files = Arc::new(app.store.contents(&generation.id).await?);
     let named = generation.entrypoint.clone();
     let read = tokio::task::spawn_blocking(move || {
         let plan = crate::generation::plan(&files, named.as_deref());

@@ -13,6 +13,7 @@ use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions as _, Connectio
 
 use super::{Result, Store, StoreError};
 use crate::config::Quotas;
+use crate::private;
 
 /// Connections for reading SQLite, or for everything with PostgreSQL.
 const CONNECTIONS: u32 = 8;
@@ -159,10 +160,10 @@ async fn pool(url: &str, connections: u32, setup: Option<&'static str>) -> Resul
         .map_err(failed)
 }
 
-/// SQLite gives the files beside its own the same mode. One that exists is left as it is.
+/// SQLite gives the files beside its own the same mode. What exists is left as it is.
 fn make_private(file: &Path) -> io::Result<()> {
     if let Some(parent) = file.parent() {
-        std::fs::create_dir_all(parent)?;
+        private::make_dir(parent)?;
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),

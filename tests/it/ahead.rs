@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::harness::{Generation, Server, asgi, descendants, eventually, is_alive, is_spare};
+use crate::harness::{Generation, Server, asgi, descendants, eventually, is_ahead, is_alive, is_spare};
 
 /// A process in a sandbox: its number there, and which sandbox.
 struct Inside {
@@ -30,7 +30,7 @@ fn inside(server: &Server) -> Vec<Inside> {
 impl Inside {
     /// Whether it runs an application.
     fn serves(&self) -> bool {
-        self.number > 1 && !is_spare(self.pid)
+        self.number > 1 && !is_ahead(self.pid)
     }
 }
 

@@ -6,7 +6,10 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Preview, Server, User, asgi, descendants, eventually, is_alive, is_spare};
+use crate::harness::{
+    Generation, NO_MORE_THAN_A_SERVER, Preview, Server, User, asgi, descendants, eventually, is_alive,
+    is_spare,
+};
 
 /// An application that runs whatever Python it is sent, and answers with `result` or the error's name.
 const SHELL: &str = r#"
@@ -46,7 +49,7 @@ struct Scene {
 }
 
 fn shell() -> Value {
-    json!({ "app/main.py": SHELL, "requirements.txt": "fastapi\nuvicorn\nwebsockets\n" })
+    json!({ "app/main.py": SHELL, "requirements.txt": NO_MORE_THAN_A_SERVER })
 }
 
 async fn launched(user: &User, files: &Value) -> (Generation, Preview) {
@@ -118,9 +121,20 @@ fn strings(attempts: &[&str]) -> Vec<String> {
     attempts.iter().map(|attempt| (*attempt).to_owned()).collect()
 }
 
+/// What comes to nothing, one after the other from the same preview.
 #[tokio::test]
-async fn nothing_of_the_host_can_be_read() {
+async fn whatever_is_tried_nothing_gets_out() {
     let scene = Scene::new().await;
+    nothing_of_the_host_can_be_read(&scene).await;
+    no_process_outside_is_seen_signalled_or_traced(&scene).await;
+    no_network_is_reached(&scene).await;
+    dangerous_system_calls_are_refused(&scene).await;
+    the_shared_environment_cannot_be_poisoned(&scene).await;
+    // The preview serves nobody afterwards.
+    no_descriptor_that_it_was_handed_leads_out(&scene).await;
+}
+
+async fn nothing_of_the_host_can_be_read(scene: &Scene) {
     let data_dir = scene.server.data_dir();
     let mut attempts = strings(&[
         "open('/etc/shadow').read()",
@@ -151,9 +165,7 @@ async fn nothing_of_the_host_can_be_read() {
     scene.nobody_else_is_hurt().await;
 }
 
-#[tokio::test]
-async fn no_process_outside_is_seen_signalled_or_traced() {
-    let scene = Scene::new().await;
+async fn no_process_outside_is_seen_signalled_or_traced(scene: &Scene) {
     let mut attempts = Vec::new();
     for pid in [scene.server.serve_pid(), scene.server.keeper_pid(), 1] {
         attempts.push(format!("os.kill({pid}, signal.SIGKILL)"));
@@ -169,9 +181,7 @@ async fn no_process_outside_is_seen_signalled_or_traced() {
     scene.nobody_else_is_hurt().await;
 }
 
-#[tokio::test]
-async fn no_network_is_reached() {
-    let scene = Scene::new().await;
+async fn no_network_is_reached(scene: &Scene) {
     let api = scene.server.address().port();
     let other = scene.bystander.port();
     let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -199,11 +209,9 @@ async fn no_network_is_reached() {
     scene.nobody_else_is_hurt().await;
 }
 
-#[tokio::test]
-async fn no_descriptor_that_it_was_handed_leads_out() {
-    let scene = Scene::new().await;
+async fn no_descriptor_that_it_was_handed_leads_out(scene: &Scene) {
     let port = scene.server.address().port();
-    // A TCP socket of the host would connect from in here once it was shut down. The preview serves nobody afterwards.
+    // A TCP socket of the host would connect from in here once it was shut down.
     let trick = format!(
         "
 def turn():
@@ -222,9 +230,7 @@ result = 'begun'
     scene.nobody_else_is_hurt().await;
 }
 
-#[tokio::test]
-async fn dangerous_system_calls_are_refused() {
-    let scene = Scene::new().await;
+async fn dangerous_system_calls_are_refused(scene: &Scene) {
     let calls =
         [165, 166, 155, 161, 272, 308, 101, 310, 425, 250, 248, 321, 298, 323, 304, 430, 428, 435, 9999];
     let code = format!(
@@ -243,9 +249,7 @@ async fn dangerous_system_calls_are_refused() {
     }
 }
 
-#[tokio::test]
-async fn the_shared_environment_cannot_be_poisoned() {
-    let scene = Scene::new().await;
+async fn the_shared_environment_cannot_be_poisoned(scene: &Scene) {
     let package = "os.path.dirname(__import__('h11').__file__)";
     let attempts = [
         format!("open({package} + '/__init__.py', 'a')"),

@@ -1,10 +1,11 @@
 //! The commands beside `serve`, and settings that are wrong.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::harness::{BINARY, Server, asgi, postgres_database};
+use crate::harness::{BINARY, Server, asgi, postgres_database, unique};
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -39,6 +40,20 @@ async fn a_setting_that_is_wrong_is_named_with_what_it_takes() {
     assert!(!output.status.success() && said(&output).contains("--port-min"), "{}", said(&output));
 }
 
+#[test]
+fn whichever_command_makes_it_the_data_directory_is_its_owners_alone() {
+    for first in [&["token", "--user", "ana"][..], &["migrate"]] {
+        let root = std::env::temp_dir().join(unique("previewd-first"));
+        let data_dir = root.join("data");
+        let mut command = Command::new(BINARY);
+        let output = command.args(first).env_clear().env("PREVIEW_DATA_DIR", &data_dir).output().unwrap();
+        assert!(output.status.success(), "{first:?}: {}", said(&output));
+        let mode = std::fs::metadata(&data_dir).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{first:?}");
+        std::fs::remove_dir_all(root).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn tokens_are_made_beside_a_server_and_without_one() {
     let server = Server::start().await;
@@ -55,8 +70,7 @@ async fn tokens_are_made_beside_a_server_and_without_one() {
     crate::harness::eventually("the token's end", over).await;
     assert!(!server.command(&["token"]).output().unwrap().status.success());
     let key = server.data_dir().join("jwt.secret");
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(key).unwrap().permissions());
-    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[tokio::test]

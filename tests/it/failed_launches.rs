@@ -120,7 +120,7 @@ async fn an_application_that_never_answers_is_given_up() {
         user.upload(&asgi("import time\nprint('waiting for a database', flush=True)\ntime.sleep(600)")).await;
     let began = std::time::Instant::now();
     let error = app.try_launch(&json!({})).await.error(504, "launch_timeout");
-    assert!(began.elapsed().as_secs_f64() < 8.0, "{:?}", began.elapsed());
+    assert!(began.elapsed().as_secs_f64() < 20.0, "{:?}", began.elapsed());
     assert!(tail(&error).contains("waiting for a database"), "{error}");
     check_freed(&server, &app, "launch_timeout").await;
 
@@ -144,7 +144,7 @@ async fn a_launch_can_be_stopped_while_somebody_waits_for_it() {
     app.line("importing").await;
     let began = std::time::Instant::now();
     assert_eq!(app.stop().await.expect(200)["status"], "stopped");
-    assert!(began.elapsed().as_secs_f64() < 3.0, "no grace for what never served: {:?}", began.elapsed());
+    assert!(began.elapsed().as_secs_f64() < 5.0, "no grace for what never served: {:?}", began.elapsed());
     launch.await.unwrap().error(409, "launch_cancelled");
     assert_eq!(server.preview_processes(), Vec::<i32>::new());
     app.status().await.error(404, "no_active_preview");

@@ -116,11 +116,11 @@ async fn server_sent_events_come_one_by_one() {
     let shop = server.user("ana").upload(&example()).await;
     let preview = shop.launch().await;
     let began = std::time::Instant::now();
-    let answer = preview.call(Method::GET, "/live/sales?count=3&interval=2").send().await.unwrap();
+    let answer = preview.call(Method::GET, "/live/sales?count=2&interval=6").send().await.unwrap();
     let mut stream = crate::harness::Stream::new(answer);
     assert_eq!(stream.next().await.unwrap().kind, "sale");
-    assert!(began.elapsed() < Duration::from_millis(1900), "not kept back: {:?}", began.elapsed());
-    assert_eq!(stream.rest().await.len(), 2);
+    assert!(began.elapsed() < Duration::from_secs(6), "not kept back: {:?}", began.elapsed());
+    assert_eq!(stream.rest().await.len(), 1);
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ async fn until_closed(stream: &mut TcpStream) -> (String, Duration) {
 
 #[tokio::test]
 async fn who_takes_his_time_to_ask_is_not_waited_for() {
-    let server = Server::with(&[("HEADER_TIMEOUT", "1")]).await;
+    let server = Server::with(&[("HEADER_TIMEOUT", "2")]).await;
     let (_, preview, address) = started(&server).await;
     let mut silent = TcpStream::connect(address).await.unwrap();
     let mut halfway = TcpStream::connect(address).await.unwrap();
@@ -69,7 +69,7 @@ async fn who_takes_his_time_to_ask_is_not_waited_for() {
         panic!("still open");
     });
     // Whoever asks and waits for the answer is no idler.
-    assert_eq!(preview.get("/slow?seconds=3").await.expect(200)["slept"], 3.0);
+    assert_eq!(preview.get("/slow?seconds=4").await.expect(200)["slept"], 4.0);
     assert_eq!(until_closed(&mut silent).await.0, "");
     let (answer, _) = until_closed(&mut halfway).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
@@ -80,7 +80,7 @@ async fn who_takes_his_time_to_ask_is_not_waited_for() {
 
 #[tokio::test]
 async fn connections_beyond_the_limit_wait_for_their_turn() {
-    let server = Server::with(&[("CONNECTION_LIMIT", "3"), ("HEADER_TIMEOUT", "2")]).await;
+    let server = Server::with(&[("CONNECTION_LIMIT", "3"), ("HEADER_TIMEOUT", "5")]).await;
     let (_, preview, address) = started(&server).await;
     let request = head(&preview, "GET /text") + "Connection: close\r\n\r\n";
     assert_eq!(raw(address, request.as_bytes()).await.0, 200);

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::harness::{Server, asgi, descendants, descriptors, eventually, is_spare};
+use crate::harness::{Server, asgi, descendants, descriptors_but_the_stores, eventually, is_spare};
 
-/// Descriptors that may come once, whatever the rounds: another connection of the store, the last of what is made ahead. Fewer than
-/// there are rounds.
+/// Descriptors that may come once, whatever the rounds: a client's connection, the last of what is made ahead. Fewer than there are
+/// rounds.
 const ONCE: usize = 16;
 const ROUNDS: usize = 20;
 
@@ -30,19 +30,21 @@ async fn twenty_rounds_leave_nothing() {
         assert_eq!(server.ports().held(), Vec::<u16>::new());
         assert_eq!(server.preview_files(), Vec::<std::path::PathBuf>::new());
     };
-    // What is opened once and kept, such as the store's connections, is open after these.
+    // What is opened once and kept is open after these.
     for _ in 0..3 {
         round().await;
     }
     let (serve, keeper) = (server.serve_pid(), server.keeper_pid());
     made_ahead(keeper).await;
-    let before = (descriptors(serve), descriptors(keeper));
+    let before = (descriptors_but_the_stores(serve), descriptors_but_the_stores(keeper));
     for _ in 0..ROUNDS {
         round().await;
     }
     // Connections of clients that have gone are closed a moment later.
     let same = async || {
-        (descriptors(serve) <= before.0 + ONCE && descriptors(keeper) <= before.1 + ONCE).then_some(())
+        (descriptors_but_the_stores(serve) <= before.0 + ONCE
+            && descriptors_but_the_stores(keeper) <= before.1 + ONCE)
+            .then_some(())
     };
     eventually("no descriptor for each round", same).await;
 }
@@ -56,12 +58,14 @@ async fn failed_launches_leave_no_descriptor() {
     }
     let (serve, keeper) = (server.serve_pid(), server.keeper_pid());
     made_ahead(keeper).await;
-    let before = (descriptors(serve), descriptors(keeper));
+    let before = (descriptors_but_the_stores(serve), descriptors_but_the_stores(keeper));
     for _ in 0..ROUNDS {
         app.try_launch(&json!({})).await.error(500, "launch_failed");
     }
     let same = async || {
-        (descriptors(serve) <= before.0 + ONCE && descriptors(keeper) <= before.1 + ONCE).then_some(())
+        (descriptors_but_the_stores(serve) <= before.0 + ONCE
+            && descriptors_but_the_stores(keeper) <= before.1 + ONCE)
+            .then_some(())
     };
     eventually("no descriptor for each round", same).await;
     assert_eq!((server.preview_processes(), server.ports().held()), (vec![], vec![]));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Preview, Server, Stream, asgi, eventually, probe};
+use crate::harness::{Generation, Preview, REQUIREMENTS, Server, Stream, asgi, eventually, probe};
 
 async fn started(server: &Server) -> (Generation, Preview) {
     let app = server.user("ana").upload(&probe()).await;
@@ -203,7 +203,9 @@ async fn previewd_tells_the_whole_story_in_the_same_log() {
     let environments = server.data_dir().join("environments");
     std::fs::remove_file(&environments).unwrap();
     server.serve_again().await;
-    let app = server.user("ana").upload(&asgi("print('importing', flush=True)")).await;
+    let mut files = asgi("print('importing', flush=True)");
+    files["requirements.txt"] = REQUIREMENTS.into();
+    let app = server.user("ana").upload(&files).await;
     let preview = app.launch().await;
     app.line("This preview expires in 5 minutes").await;
     let patch = json!({ "files": { "app/note.txt": "x" } });

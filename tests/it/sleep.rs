@@ -20,7 +20,7 @@ async fn count(preview: &Preview) -> u64 {
 
 #[tokio::test]
 async fn an_idle_preview_sleeps_and_the_next_request_wakes_it() {
-    let settings = [("IDLE_ACTION", "sleep"), ("INACTIVE_TIMEOUT", "2"), ("SESSION_TIMEOUT", "60")];
+    let settings = [("IDLE_ACTION", "sleep"), ("INACTIVE_TIMEOUT", "3"), ("SESSION_TIMEOUT", "120")];
     let server = Server::with(&settings).await;
     let app = server.user("ana").upload(&probe()).await;
     let preview = app.launch().await;

@@ -3,12 +3,13 @@ import { expect, forget, launched, project, test } from "./fixtures";
 /** A page of the application's own, with what browsers speak beyond requests. */
 const PAGE = `
 import asyncio
+import os
 import time
 
 from fastapi import FastAPI, File, Request, UploadFile, WebSocket
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
-time.sleep(3)
+time.sleep(float(os.environ.get("SECONDS_TO_START", "0")))
 app = FastAPI()
 HTML = """<!doctype html><title>Own page</title><h1>The application</h1><p id=told></p><script type=module>
 const told = [];
@@ -72,7 +73,9 @@ test("a preview's own address in a browser", async ({ page, server, token }) => 
   // Its packages are there afterwards, so that a launch is what the application takes.
   await launched(server, token, id);
   await server.call(token, "DELETE", `/api/generations/${id}/preview`);
-  const launch = await server.call(token, "POST", `/api/generations/${id}/preview/launch?wait=false`, {});
+  const launch = await server.call(token, "POST", `/api/generations/${id}/preview/launch?wait=false`, {
+    env: { SECONDS_TO_START: "8" },
+  });
   await page.goto(`${launch.baseUrl}/?preview_token=${launch.previewToken}`);
   await expect(page.getByRole("heading", { name: "This preview is starting" })).toBeVisible();
   // The page looks again by itself.

@@ -1,4 +1,4 @@
-import { expect, forget, GREETER, look, project, test } from "./fixtures";
+import { expect, forget, GREETER, look, picture, project, test } from "./fixtures";
 import { startHost } from "./host";
 
 test("the package in a host application of React 18", async ({ page, server, token }) => {
@@ -25,7 +25,7 @@ test("the package in a host application of React 18", async ({ page, server, tok
     await page.getByRole("button", { name: "Regular expression" }).click();
     await expect(page.getByText("0/1")).toBeVisible();
     // Its theme is the host's decision.
-    await page.screenshot({ path: "e2e/screens/embed-terminal.png" });
+    await picture(page, "embed-terminal");
 
     const font = await page
       .locator("header")

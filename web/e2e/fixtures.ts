@@ -54,7 +54,7 @@ export const test = base.extend<Fixtures, Worker>({
   },
 });
 
-export { look } from "./look";
+export { look, picture } from "./look";
 export { expect };
 
 /** Launches over the API and answers once it serves. */

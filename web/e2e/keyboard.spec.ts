@@ -1,4 +1,4 @@
-import { expect, forget, GREETER, launched, look, project, test } from "./fixtures";
+import { expect, forget, GREETER, launched, look, picture, project, test } from "./fixtures";
 
 test.describe("without a mouse, enlarged, or in the reader's own colours", () => {
   let id = "";
@@ -69,7 +69,7 @@ test.describe("without a mouse, enlarged, or in the reader's own colours", () =>
     await page.getByRole("button", { name: "Show logs" }).click();
     const marked = page.getByRole("log").locator("[data-marked]");
     await expect(marked.filter({ hasText: "GET /hello 200" })).toBeInViewport();
-    await page.screenshot({ path: "e2e/screens/phone-request-logs.png" });
+    await picture(page, "phone-request-logs");
   });
 
   test("at 200 % nothing is lost", async ({ page }) => {
@@ -78,7 +78,7 @@ test.describe("without a mouse, enlarged, or in the reader's own colours", () =>
     await expect(page.getByRole("button", { name: "Send" })).toBeInViewport();
     await page.getByRole("navigation", { name: "Parts of the page" }).getByText("Logs").click();
     await expect(page.getByRole("log").getByText("Ready in")).toBeInViewport();
-    await page.screenshot({ path: "e2e/screens/zoomed.png" });
+    await picture(page, "zoomed");
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     expect(overflow).toBeLessThanOrEqual(0);
   });
@@ -89,6 +89,6 @@ test.describe("without a mouse, enlarged, or in the reader's own colours", () =>
     const chosen = page.getByRole("button", { name: "GET /hello" });
     await expect.poll(() => chosen.evaluate(outline)).toBe("solid");
     await expect.poll(() => page.getByRole("button", { name: /^Errors/ }).evaluate(outline)).toBe("solid");
-    await page.screenshot({ path: "e2e/screens/forced-colours.png" });
+    await picture(page, "forced-colours");
   });
 });

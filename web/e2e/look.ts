@@ -6,6 +6,9 @@ import type { AxeResults, RunOptions } from "axe-core";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 type Theme = "light" | "dark";
 
+/** With `SCREENS=1` there are pictures to look at. Taking them takes as long as the checks. */
+const PICTURES = Boolean(process.env.SCREENS);
+
 interface View {
   name: string;
   size: [number, number];
@@ -23,8 +26,8 @@ const VIEWS: readonly View[] = [
 ];
 
 /**
- * A picture in each theme and at each size, to look at. Accessibility is checked in both themes, and once more at
- * the narrowest, where nothing may be wider than the screen. `pane` is what a phone is to show.
+ * Each theme, at each size. Accessibility is checked in both themes, and once more at the narrowest, where nothing may
+ * be wider than the screen. `pane` is what a phone is to show.
  */
 export async function look(page: Page, name: string, pane?: "Logs" | "Endpoints"): Promise<void> {
   const before = page.viewportSize();
@@ -37,7 +40,7 @@ export async function look(page: Page, name: string, pane?: "Logs" | "Endpoints"
     if (pane && view.touch) await showPane(page, pane);
     await page.emulateMedia({ colorScheme: view.theme, reducedMotion: "reduce" });
     await painted(page, view.theme);
-    await page.screenshot({ path: `e2e/screens/${name}-${view.name}.png` });
+    await picture(page, `${name}-${view.name}`);
     if (view.check) await checkAccess(page, view.check, `${name}, ${view.name}`);
   }
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
@@ -47,6 +50,11 @@ export async function look(page: Page, name: string, pane?: "Logs" | "Endpoints"
   await page.emulateMedia({ colorScheme: "light" });
   if (pane) await showPane(page, "Request");
   if (before) await page.setViewportSize(before);
+}
+
+/** A picture to look at, where they are wanted. */
+export async function picture(page: Page, name: string): Promise<void> {
+  if (PICTURES) await page.screenshot({ path: `e2e/screens/${name}.png` });
 }
 
 /** The page follows the reader's theme a moment after it changed. */

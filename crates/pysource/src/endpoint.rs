@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 /// Field or parameter names with the OpenAPI type of each, in the order of their declaration.
-pub type Fields = IndexMap<String, String>;
+pub type Fields = IndexMap<String, &'static str>;
 
 /// One operation, serialised as an entry of `GET /endpoints`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

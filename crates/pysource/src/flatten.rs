@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::endpoint::{Endpoint, Fields, Parameter, RequestSchema};
+use crate::json::{field, member};
 use crate::shape::REPEATED;
 
 /// How many values may be looked at for one document: references can make a small one endless.
@@ -12,6 +13,8 @@ const DEPTH: usize = 32;
 /// How many parameters of one operation are described.
 const PARAMETERS: usize = 200;
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+const SCHEMAS: &str = "#/components/schemas/";
 
 /// Why a document was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,14 +34,14 @@ pub enum DocumentError {
 /// # Errors
 /// [`DocumentError`] for what is no OpenAPI document, or takes too long to read.
 pub fn entries(document: &Value) -> Result<Vec<Endpoint>, DocumentError> {
-    let paths = document.get("paths").and_then(Value::as_object).ok_or(DocumentError::NoPaths)?;
+    let paths = field(document, "paths").and_then(Value::as_object).ok_or(DocumentError::NoPaths)?;
     let mut reader = Reader::new(document);
     let mut found = Vec::new();
     for (path, item) in paths {
         let Some(item) = reader.resolve(item).as_object() else { continue };
         for method in METHODS {
-            if let Some(operation) = item.get(method).and_then(Value::as_object) {
-                found.push(reader.endpoint(method, path, operation, item.get("parameters"))?);
+            if let Some(operation) = member(item, method).and_then(Value::as_object) {
+                found.push(reader.endpoint(method, path, operation, member(item, "parameters"))?);
             }
         }
     }
@@ -57,6 +60,8 @@ pub(crate) fn entry(
 
 pub(crate) struct Reader<'a> {
     document: &'a Value,
+    /// `components/schemas` of it.
+    schemas: Option<&'a Map<String, Value>>,
     work: usize,
     /// Bytes that entries may still repeat of it.
     pub(crate) room: usize,
@@ -64,7 +69,8 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(document: &'a Value) -> Self {
-        Self { document, work: WORK, room: REPEATED }
+        let schemas = field(document, "components").and_then(|parts| field(parts, "schemas")?.as_object());
+        Self { document, schemas, work: WORK, room: REPEATED }
     }
 
     fn endpoint(
@@ -75,18 +81,18 @@ impl<'a> Reader<'a> {
         shared: Option<&'a Value>,
     ) -> Result<Endpoint, DocumentError> {
         let method = method.to_uppercase();
-        let (request_schema, parameters) = self.parameters(shared, operation.get("parameters"))?;
+        let (request_schema, parameters) = self.parameters(shared, member(operation, "parameters"))?;
         let endpoint = Endpoint {
             description: text(operation, "description").or(text(operation, "summary")).unwrap_or_default(),
             request_schema: (!request_schema.is_empty()).then_some(request_schema),
-            request_body: self.body(operation.get("requestBody"))?,
+            request_body: self.body(member(operation, "requestBody"))?,
             parameters,
-            body: self.body_shape(operation.get("requestBody"))?,
-            response_schema: self.response(operation.get("responses"))?,
-            tags: strings(operation.get("tags")),
+            body: self.body_shape(member(operation, "requestBody"))?,
+            response_schema: self.response(member(operation, "responses"))?,
+            tags: strings(member(operation, "tags")),
             operation_id: text(operation, "operationId").unwrap_or_else(|| format!("{method} {path}")),
-            deprecated: operation.get("deprecated").and_then(Value::as_bool).unwrap_or(false),
-            secured: secured(operation.get("security").or_else(|| self.document.get("security"))),
+            deprecated: member(operation, "deprecated").and_then(Value::as_bool).unwrap_or(false),
+            secured: secured(member(operation, "security").or_else(|| field(self.document, "security"))),
             in_schema: None,
             path: path.to_owned(),
             method,
@@ -105,11 +111,9 @@ impl<'a> Reader<'a> {
         for list in [shared, own].into_iter().flatten().filter_map(Value::as_array) {
             for parameter in list {
                 let parameter = self.resolve(parameter);
-                let (Some(name), Some(place)) = (parameter["name"].as_str(), parameter["in"].as_str()) else {
-                    continue;
-                };
-                let schema =
-                    parameter.get("schema").or_else(|| first_content(parameter).map(|(_, schema)| schema));
+                let text = |key| field(parameter, key).and_then(Value::as_str);
+                let (Some(name), Some(place)) = (text("name"), text("in")) else { continue };
+                let schema = schema_of(parameter);
                 let kind = schema.map_or(Ok("string"), |schema| self.type_name(schema, 0))?;
                 let fields = match place {
                     "query" => &mut places.query,
@@ -118,7 +122,7 @@ impl<'a> Reader<'a> {
                     "cookie" => &mut places.cookie,
                     _ => continue,
                 };
-                fields.insert(name.to_owned(), kind.to_owned());
+                fields.insert(name.to_owned(), kind);
                 all.retain(|known| (known.name.as_str(), known.place.as_str()) != (name, place));
                 if all.len() < PARAMETERS {
                     all.push(self.parameter(parameter, name, place)?);
@@ -153,7 +157,7 @@ impl<'a> Reader<'a> {
         let mut fields = Fields::new();
         self.collect(schema, &mut fields, 0)?;
         if fields.is_empty() {
-            fields.insert("$".to_owned(), self.type_name(schema, 0)?.to_owned());
+            fields.insert("$".to_owned(), self.type_name(schema, 0)?);
         }
         Ok(fields)
     }
@@ -164,15 +168,15 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         let schema = self.resolve(schema);
-        for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+        for part in field(schema, "allOf").and_then(Value::as_array).into_iter().flatten() {
             self.collect(part, fields, depth + 1)?;
         }
         if let Some(only) = single_alternative(schema) {
             self.collect(only, fields, depth + 1)?;
         }
-        for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        for (name, property) in field(schema, "properties").and_then(Value::as_object).into_iter().flatten() {
             let kind = self.type_name(property, 0)?;
-            fields.insert(name.clone(), kind.to_owned());
+            fields.insert(name.clone(), kind);
         }
         Ok(())
     }
@@ -191,14 +195,14 @@ impl<'a> Reader<'a> {
             return Ok(name);
         }
         for key in ["anyOf", "oneOf", "allOf"] {
-            for part in schema.get(key).and_then(Value::as_array).into_iter().flatten() {
+            for part in field(schema, key).and_then(Value::as_array).into_iter().flatten() {
                 let name = self.type_name(part, depth + 1)?;
                 if name != "null" {
                     return Ok(name);
                 }
             }
         }
-        let value = schema.get("const").or_else(|| schema.get("enum").and_then(|values| values.get(0)));
+        let value = field(schema, "const").or_else(|| field(schema, "enum").and_then(|values| values.get(0)));
         Ok(value.map_or_else(|| implied_type(schema), value_type))
     }
 
@@ -206,13 +210,19 @@ impl<'a> Reader<'a> {
     pub(crate) fn resolve(&self, value: &'a Value) -> &'a Value {
         let mut value = value;
         for _ in 0..DEPTH {
-            let Some(reference) = value.get("$ref").and_then(Value::as_str) else { break };
-            let Some(target) = reference.strip_prefix('#').and_then(|p| self.document.pointer(p)) else {
-                break;
-            };
+            let Some(reference) = field(value, "$ref").and_then(Value::as_str) else { break };
+            let Some(target) = self.target(reference) else { break };
             value = target;
         }
         value
+    }
+
+    /// What a reference names; most name one of the document's schemas, with nothing escaped.
+    fn target(&self, reference: &str) -> Option<&'a Value> {
+        match (reference.strip_prefix(SCHEMAS), self.schemas) {
+            (Some(name), Some(schemas)) if !name.contains(['/', '~']) => schemas.get(name),
+            _ => self.document.pointer(reference.strip_prefix('#')?),
+        }
     }
 
     pub(crate) fn spend(&mut self) -> Result<(), DocumentError> {
@@ -223,20 +233,29 @@ impl<'a> Reader<'a> {
 
 /// The first media type and its schema, JSON before others.
 pub(crate) fn first_content(value: &Value) -> Option<(&str, &Value)> {
-    let content = value.get("content")?.as_object()?;
+    let content = field(value, "content")?.as_object()?;
     let json = content.get_key_value("application/json");
     let (name, media) = json.or_else(|| content.iter().next())?;
-    Some((name, media.get("schema")?))
+    Some((name, field(media, "schema")?))
+}
+
+/// The schema of a parameter: its own, or that of its first media type.
+pub(crate) fn schema_of(parameter: &Value) -> Option<&Value> {
+    field(parameter, "schema").or_else(|| first_content(parameter).map(|(_, schema)| schema))
 }
 
 /// The alternatives that describe something: neither null, nor that part of a form is left out.
 pub(crate) fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
-    let all = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
+    let all = field(schema, "anyOf").or_else(|| field(schema, "oneOf")).and_then(Value::as_array);
     let is_absence = |part: &Value| {
         let mut keys = part.as_object().into_iter().flat_map(Map::keys).peekable();
         keys.peek().is_some() && keys.all(|key| matches!(key.as_str(), "not" | "maxProperties"))
     };
-    all.into_iter().flatten().filter(move |part| part["type"] != "null" && !is_absence(part))
+    all.into_iter().flatten().filter(move |part| !is_null(part) && !is_absence(part))
+}
+
+fn is_null(schema: &Value) -> bool {
+    field(schema, "type").is_some_and(|kind| kind == "null")
 }
 
 /// The one alternative, where there is just one.
@@ -247,7 +266,7 @@ fn single_alternative(schema: &Value) -> Option<&Value> {
 }
 
 fn declared_type(schema: &Value) -> Option<&'static str> {
-    match schema.get("type")? {
+    match field(schema, "type")? {
         Value::String(name) => known_type(name),
         Value::Array(names) => {
             let mut known = names.iter().filter_map(Value::as_str).filter_map(known_type);
@@ -276,7 +295,11 @@ fn value_type(value: &Value) -> &'static str {
 }
 
 fn implied_type(schema: &Value) -> &'static str {
-    if schema.get("items").is_some() || schema.get("prefixItems").is_some() { "array" } else { "object" }
+    if field(schema, "items").is_some() || field(schema, "prefixItems").is_some() {
+        "array"
+    } else {
+        "object"
+    }
 }
 
 /// Credentials are asked for unless one of the alternatives asks for none.
@@ -287,7 +310,7 @@ fn secured(security: Option<&Value>) -> bool {
 }
 
 fn text(operation: &Map<String, Value>, key: &str) -> Option<String> {
-    operation.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+    member(operation, key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 fn strings(list: Option<&Value>) -> Vec<String> {

@@ -11,6 +11,7 @@ mod endpoint;
 mod entrypoint;
 mod flatten;
 mod interp;
+mod json;
 mod modules;
 mod operation;
 mod parse;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -32,17 +33,28 @@ pub fn endpoints(files: &Files, entrypoint: &Entrypoint) -> Analysis {
 
 /// What is served, as [`find_entrypoint`](crate::find_entrypoint) finds it, and what it offers: the same as
 /// [`endpoints`] of that, with each file read once. None where nothing is found to serve.
+///
+/// It shares the files, since what was read is freed while the caller goes on.
 #[must_use]
-pub fn analysis(files: &Files) -> Option<Analysis> {
-    let work = |sources: &Sources<'_>| {
-        let (mut interp, entrypoint) = entrypoint::find(files, sources)?;
-        if entrypoint.factory {
-            // It has been called, and what it did is to be seen once.
-            interp = Interp::new(sources, Versions::of(files));
-        }
-        Some(read(&mut interp, &entrypoint))
+pub fn analysis(files: Arc<Files>) -> Option<Analysis> {
+    let (tell, told) = mpsc::sync_channel(1);
+    let work = move || {
+        let sources = Sources::new(Modules::new(&files));
+        parsed_ahead(&sources, || {
+            let mut found = entrypoint::find(&files, &sources);
+            let analysis = found.as_mut().map(|(interp, entrypoint)| {
+                if entrypoint.factory {
+                    // It has been called, and what it did is to be seen once.
+                    *interp = Interp::new(&sources, Versions::of(&files));
+                }
+                read(interp, entrypoint)
+            });
+            // Before all of that is freed, which takes a tenth of the time.
+            let _ = tell.send(analysis);
+        });
     };
-    with_sources(files, work).unwrap_or_else(|| Some(failed()))
+    let _ = std::thread::Builder::new().stack_size(STACK).spawn(work);
+    told.recv().unwrap_or_else(|_| Some(failed()))
 }
 
 fn failed() -> Analysis {
@@ -62,16 +74,21 @@ pub(crate) fn with_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Optio
 pub(crate) fn with_sources<T: Send>(files: &Files, work: impl FnOnce(&Sources<'_>) -> T + Send) -> Option<T> {
     with_deep_stack(|| {
         let sources = Sources::new(Modules::new(files));
-        let finished = AtomicBool::new(false);
-        let result = std::thread::scope(|scope| {
-            // Without that thread each file is parsed when it is imported.
-            let ahead = std::thread::Builder::new().stack_size(STACK);
-            let _ = ahead.spawn_scoped(scope, || sources.parse_ahead(&finished));
-            let _done = Done(&finished);
-            work(&sources)
-        });
+        let result = parsed_ahead(&sources, || work(&sources));
         drop_aside(sources.into_parsed());
         result
+    })
+}
+
+/// Runs `work`, which reads these, while another thread parses ahead.
+fn parsed_ahead<T>(sources: &Sources<'_>, work: impl FnOnce() -> T) -> T {
+    let finished = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // Without that thread each file is parsed when it is imported.
+        let ahead = std::thread::Builder::new().stack_size(STACK);
+        let _ = ahead.spawn_scoped(scope, || sources.parse_ahead(&finished));
+        let _done = Done(&finished);
+        work()
     })
 }
 
@@ -96,11 +113,11 @@ fn read(interp: &mut Interp<'_>, entrypoint: &Entrypoint) -> Analysis {
         return Analysis { warnings, ..Analysis::default() };
     };
     let listed = listed(interp, app);
-    let (visible, hidden): (Vec<Listed>, Vec<Listed>) = listed.iter().cloned().partition(|one| one.visible);
-    let mut found: HashMap<(String, String), Endpoint> = HashMap::new();
+    let (visible, hidden): (Vec<&Listed>, Vec<&Listed>) = listed.iter().partition(|one| one.visible);
+    let mut found = Found::with_capacity(listed.len());
     let openapi = describe(interp, app, &visible, &mut found);
     describe(interp, app, &hidden, &mut found);
-    let endpoints = listed.into_iter().filter_map(|one| found.remove(&(one.method, one.path))).collect();
+    let endpoints = listed.iter().filter_map(|one| found.remove(&one.key())).collect();
     Analysis { endpoints, warnings: interp.take_warnings(), openapi }
 }
 
@@ -129,13 +146,21 @@ pub(crate) fn application(interp: &mut Interp<'_>, entrypoint: &Entrypoint) -> O
 }
 
 /// One method of a route.
-#[derive(Clone)]
 struct Listed {
     route: Id,
     method: String,
     path: String,
     visible: bool,
 }
+
+impl Listed {
+    fn key(&self) -> (&str, &str) {
+        (&self.method, &self.path)
+    }
+}
+
+/// Entries by method and path.
+type Found<'l> = HashMap<(&'l str, &'l str), Endpoint>;
 
 fn listed(interp: &mut Interp<'_>, app: Id) -> Vec<Listed> {
     let mut listed = Vec::new();
@@ -161,14 +186,9 @@ fn listed(interp: &mut Interp<'_>, app: Id) -> Vec<Listed> {
 }
 
 /// Makes the document of these operations, and adds an entry for each that has none yet.
-fn describe(
-    interp: &mut Interp<'_>,
-    app: Id,
-    operations: &[Listed],
-    found: &mut HashMap<(String, String), Endpoint>,
-) -> Json {
+fn describe<'l>(interp: &mut Interp<'_>, app: Id, operations: &[&'l Listed], found: &mut Found<'l>) -> Json {
     let mut schemas = Schemas::new(interp);
-    let mut made: Vec<(&Listed, Operation)> = Vec::new();
+    let mut made: Vec<(&'l Listed, Operation)> = Vec::with_capacity(operations.len());
     for one in operations {
         let operation = schemas.operation(one.route, &one.method);
         made.push((one, operation));
@@ -184,10 +204,10 @@ fn describe(
         if !one.visible {
             endpoint.in_schema = Some(false);
             hide_details(interp, one, &mut endpoint);
-            found.entry((one.method.clone(), one.path.clone())).or_insert(endpoint);
+            found.entry(one.key()).or_insert(endpoint);
         } else {
             // As in FastAPI's documents, the last of two that are alike counts.
-            found.insert((one.method.clone(), one.path.clone()), endpoint);
+            found.insert(one.key(), endpoint);
         }
     }
     document["paths"] = Json::Object(paths);

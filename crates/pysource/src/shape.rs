@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::endpoint::{Body, Parameter};
-use crate::flatten::{DocumentError, Reader, alternatives, first_content};
+use crate::flatten::{DocumentError, Reader, alternatives, first_content, schema_of};
+use crate::json::{FEW, field, has};
 
 /// How deep objects and arrays are described; a type is all that is said of what lies deeper.
 const DEPTH: usize = 6;
@@ -33,17 +34,18 @@ impl<'a> Reader<'a> {
         name: &str,
         place: &str,
     ) -> Result<Parameter, DocumentError> {
-        let schema = parameter.get("schema").or_else(|| first_content(parameter).map(|(_, schema)| schema));
+        let schema = schema_of(parameter);
         let mut schema =
             schema.map_or_else(|| Ok(json!({"type": "string"})), |schema| self.shape(schema, 0))?;
         for key in ["description", "example"] {
-            if let (Some(value), Some(shape)) = (parameter.get(key), schema.as_object_mut())
+            if let (Some(value), Some(shape)) = (field(parameter, key), schema.as_object_mut())
                 && self.repeat(value)
             {
                 shape.entry(key).or_insert_with(|| value.clone());
             }
         }
-        let required = place == "path" || parameter.get("required").and_then(Value::as_bool).unwrap_or(false);
+        let required =
+            place == "path" || field(parameter, "required").and_then(Value::as_bool).unwrap_or(false);
         Ok(Parameter { name: name.to_owned(), place: place.to_owned(), required, schema })
     }
 
@@ -51,7 +53,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn body_shape(&mut self, body: Option<&'a Value>) -> Result<Option<Body>, DocumentError> {
         let Some(body) = body.map(|body| self.resolve(body)) else { return Ok(None) };
         let Some((content_type, schema)) = first_content(body) else { return Ok(None) };
-        let required = body.get("required").and_then(Value::as_bool).unwrap_or(false);
+        let required = field(body, "required").and_then(Value::as_bool).unwrap_or(false);
         Ok(Some(Body { content_type: content_type.to_owned(), required, schema: self.shape(schema, 0)? }))
     }
 
@@ -75,14 +77,17 @@ impl<'a> Reader<'a> {
     ) -> Result<(), DocumentError> {
         self.spend()?;
         self.keep(schema, shape);
-        let schema = self.resolve(schema);
-        self.keep(schema, shape);
-        if schema.get("contentMediaType").is_some() {
+        let referred = self.resolve(schema);
+        if !std::ptr::eq(referred, schema) {
+            self.keep(referred, shape);
+        }
+        let schema = referred;
+        if field(schema, "contentMediaType").is_some() {
             shape.entry("format").or_insert_with(|| "binary".into());
         }
         self.properties(schema, depth, shape)?;
         if let Some(items) =
-            schema.get("items").filter(|_| shape["type"] == "array" && !shape.contains_key("items"))
+            field(schema, "items").filter(|_| shape["type"] == "array" && !has(shape, "items"))
         {
             let items = self.shape(items, depth + 1)?;
             shape.insert("items".to_owned(), items);
@@ -90,7 +95,7 @@ impl<'a> Reader<'a> {
         if nested > DEPTH {
             return Ok(());
         }
-        for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+        for part in field(schema, "allOf").and_then(Value::as_array).into_iter().flatten() {
             self.describe(part, depth, nested + 1, shape)?;
         }
         if let Some(first) = alternatives(schema).next() {
@@ -105,21 +110,24 @@ impl<'a> Reader<'a> {
         depth: usize,
         shape: &mut Map<String, Value>,
     ) -> Result<(), DocumentError> {
-        let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return Ok(()) };
+        let Some(properties) = field(schema, "properties").and_then(Value::as_object) else { return Ok(()) };
         for (name, property) in properties {
             if !self.has_room(name.len()) {
                 break;
             }
             let property = self.shape(property, depth + 1)?;
-            let known = shape.entry("properties").or_insert_with(|| json!({}));
-            known[name] = property;
+            let room = properties.len().min(FEW);
+            let known = shape.entry("properties").or_insert_with(|| Map::with_capacity(room).into());
+            if let Some(known) = known.as_object_mut() {
+                known.insert(name.clone(), property);
+            }
         }
         Ok(())
     }
 
     fn keep(&mut self, schema: &'a Value, shape: &mut Map<String, Value>) {
         for key in KEPT {
-            if let Some(value) = schema.get(key).filter(|_| !shape.contains_key(key))
+            if let Some(value) = field(schema, key).filter(|_| !has(shape, key))
                 && self.repeat(value)
             {
                 shape.insert(key.to_owned(), value.clone());

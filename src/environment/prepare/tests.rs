@@ -1,5 +1,6 @@
 use std::sync::Mutex;
 
+use super::super::bytecode::cached;
 use super::super::tool;
 use super::*;
 
@@ -93,6 +94,48 @@ async fn wishes_at_the_same_time_share_one_build() {
         (2, 2, 2),
         "{lines:?}"
     );
+}
+
+#[tokio::test]
+async fn what_others_have_is_linked_without_an_installer() {
+    let all = environments("linked").await;
+    let mut parts = Vec::new();
+    for text in ["six", "idna"] {
+        let part = all.prepare(&wish(text), &|_| {}).await.unwrap();
+        let compiled = all.inner.shelf.ready(&part.key).join(COMPILED);
+        until(|| compiled.exists()).await;
+        parts.push(part);
+    }
+    // An installer would have to download them again, and link other files.
+    remove(&all.inner.shelf.cache().join("archive-v0"));
+    let both = all.prepare(&wish("six\nidna\n"), &|_| {}).await.unwrap();
+    let inode = |environment: &Environment, file: &str| {
+        let file = environment.site_packages.join(file);
+        std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(file).unwrap())
+    };
+    let tag = &all.inner.interpreter.cache_tag;
+    for (part, file) in [(0, "six.py"), (1, "idna/core.py")] {
+        assert_eq!(inode(&both, file), inode(&parts[part], file));
+        let cached = cached(Path::new(file), tag).unwrap();
+        let cached = cached.to_str().unwrap();
+        assert_eq!(inode(&both, cached), inode(&parts[part], cached));
+    }
+    assert!(all.inner.shelf.ready(&both.key).join(COMPILED).exists());
+    let python = tool::command(&both.python, Path::new("/"))
+        .env("PYTHONPATH", &both.site_packages)
+        .args(["-S", "-c", "import six, idna, importlib.metadata as m; m.version('six'), m.version('idna')"])
+        .output();
+    assert!(python.await.unwrap().status.success());
+    // What one of them has lost is not linked: an installer brings it.
+    for environment in [&parts[0], &both] {
+        std::fs::remove_file(environment.site_packages.join("six.py")).unwrap();
+    }
+    let third = all.prepare(&wish("six\nidna\niniconfig\n"), &|_| {}).await.unwrap();
+    let compiled = all.inner.shelf.ready(&third.key).join(COMPILED);
+    until(|| compiled.exists()).await;
+    std::fs::remove_file(third.site_packages.join("six.py")).unwrap();
+    let fourth = all.prepare(&wish("six\niniconfig\n"), &|_| {}).await.unwrap();
+    assert!(fourth.site_packages.join("six.py").exists());
 }
 
 #[tokio::test]

@@ -46,6 +46,9 @@ pub fn fastapi(source: &str) -> Value {
     json!({ "app/main.py": source, "requirements.txt": REQUIREMENTS })
 }
 
+/// For projects that import nothing: what is started ahead for them has less to import, too.
+pub const NO_MORE_THAN_A_SERVER: &str = "uvicorn\n";
+
 /// A project that imports nothing and starts in no time, for tests of what is around it. `before` is run at import.
 pub fn asgi(before: &str) -> Value {
     let source = format!(
@@ -58,7 +61,7 @@ async def app(scope, receive, send):
     await send({{"type": "http.response.body", "body": b"you asked for " + path}})
 "#
     );
-    json!({ "app/main.py": source, "requirements.txt": REQUIREMENTS })
+    json!({ "app/main.py": source, "requirements.txt": NO_MORE_THAN_A_SERVER })
 }
 
 /// The packages of an environment that has these, for clients in Python.

@@ -43,14 +43,21 @@ pub fn inside(namespaces: &Namespaces) -> Vec<i32> {
         status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1"))
     };
     let runs = |pid: &i32| process(*pid).is_some_and(is_alive);
-    all().into_iter().filter(|pid| is_inside(pid) && !is_first(pid) && !is_spare(*pid) && runs(pid)).collect()
+    all().into_iter().filter(|pid| is_inside(pid) && !is_first(pid) && !is_ahead(*pid) && runs(pid)).collect()
 }
 
 /// Whether it was forked ahead of a launch that is still to come.
 pub fn is_spare(pid: i32) -> bool {
-    let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-    // Its first moment it is called as what it was forked from.
-    name == b"spare\n" || name == b"zygote\n"
+    name(pid) == b"spare\n"
+}
+
+/// The same, or about to be: its first moment it is called as what it was forked from.
+pub fn is_ahead(pid: i32) -> bool {
+    is_spare(pid) || name(pid) == b"zygote\n"
+}
+
+fn name(pid: i32) -> Vec<u8> {
+    std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default()
 }
 
 fn namespace(pid: i32) -> Option<PathBuf> {
@@ -87,6 +94,15 @@ pub fn descriptors(pid: i32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
+/// The same without those of the store, which keeps as many connections as it once needed at the same time.
+pub fn descriptors_but_the_stores(pid: i32) -> usize {
+    let all = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    let of_the_store = |path: &Path| {
+        std::fs::read_link(path).is_ok_and(|file| file.to_string_lossy().contains("/previewd.db"))
+    };
+    all.filter(|descriptor| !of_the_store(&descriptor.path())).count()
+}
+
 /// The keeper of a data directory.
 pub fn keeper_of(data_dir: &Path) -> Option<i32> {
     let is_keeper = |pid: &i32| {
@@ -96,6 +112,16 @@ pub fn keeper_of(data_dir: &Path) -> Option<i32> {
             && arguments.get(2) == Some(&data_dir.as_os_str().as_encoded_bytes())
     };
     all().into_iter().find(|pid| is_keeper(pid) && process(*pid).is_some_and(is_alive))
+}
+
+/// Servers of a data directory, and other commands for it.
+pub fn servers_of(data_dir: &Path) -> Vec<i32> {
+    let wanted = [b"PREVIEW_DATA_DIR=", data_dir.as_os_str().as_encoded_bytes()].concat();
+    let is_one = |pid: &i32| {
+        let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environ.split(|byte| *byte == 0).any(|variable| variable == wanted)
+    };
+    all().into_iter().filter(is_one).collect()
 }
 
 /// Files of previews that are still there; without a keeper also what was made ahead for them.
@@ -109,8 +135,24 @@ pub fn files(data_dir: &Path) -> Vec<PathBuf> {
 
 /// Where the files of a data directory's previews are while they run.
 pub fn in_memory(data_dir: &Path) -> PathBuf {
-    let digest = hex::encode(Sha256::digest(data_dir.as_os_str().as_encoded_bytes()));
-    Path::new("/dev/shm").join(format!("previewd-{}", &digest[..16]))
+    Path::new("/dev/shm").join(format!("previewd-{}", digest(data_dir)))
+}
+
+/// Where the cgroups of a data directory's keeper and server are, on a host with hierarchies of the first version or of the
+/// second: those places that there are.
+pub fn cgroups(data_dir: &Path) -> Vec<PathBuf> {
+    let root = PathBuf::from("/sys/fs/cgroup");
+    let hierarchies = std::fs::read_dir(&root).into_iter().flatten().flatten().map(|entry| entry.path());
+    let names = ["previewd", "previewd-serve"].map(|name| format!("{name}-{}", digest(data_dir)));
+    let places = hierarchies.chain([root]).flat_map(|place| names.clone().map(|name| place.join(name)));
+    places.filter(|place| place.is_dir()).collect()
+}
+
+/// By which a data directory's things elsewhere are told from others'.
+fn digest(data_dir: &Path) -> String {
+    let mut digest = hex::encode(Sha256::digest(data_dir.as_os_str().as_encoded_bytes()));
+    digest.truncate(16);
+    digest
 }
 
 struct Stat {

@@ -4,6 +4,7 @@ mod answer;
 mod apps;
 mod disk;
 mod leftovers;
+mod litter;
 mod ports;
 mod postgres;
 mod raw;
@@ -14,9 +15,11 @@ mod user;
 use std::time::Duration;
 
 pub use answer::Answer;
-pub use apps::{REQUIREMENTS, asgi, directory, example, fastapi, packages, probe};
+pub use apps::{NO_MORE_THAN_A_SERVER, REQUIREMENTS, asgi, directory, example, fastapi, packages, probe};
 pub use disk::Disk;
-pub use leftovers::{Process, descendants, descriptors, is_alive, is_spare};
+pub use leftovers::{
+    Process, cgroups, descendants, descriptors, descriptors_but_the_stores, is_ahead, is_alive, is_spare,
+};
 pub use postgres::new_database as postgres_database;
 pub use raw::{raw, raw_head};
 pub use server::{BINARY, Server, again_as_an_ordinary_user, signal};

@@ -11,7 +11,7 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::ports::Ports;
-use super::{PATIENCE, User, leftovers};
+use super::{PATIENCE, User, leftovers, litter};
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_previewd");
@@ -76,8 +76,7 @@ impl Server {
 
     /// The same, in a data directory that was made ready before.
     pub async fn within(settings: &[(&str, &str)], prepare: impl FnOnce(&Path)) -> Self {
-        let root = std::env::temp_dir().join(super::unique("previewd-it"));
-        std::fs::create_dir_all(root.join("data")).unwrap();
+        let root = litter::new_root();
         prepare(&root.join("data"));
         share_environments(&root.join("data"));
         let ports = Ports::reserve();
@@ -85,7 +84,7 @@ impl Server {
         let own = own.map(|(name, value)| (name.to_owned(), value));
         let given = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let shared = Shared {
-            root: root.canonicalize().unwrap(),
+            root,
             address: Mutex::default(),
             client: client(),
             previews: Mutex::default(),
@@ -254,8 +253,7 @@ impl Drop for Server {
         } else {
             self.end_in_order();
         }
-        let _ = std::fs::remove_dir_all(leftovers::in_memory(&self.data_dir()));
-        let _ = std::fs::remove_dir_all(&self.shared.root);
+        litter::remove(&self.shared.root);
     }
 }
 
@@ -285,12 +283,15 @@ impl Server {
 
     fn left(&self, started: &BTreeSet<leftovers::Process>) -> Option<String> {
         let alive: Vec<_> = started.iter().filter(|process| leftovers::is_alive(**process)).collect();
+        // What follows looks at every process of the machine.
+        if !alive.is_empty() {
+            return Some(format!("the keeper or what it started: {alive:?}"));
+        }
         let (processes, ports) = (self.preview_processes(), self.ports.held());
         let (files, keeper) = (self.preview_files(), leftovers::keeper_of(&self.data_dir()));
-        let nothing = alive.is_empty() && processes.is_empty() && ports.is_empty() && files.is_empty();
-        (!nothing || keeper.is_some()).then(|| {
-            format!("keeper {keeper:?}, started by it {alive:?}, processes {processes:?}, ports {ports:?}, files {files:?}")
-        })
+        let nothing = processes.is_empty() && ports.is_empty() && files.is_empty();
+        (!nothing || keeper.is_some())
+            .then(|| format!("keeper {keeper:?}, processes {processes:?}, ports {ports:?}, files {files:?}"))
     }
 
     fn delete_preview(&self, generation: &str, token: &str) {
@@ -373,5 +374,7 @@ fn share_environments(data_dir: &Path) {
 fn client() -> reqwest::Client {
     // A launch may have to install packages first.
     let patience = PATIENCE * 4;
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(patience).build().unwrap()
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(patience);
+    // A server closes a connection that was idle for 30 seconds. A test that computed for so long has not seen it.
+    client.pool_idle_timeout(PATIENCE / 2).build().unwrap()
 }

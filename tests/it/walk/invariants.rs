@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::Walk;
 use crate::harness::{Generation, descriptors};
@@ -141,16 +140,12 @@ fn preview_of(path: &Path) -> Option<String> {
     name.starts_with("preview_").then(|| name.split('-').next().unwrap_or(name).to_owned())
 }
 
-/// Where a keeper of this data directory makes cgroups, on a host with hierarchies of the first version or of the second.
+/// Cgroups of a keeper of this data directory, or of its server.
 fn cgroups(data_dir: &Path) -> Vec<PathBuf> {
-    let digest = hex::encode(Sha256::digest(data_dir.as_os_str().as_encoded_bytes()));
-    let name = format!("previewd-{}", &digest[..16]);
     let inside = |directory: PathBuf| {
         std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path())
     };
-    let root = PathBuf::from("/sys/fs/cgroup");
-    let parents = inside(root.clone()).chain([root]).map(|hierarchy| hierarchy.join(&name));
-    parents.flat_map(inside).filter(|path| path.is_dir()).collect()
+    crate::harness::cgroups(data_dir).into_iter().flat_map(inside).filter(|path| path.is_dir()).collect()
 }
 
 fn may_have_cgroups() -> bool {

@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
+use super::content;
 use super::dependencies::{Dependant, Param, Source};
 use crate::interp::strings::title;
 use crate::interp::value::Value;
+use crate::json::object;
 use crate::schema::{ClassKind, Mode, Schema, Schemas, typed};
 
 impl Schemas<'_, '_> {
@@ -29,11 +31,11 @@ impl Schemas<'_, '_> {
             let shown = self.is_titled(&first.ty).then(|| title(&first.name.replace('_', " ")));
             (first.info.describe(self, schema, shown), first.info.required())
         };
-        let mut body = json!({"content": {media_type: {"schema": schema}}});
+        let mut body = object([("content", content(&media_type, schema.into()))]);
         if required {
-            body["required"] = true.into();
+            body.insert("required".to_owned(), true.into());
         }
-        Some(body)
+        Some(body.into())
     }
 
     /// Whether the parameters are fields of a body of their own.

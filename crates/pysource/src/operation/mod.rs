@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 
 use crate::interp::strings::title;
 use crate::interp::value::{Id, Route, RouteKind, Value, keyword};
+use crate::json::object;
 use crate::schema::{Schema, Schemas};
 use dependencies::Dependant;
 
@@ -33,7 +34,7 @@ impl Schemas<'_, '_> {
         let name = self.route_name(&route);
         let unique_id = self.unique_id(id, &route, &name, method);
         let dependant = self.dependant_of(&route);
-        let mut object = Schema::new();
+        let mut described = Schema::with_capacity(8);
         let tags: Vec<Json> = route
             .context
             .tags
@@ -42,7 +43,7 @@ impl Schemas<'_, '_> {
             .map(|tag| tag.as_ref().into())
             .collect();
         if !tags.is_empty() {
-            object.insert("tags".to_owned(), tags.into());
+            described.insert("tags".to_owned(), tags.into());
         }
         let text = |this: &Self, key: &str| {
             keyword(&route.options, key)
@@ -50,36 +51,32 @@ impl Schemas<'_, '_> {
                 .and_then(|v| v.as_str().map(str::to_owned))
         };
         let summary = text(self, "summary").unwrap_or_else(|| title(&name.replace('_', " ")));
-        object.insert("summary".to_owned(), summary.into());
+        described.insert("summary".to_owned(), summary.into());
         if let Some(description) = text(self, "description").or_else(|| self.documentation(&route)) {
-            object.insert("description".to_owned(), description.into());
+            described.insert("description".to_owned(), description.into());
         }
         let operation_id = text(self, "operation_id").unwrap_or_else(|| unique_id.clone());
-        object.insert("operationId".to_owned(), operation_id.into());
+        described.insert("operationId".to_owned(), operation_id.into());
         if route.context.deprecated {
-            object.insert("deprecated".to_owned(), true.into());
+            described.insert("deprecated".to_owned(), true.into());
         }
-        let schemes = self.describe_security(&dependant, &mut object);
-        let has_parameters = self.describe_parameters(&dependant, &mut object);
+        let schemes = self.describe_security(&dependant, &mut described);
+        let has_parameters = self.describe_parameters(&dependant, &mut described);
         let body = self.describe_body(&dependant, &unique_id);
         let validates = has_parameters || body.is_some();
         if let Some(body) =
             body.filter(|_| !matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE") || method == "TRACE")
         {
-            object.insert("requestBody".to_owned(), body);
+            described.insert("requestBody".to_owned(), body);
         }
         let mut responses = self.responses(&route, &unique_id);
         let validates =
             validates && ["422", "4XX", "default"].iter().all(|status| !responses.contains_key(*status));
         if validates {
-            responses.insert(
-                "422".to_owned(),
-                json!({"description": "Validation Error", "content": {"application/json":
-                {"schema": {"$ref": "#/components/schemas/HTTPValidationError"}}}}),
-            );
+            responses.insert("422".to_owned(), self.unprocessable.clone());
         }
-        object.insert("responses".to_owned(), Json::Object(responses));
-        self.add_extra(&route, &mut object);
+        described.insert("responses".to_owned(), Json::Object(responses));
+        self.add_extra(&route, &mut described);
         if self.met_unknown {
             let message = format!(
                 "a type of {method} {} cannot be known: it is shown as anything",
@@ -87,7 +84,7 @@ impl Schemas<'_, '_> {
             );
             self.interp.warn_at(route.place.clone(), message);
         }
-        Operation { object, schemes, validates }
+        Operation { object: described, schemes, validates }
     }
 
     fn dependant_of(&mut self, route: &Route) -> Dependant {
@@ -145,6 +142,17 @@ impl Schemas<'_, '_> {
             merge(object, extra);
         }
     }
+}
+
+/// What almost every operation answers to requests that do not fit.
+pub(crate) fn unprocessable() -> Json {
+    json!({"description": "Validation Error", "content": {"application/json":
+        {"schema": {"$ref": "#/components/schemas/HTTPValidationError"}}}})
+}
+
+/// The `content` of a body or response: a schema by its media type.
+fn content(media_type: &str, schema: Json) -> Json {
+    object([(media_type, object([("schema", schema)]).into())]).into()
 }
 
 /// Puts what is new into an object, and into the objects in it.

@@ -1,10 +1,11 @@
 //! Parameters in path, query, headers and cookies.
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::dependencies::{Dependant, Param, Source};
 use crate::interp::strings::title;
 use crate::interp::value::Value;
+use crate::json::{field, object};
 use crate::schema::fields::FieldInfo;
 use crate::schema::{ClassKind, Env, Mode, Schema, Schemas};
 
@@ -83,14 +84,19 @@ impl Schemas<'_, '_> {
         let schema = self.schema(ty, env, Mode::Input);
         let shown = self.is_titled(ty).then(|| title(&name.replace('_', " ")));
         let schema = info.describe(self, schema, shown);
-        let mut parameter = json!({"name": name, "in": place, "required": required, "schema": schema});
+        let mut parameter = object([
+            ("name", name.into()),
+            ("in", place.into()),
+            ("required", required.into()),
+            ("schema", schema.into()),
+        ]);
         if let Some(description) = info.text("description") {
-            parameter["description"] = description.into();
+            parameter.insert("description".to_owned(), description.into());
         }
         if info.is("deprecated") {
-            parameter["deprecated"] = true.into();
+            parameter.insert("deprecated".to_owned(), true.into());
         }
-        parameter
+        parameter.into()
     }
 
     /// The model of a parameter that stands for all its fields, and whether it may be absent.
@@ -117,8 +123,8 @@ fn is_false(info: &FieldInfo, name: &str) -> bool {
 
 /// Of two parameters of one name, a required one stays.
 fn replace_or_push(parameters: &mut Vec<Json>, parameter: Json) {
-    let same = |other: &Json| other["name"] == parameter["name"] && other["in"] == parameter["in"];
-    match parameters.iter_mut().find(|other| same(other)) {
+    let alike = |other: &Json, key| field(other, key) == field(&parameter, key);
+    match parameters.iter_mut().find(|other| alike(other, "name") && alike(other, "in")) {
         Some(known) if known["required"] == true && parameter["required"] != true => {}
         Some(known) => *known = parameter,
         None => parameters.push(parameter),

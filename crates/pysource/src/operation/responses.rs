@@ -5,9 +5,10 @@ use serde_json::{Value as Json, json};
 use crate::interp::strings::title;
 use crate::interp::value::{Route, Value, keyword, last_part};
 use crate::interp::yields;
+use crate::json::object;
 use crate::schema::{Env, Mode, Schema, Schemas};
 
-use super::merge;
+use super::{content, merge};
 
 impl Schemas<'_, '_> {
     pub(super) fn responses(&mut self, route: &Route, unique_id: &str) -> Schema {
@@ -20,11 +21,11 @@ impl Schemas<'_, '_> {
             _ => 200,
         };
         let description = keyword(&route.options, "response_description").and_then(Value::as_str);
-        let mut response = json!({"description": description.unwrap_or("Successful Response")});
+        let mut response = object([("description", description.unwrap_or("Successful Response").into())]);
         let has_body = !(status < 200 || matches!(status, 204 | 205 | 304));
         let model = self.response_model(route).filter(|_| has_body);
         if let Some(content) = self.streamed(route, class.as_ref()).filter(|_| has_body) {
-            response["content"] = content;
+            response.insert("content".to_owned(), content);
         } else if let Some(media_type) = media_type.as_deref().filter(|_| has_body) {
             let schema = match model {
                 _ if !is_json => json!({"type": "string"}),
@@ -34,10 +35,10 @@ impl Schemas<'_, '_> {
                 }
                 None => json!({}),
             };
-            response["content"] = json!({media_type: {"schema": schema}});
+            response.insert("content".to_owned(), content(media_type, schema));
         }
         let mut responses = Schema::new();
-        responses.insert(status.to_string(), response);
+        responses.insert(status.to_string(), response.into());
         let media_type = media_type.unwrap_or_else(|| "application/json".to_owned());
         self.additional(route, unique_id, &media_type, &mut responses);
         responses
@@ -141,7 +142,7 @@ impl Schemas<'_, '_> {
             return Some(json!({"text/event-stream": {"itemSchema": {"type": "object"}}}));
         }
         let schema = item.map_or_else(Schema::new, |item| self.schema(&item, &env, Mode::Output));
-        Some(json!({"application/jsonl": {"itemSchema": schema}}))
+        Some(object([("application/jsonl", object([("itemSchema", schema.into())]).into())]).into())
     }
 
     /// The media type of a response class; None for one that has no fixed one.
@@ -208,9 +209,7 @@ impl Schemas<'_, '_> {
                     let env = Env::of(self.scope_of(route));
                     let schema = self.schema(&value, &env, Mode::Output);
                     let schema = self.titled_schema(&value, schema, &format!("Response_{code}_{unique_id}"));
-                    let mut content = Schema::new();
-                    content.insert("content".to_owned(), json!({media_type: {"schema": schema}}));
-                    merge(&mut made, content);
+                    merge(&mut made, object([("content", content(media_type, schema.into()))]));
                 }
                 Some(key) if key != "model" => {
                     if let Some(Json::Object(inner)) = self.json(&value).map(|inner| json!({key: inner})) {

@@ -18,6 +18,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::interp::Interp;
 use crate::interp::value::{Id, ScopeId, Value};
+use crate::operation::unprocessable;
 
 /// A JSON Schema.
 pub(crate) type Schema = Map<String, Json>;
@@ -60,6 +61,8 @@ pub(crate) struct Schemas<'i, 'a> {
     known: HashMap<(Rc<str>, Mode), usize>,
     kinds: RefCell<HashMap<Id, ClassKind>>,
     depth: usize,
+    /// [`unprocessable`], since a copy is made sooner.
+    pub(crate) unprocessable: Json,
     /// Whether a type since the last reset could not be known.
     pub(crate) met_unknown: bool,
 }
@@ -72,6 +75,7 @@ impl<'i, 'a> Schemas<'i, 'a> {
             known: HashMap::new(),
             kinds: RefCell::default(),
             depth: 0,
+            unprocessable: unprocessable(),
             met_unknown: false,
         }
     }

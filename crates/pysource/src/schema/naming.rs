@@ -6,6 +6,7 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::{Definition, Mode, Schema, Schemas};
+use crate::json::{field, member};
 
 const PREFIX: &str = "#/components/schemas/";
 /// Stands before a definition's number until all are known.
@@ -18,7 +19,7 @@ pub(super) fn placeholder(index: usize) -> String {
 
 /// The definition that a schema refers to while it has no name yet.
 pub(super) fn target(schema: &Schema) -> Option<usize> {
-    schema.get("$ref")?.as_str()?.strip_prefix(MARK)?.parse().ok()
+    member(schema, "$ref")?.as_str()?.strip_prefix(MARK)?.parse().ok()
 }
 
 impl Schemas<'_, '_> {
@@ -26,10 +27,11 @@ impl Schemas<'_, '_> {
     pub(crate) fn finish(self) -> (BTreeMap<String, Json>, Names) {
         let split = self.split_keys();
         let names = self.names(&split);
-        let names = Names { names, schemas: self.definitions.into_iter().map(|one| one.schema).collect() };
+        let choices = self.definitions.iter().map(|one| choices(&one.schema)).collect();
+        let names = Names { names, choices };
         let mut components = BTreeMap::new();
-        for (schema, name) in names.schemas.iter().zip(&names.names) {
-            let mut schema = Json::Object(schema.clone());
+        for (definition, name) in self.definitions.into_iter().zip(&names.names) {
+            let mut schema = Json::Object(definition.schema);
             names.fill(&mut schema);
             components.entry(name.clone()).or_insert(schema);
         }
@@ -96,10 +98,13 @@ impl Schemas<'_, '_> {
     }
 }
 
-/// The name and the schema of each definition by its number.
+/// The texts that properties may be, where those are all that they may be.
+type Choices = Vec<(String, Vec<String>)>;
+
+/// The name and the choices of each definition by its number.
 pub(crate) struct Names {
     names: Vec<String>,
-    schemas: Vec<Schema>,
+    choices: Vec<Choices>,
 }
 
 impl Names {
@@ -108,7 +113,7 @@ impl Names {
         each_object(value, &mut |object| {
             self.map_choices(object);
             if let Some(reference) = self.reference(object) {
-                object.insert("$ref".to_owned(), reference.into());
+                object["$ref"] = reference.into();
             }
         });
     }
@@ -126,26 +131,36 @@ impl Names {
 
     /// The `mapping` of a discriminator, from what its property may be in each alternative.
     fn map_choices(&self, object: &mut Schema) {
-        let property = object.get("discriminator").and_then(|one| one["propertyName"].as_str());
-        let (Some(property), Some(Json::Array(alternatives))) = (property, object.get("oneOf")) else {
+        let Some(property) = member(object, "discriminator").and_then(|one| one["propertyName"].as_str())
+        else {
             return;
         };
+        let Some(Json::Array(alternatives)) = object.get("oneOf") else { return };
         let mut mapping = Schema::new();
         for alternative in alternatives.iter().filter_map(Json::as_object) {
             let Some(reference) = self.reference(alternative) else { continue };
-            let schema = target(alternative).and_then(|index| self.schemas.get(index));
-            let Some(properties) = schema.and_then(|schema| schema.get("properties")) else { continue };
-            let choice = &properties[property];
-            let values = choice["enum"]
-                .as_array()
-                .map_or_else(|| std::slice::from_ref(&choice["const"]), Vec::as_slice);
-            let values = values.iter().filter_map(Json::as_str);
-            mapping.extend(values.map(|value| (value.to_owned(), reference.clone().into())));
+            let choices = target(alternative).and_then(|index| self.choices.get(index)).into_iter().flatten();
+            let values = choices.filter(|(name, _)| name == property).flat_map(|(_, values)| values);
+            mapping.extend(values.map(|value| (value.clone(), reference.clone().into())));
         }
         if !mapping.is_empty() {
             object["discriminator"]["mapping"] = Json::Object(mapping);
         }
     }
+}
+
+/// What the properties of a schema may be, of those that are one of several texts.
+fn choices(schema: &Schema) -> Choices {
+    let properties = member(schema, "properties").and_then(Json::as_object).into_iter().flatten();
+    let texts = |property: &Json| -> Vec<String> {
+        let values = match field(property, "enum") {
+            Some(Json::Array(values)) => values.as_slice(),
+            _ => field(property, "const").map(std::slice::from_ref).unwrap_or_default(),
+        };
+        values.iter().filter_map(Json::as_str).map(str::to_owned).collect()
+    };
+    let properties = properties.map(|(name, property)| (name.clone(), texts(property)));
+    properties.filter(|(_, texts)| !texts.is_empty()).collect()
 }
 
 /// Visits every object, the outer ones first.
