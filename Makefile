@@ -4,6 +4,7 @@
 # make load    a hundred previews at once, a thousand launches and stops: what they take, and that nothing grows
 # make nightly an hour of the random walk (PREVIEW_WALK_SECONDS and PREVIEW_WALK_SEED make it another), and over 10,000
 #              cases of schemathesis
+# make coverage lines of Rust that the tests reach, by module; it builds everything once more
 # make fmt     formats Rust and TypeScript
 #
 # scripts/setup installs what is missing, or says what to install. Nothing is written outside this directory but the
@@ -13,7 +14,7 @@ SHELL := bash
 # Tests wait more than they compute: for servers to end, for time to be over.
 export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 .NOTPARALLEL:
-.PHONY: run test bench load nightly fmt rust web embed browser supply-chain
+.PHONY: run test bench load nightly coverage fmt rust web embed browser supply-chain
 
 UI_PACKAGES := web/node_modules/.package-lock.json
 
@@ -32,8 +33,11 @@ load: $(UI_PACKAGES)
 	cargo bench --locked --bench previewd -- lasting
 
 nightly:
-	PREVIEW_TEST_CASES=250 cargo test --locked --test it -- fuzzed:: --nocapture
+	PREVIEW_TEST_CASES=600 cargo test --locked --test it -- fuzzed:: --nocapture
 	PREVIEW_WALK_SECONDS=$${PREVIEW_WALK_SECONDS:-3600} cargo test --locked --test it -- walk:: --nocapture
+
+coverage: $(UI_PACKAGES)
+	scripts/coverage
 
 fmt: $(UI_PACKAGES)
 	cargo fmt --all

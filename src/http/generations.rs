@@ -1,5 +1,7 @@
 //! Generations: one uploaded backend each.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -218,11 +220,21 @@ pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Js
     responses((status = 204), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn delete(State(app): State<App>, owned: Owned) -> Result<StatusCode> {
-    match app.previews.stop(&owned.generation.id, StopReason::Deleted).await {
-        Ok(_) | Err(Error::NoActivePreview { .. }) => {}
-        Err(other) => return Err(other),
+    /// Whoever launches it as fast as it is stopped does not keep this call busy for ever.
+    const TRIES: usize = 100;
+    let id = &owned.generation.id;
+    for _ in 0..TRIES {
+        match app.previews.stop(id, StopReason::Deleted).await {
+            Ok(_) | Err(Error::NoActivePreview { .. }) => {}
+            Err(other) => return Err(other),
+        }
+        app.previews.forget_database(id).map_err(Error::internal)?;
+        if app.store.delete_generation(id).await? {
+            return Ok(StatusCode::NO_CONTENT);
+        }
+        // It was launched in between, and its preview is in sight in a moment.
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    app.previews.forget_database(&owned.generation.id).map_err(Error::internal)?;
-    app.store.delete_generation(&owned.generation.id).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let message = "The generation is not deleted: it has a preview that does not end. Try again in a minute.";
+    Err(Error::PreviewUnavailable { message: message.to_owned() })
 }

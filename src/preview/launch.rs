@@ -152,6 +152,7 @@ fn no_place(error: RuntimeError) -> Error {
 
 fn begin_error(error: BeginError, min: u16, max: u16) -> Error {
     match error {
+        BeginError::GenerationGone => Error::GenerationNotFound,
         BeginError::AlreadyRunning(preview_id) => Error::PreviewAlreadyRunning { preview_id },
         BeginError::LimitReached { limit, active } => Error::PreviewLimitReached { limit, active },
         BeginError::PortsExhausted => Error::PortsExhausted { min, max },

@@ -94,6 +94,9 @@ impl From<KeepError> for Error {
 /// Why a preview may not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum BeginError {
+    /// The generation was deleted meanwhile.
+    #[error("there is no such generation any more")]
+    GenerationGone,
     /// The generation has an active one.
     #[error("preview {0} of this generation is active")]
     AlreadyRunning(PreviewId),
@@ -115,6 +118,10 @@ pub enum BeginError {
 
 impl From<sqlx::Error> for BeginError {
     fn from(source: sqlx::Error) -> Self {
+        // Of what a preview refers to, generations alone are ever removed.
+        if source.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation) {
+            return Self::GenerationGone;
+        }
         Self::Store(source.into())
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::{drop_unused, insert_files, remove_file};
+use super::pools::Backend;
 use super::projects::ensure_user;
 use super::quota::Growth;
 use super::{Found, Generation, KeepError, Result, Store, StoreError, Transaction, next_number};
@@ -54,7 +55,7 @@ impl Store {
         .await?;
         let files: Vec<_> =
             new.files.iter().map(|(path, content)| (path.as_str(), content.as_slice())).collect();
-        insert_files(&mut tx, &id, &files).await?;
+        insert_files(&mut tx, self.backend, &id, &files).await?;
         let generation = recount(&mut tx, &id, 0).await?;
         growth.check(&mut tx).await?;
         tx.commit().await?;
@@ -105,22 +106,29 @@ impl Store {
         Ok(())
     }
 
-    /// Removes a generation with its files, previews and logs. `false` if there was none.
+    /// Removes a generation with its files, previews and logs. `false`, and nothing is removed, if it has an active preview.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn delete_generation(&self, id: &GenerationId) -> Result<bool> {
         let mut tx = self.write().await?;
         next_number(&mut tx, "generations").await?;
+        // No launch gets a place until this is over.
+        next_number(&mut tx, "previews").await?;
+        let active =
+            "SELECT COUNT(*) FROM previews WHERE generation_id = $1 AND status IN ('launching', 'running')";
+        let active: i64 = sqlx::query_scalar(active).bind(id.as_str()).fetch_one(&mut *tx).await?;
+        if active > 0 {
+            return Ok(false);
+        }
         let contents = sqlx::query_scalar("SELECT DISTINCT sha256 FROM files WHERE generation_id = $1")
             .bind(id.as_str())
             .fetch_all(&mut *tx)
             .await?;
-        let deleted =
-            sqlx::query("DELETE FROM generations WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM generations WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
         drop_unused(&mut tx, contents.into_iter().collect()).await?;
         tx.commit().await?;
-        Ok(deleted.rows_affected() > 0)
+        Ok(true)
     }
 
     /// Writes or (with `None`) removes files, all of them or none, as the next revision.
@@ -142,7 +150,7 @@ impl Store {
         for path in changes.keys() {
             replaced.extend(remove_file(&mut tx, id, path).await?);
         }
-        let Some(generation) = patch(&mut tx, id, &changes).await? else {
+        let Some(generation) = patch(&mut tx, self.backend, id, &changes).await? else {
             return Ok(None);
         };
         growth.check(&mut tx).await?;
@@ -154,6 +162,7 @@ impl Store {
 
 async fn patch(
     tx: &mut Transaction,
+    backend: Backend,
     id: &GenerationId,
     changes: &BTreeMap<String, Option<Vec<u8>>>,
 ) -> Result<Option<Generation>> {
@@ -161,7 +170,7 @@ async fn patch(
         return Ok(None);
     }
     let written = changes.iter().filter_map(|(path, content)| Some((path.as_str(), content.as_deref()?)));
-    insert_files(tx, id, &written.collect::<Vec<_>>()).await?;
+    insert_files(tx, backend, id, &written.collect::<Vec<_>>()).await?;
     recount(tx, id, 0).await
 }
 

@@ -69,11 +69,14 @@ async fn contents_are_kept_once_and_dropped_with_their_last_file(db: &Fixture) {
     assert_eq!(db.count("blobs").await, 2);
     let preview = launch_of(&first);
     db.store.begin_preview(preview.clone(), 1, 4000..=4000, &[]).await.unwrap();
+    assert!(!db.store.delete_generation(&first.id).await.unwrap(), "it is being launched");
+    assert_eq!(db.count("previews").await, 1);
+    assert!(db.store.mark_stopped(&preview.id, "deleted", UnixMillis::now()).await.unwrap());
     assert!(db.store.delete_generation(&first.id).await.unwrap());
     assert_eq!((db.count("blobs").await, db.count("files").await), (1, 1));
     assert_eq!(db.store.preview(&preview.id).await.unwrap(), None);
     assert_eq!(db.store.contents(&second.id).await.unwrap(), files(&[("d", "same")]));
-    assert!(!db.store.delete_generation(&first.id).await.unwrap());
+    assert!(db.store.delete_generation(&first.id).await.unwrap(), "it is gone already");
     assert!(db.store.delete_generation(&second.id).await.unwrap());
     assert_eq!(db.count("blobs").await, 0);
 }

@@ -100,7 +100,8 @@ async fn the_index_forgets_what_is_gone(db: &Fixture) {
     db.store.append_logs(&new.id, &lines, 5).await.unwrap();
     let query = LogQuery { limit: 100, q: Some("needle".to_owned()), ..LogQuery::default() };
     assert_eq!(ids(db, &new.id, query.clone()).await, [16, 17, 18, 19, 20]);
-    db.store.delete_generation(&generation.id).await.unwrap();
+    db.store.mark_stopped(&new.id, "stopped", UnixMillis::now()).await.unwrap();
+    assert!(db.store.delete_generation(&generation.id).await.unwrap());
     assert_eq!(db.count("log_lines").await, 0);
     assert_eq!(ids(db, &new.id, query.clone()).await, [0_i64; 0]);
     // The next one has a number of its own, and finds nothing of the last.
