@@ -41,7 +41,10 @@ pub struct Ask {
 /// A round of one way.
 pub struct Round {
     pub took: Samples,
+    /// Of those that were answered as they should be.
     pub per_second: f64,
+    /// Requests that were not.
+    pub failed: usize,
 }
 
 /// Asks over so many connections, which are open before the time counts.
@@ -54,31 +57,44 @@ pub async fn round(way: &Way, ask: Ask, connections: usize) -> Outcome<Round> {
         .collect();
     ready.wait().await;
     let began = Instant::now();
-    let mut took = Samples::default();
+    let (mut took, mut failed) = (Samples::default(), 0);
     for client in clients {
-        took.extend(client.await??);
+        let (samples, failures) = client.await??;
+        took.extend(samples);
+        failed += failures;
     }
     let per_second = took.len() as f64 / began.elapsed().as_secs_f64();
-    Ok(Round { took, per_second })
+    Ok(Round { took, per_second, failed })
 }
 
-async fn client(way: Way, ask: Ask, requests: usize, ready: Arc<Barrier>) -> Outcome<Samples> {
-    let opened = open(&way, ask).await;
-    ready.wait().await;
-    let mut connection = opened?;
+type Connection = SendRequest<Full<Bytes>>;
+
+/// What its requests took, and how many failed.
+async fn client(way: Way, ask: Ask, requests: usize, ready: Arc<Barrier>) -> Outcome<(Samples, usize)> {
     let body = Bytes::from(vec![b'x'; ask.sent]);
-    let mut samples = Samples::default();
+    let mut connection = open(&way).await;
+    // One that has answered once is open all the way.
+    if let Ok(connection) = &mut connection {
+        let _counted_below = exchange(connection, &way, ask, &body).await;
+    }
+    ready.wait().await;
+    let mut connection = connection?;
+    let (mut samples, mut failed) = (Samples::default(), 0);
     for _ in 0..requests {
         let began = Instant::now();
-        exchange(&mut connection, &way, ask, &body).await?;
-        samples.add(began.elapsed());
+        match exchange(&mut connection, &way, ask, &body).await {
+            Ok(()) => samples.add(began.elapsed()),
+            Err(_) => {
+                failed += 1;
+                connection = open(&way).await?;
+            }
+        }
     }
-    Ok(samples)
+    Ok((samples, failed))
 }
 
-/// A connection that has answered once.
-async fn open(way: &Way, ask: Ask) -> Outcome<SendRequest<Full<Bytes>>> {
-    let mut connection = match way {
+async fn open(way: &Way) -> Outcome<Connection> {
+    Ok(match way {
         Way::Through(address, _) => {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
@@ -91,17 +107,10 @@ async fn open(way: &Way, ask: Ask) -> Outcome<SendRequest<Full<Bytes>>> {
             tokio::spawn(connection);
             sender
         }
-    };
-    exchange(&mut connection, way, ask, &Bytes::from(vec![b'x'; ask.sent])).await?;
-    Ok(connection)
+    })
 }
 
-async fn exchange(
-    connection: &mut SendRequest<Full<Bytes>>,
-    way: &Way,
-    ask: Ask,
-    body: &Bytes,
-) -> Outcome<()> {
+async fn exchange(connection: &mut Connection, way: &Way, ask: Ask, body: &Bytes) -> Outcome<()> {
     let method = if ask.sent > 0 { "POST" } else { "GET" };
     let mut request = Request::builder().method(method).uri(ask.path).header("host", "localhost");
     if let Way::Through(_, token) = way {

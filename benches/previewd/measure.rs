@@ -35,6 +35,11 @@ impl Table {
         println!("| {what} | {ours:.0} | {reference:.0} | {ratio:.2} | {reach} |");
     }
 
+    /// What went wrong, of which there should be nothing.
+    pub fn failed(&mut self, what: &str, ours: usize, reference: usize) {
+        println!("| {what} | {ours} | {reference} | - | {} |", verdict("0", ours == 0));
+    }
+
     /// Something that must be at least a number.
     pub fn at_least(&mut self, what: &str, ours: f64, least: f64) {
         println!("| {what} | {ours:.0} | - | - | {} |", verdict(&format!("{least:.0}"), ours >= least));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use previewd::id::random_hex;
 use reqwest::{Client, Method, RequestBuilder};
@@ -11,12 +11,15 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::Outcome;
+use crate::processes::keeper_of;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_previewd");
 /// The first port of previews: not those of a server that somebody uses meanwhile.
 const PORTS: u16 = 4600;
 /// How many each server has.
 const SIZE: u16 = 120;
+/// For a keeper to end.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A server with a data directory of its own.
 pub struct Server {
@@ -128,6 +131,25 @@ impl Server {
         }
         self.child.wait().await?;
         Ok(std::fs::remove_dir_all(&self.data_dir)?)
+    }
+}
+
+/// After an error: no preview is left, and nobody is there to keep one.
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.child.id().is_none() {
+            return;
+        }
+        // Its end is that of all that it keeps. serve is killed with its handle.
+        let keeper = keeper_of(&self.data_dir).ok().and_then(rustix::process::Pid::from_raw);
+        if let Some(keeper) = keeper {
+            let _gone = rustix::process::kill_process(keeper, rustix::process::Signal::TERM);
+            let deadline = Instant::now() + PATIENCE;
+            while keeper_of(&self.data_dir).is_ok() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        let _left_for_whoever_looks = std::fs::remove_dir_all(&self.data_dir);
     }
 }
 

@@ -56,7 +56,7 @@ pub fn http_server(header_timeout: Duration) -> auto::Builder<TokioExecutor> {
 /// so that clients who come while the server restarts wait and are not refused.
 pub async fn serve(address: PublicAddress, gateway: Gateway) {
     let PublicAddress { preview, listener, listening } = address;
-    let origin = gateway.origin(&preview);
+    let origin = Arc::new(gateway.origin(&preview));
     let patience = Duration::from_secs(gateway.config.header_timeout);
     let room = Arc::new(Semaphore::new(gateway.config.connection_limit));
     let idle = gateway.config.exchange.idle.map(Duration::from_secs);
@@ -68,7 +68,7 @@ pub async fn serve(address: PublicAddress, gateway: Gateway) {
                 Ok((stream, peer)) => {
                     let (tls, drain) = (gateway.tls.clone(), drain.clone());
                     let client = Client { stream, peer, place, tls, patience, idle, drain };
-                    gateway.drain.serve(client.serve(origin.clone(), ended.clone()));
+                    gateway.drain.serve(client.serve(Arc::clone(&origin), ended.clone()));
                 }
                 Err(e) => {
                     tracing::warn!(preview = %preview.id, error = %e, "a connection could not be accepted");
@@ -104,7 +104,7 @@ struct Client {
 }
 
 impl Client {
-    async fn serve(self, origin: Origin, ended: CancellationToken) {
+    async fn serve(self, origin: Arc<Origin>, ended: CancellationToken) {
         let Self { stream, peer, place, tls, patience, idle, drain } = self;
         // Small writes are answers that somebody waits for.
         let _not_fatal = stream.set_nodelay(true);
@@ -124,7 +124,7 @@ impl Client {
         let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
             asked.fetch_add(1, Ordering::Relaxed);
             request.extensions_mut().insert(Arc::clone(&place));
-            let origin = origin.clone();
+            let origin = Arc::clone(&origin);
             async move { Ok::<_, Infallible>(origin.answer(request, peer).await) }
         });
         let server = http_server(patience);

@@ -141,6 +141,22 @@ mod tests {
     }
 
     #[test]
+    fn many_and_long_records_come_back_whole() {
+        let (_dir, path) = temp("journal");
+        let mut writer = Writer::create(&path).unwrap();
+        let lengths: Vec<_> =
+            (0..3000).map(|n| n % 90).chain([MAX_LINE, 1, 4 * 1024 - RECORD_HEADER, 2]).collect();
+        for length in &lengths {
+            writer.push(Kind::Stdout, 1, 10, &vec![b'x'; *length], false);
+        }
+        writer.flush().unwrap();
+        let mut reader = Reader::open(&path).unwrap();
+        let read = std::iter::from_fn(|| reader.next_record().unwrap()).map(|record| record.payload.len());
+        assert_eq!(read.collect::<Vec<_>>(), lengths);
+        assert_eq!(reader.offset(), writer.end());
+    }
+
+    #[test]
     fn garbage_is_an_error_and_no_allocation() {
         let (_dir, path) = temp("journal");
         let mut bytes = Vec::from(&MAGIC[..]);

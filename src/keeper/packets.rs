@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{
@@ -22,12 +23,14 @@ const MAX_FDS: usize = 8;
 #[derive(Debug)]
 pub struct Packets {
     fd: AsyncFd<OwnedFd>,
+    /// Room for one packet. To make it for each costs more than a packet.
+    room: Mutex<Vec<u8>>,
 }
 
 impl Packets {
     /// Takes over a connected, non-blocking socket.
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
-        Ok(Self { fd: watched(fd)? })
+        Ok(Self { fd: watched(fd)?, room: Mutex::new(vec![0; MAX_PACKET]) })
     }
 
     /// Sends one packet, waiting while the peer's queue is full.
@@ -48,7 +51,11 @@ impl Packets {
     pub async fn receive(&self) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
         loop {
             let mut guard = self.fd.readable().await?;
-            match guard.try_io(|inner| receive_once(inner.get_ref())) {
+            let received = guard.try_io(|inner| {
+                let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+                receive_once(inner.get_ref(), &mut room)
+            });
+            match received {
                 Ok(Err(e)) if e.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
                 Ok(result) => return result,
                 Err(_would_block) => {}
@@ -68,16 +75,11 @@ pub(super) fn send_once(fd: &OwnedFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> i
     Ok(())
 }
 
-fn receive_once(fd: &OwnedFd) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
-    let mut bytes = vec![0_u8; MAX_PACKET];
+fn receive_once(fd: &OwnedFd, room: &mut [u8]) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let received = rustix::net::recvmsg(
-        fd,
-        &mut [IoSliceMut::new(&mut bytes)],
-        &mut ancillary,
-        RecvFlags::CMSG_CLOEXEC,
-    )?;
+    let received =
+        rustix::net::recvmsg(fd, &mut [IoSliceMut::new(room)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
     let mut fds = Vec::new();
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = message {
@@ -91,8 +93,7 @@ fn receive_once(fd: &OwnedFd) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
     if received.flags.intersects(ReturnFlags::TRUNC) {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "packet was cut"));
     }
-    bytes.truncate(received.bytes);
-    Ok(Some((bytes, fds)))
+    Ok(Some((room[..received.bytes].to_vec(), fds)))
 }
 
 fn socket() -> io::Result<OwnedFd> {

@@ -46,6 +46,7 @@ pub struct Follow {
     seen: u64,
     next_change: u64,
     over: bool,
+    _follows: Arc<()>,
 }
 
 impl Follow {
@@ -63,7 +64,8 @@ impl Follow {
             };
             (seen, ring.first_change_for(seen))
         };
-        Self { hub, changed, filter, seen, next_change, over: false }
+        let follows = hub.reader();
+        Self { hub, changed, filter, seen, next_change, over: false, _follows: follows }
     }
 
     /// Whether there is nothing left to tell: the preview is over, and the reader had all of it.

@@ -27,6 +27,8 @@ pub struct Hub {
     ring: Mutex<Ring>,
     /// Counts every change of the ring.
     version: watch::Sender<u64>,
+    /// Each reader has a share of it.
+    readers: Arc<()>,
     min_lines: usize,
 }
 
@@ -68,7 +70,12 @@ impl Hub {
     #[must_use]
     pub fn new(min_lines: usize, first_id: u64) -> Arc<Self> {
         let ring = Ring { next_id: first_id.max(1), ..Ring::default() };
-        Arc::new(Self { ring: Mutex::new(ring), version: watch::Sender::new(0), min_lines })
+        Arc::new(Self {
+            ring: Mutex::new(ring),
+            version: watch::Sender::new(0),
+            readers: Arc::default(),
+            min_lines,
+        })
     }
 
     /// One for a preview that is over, with what the store kept of it.
@@ -77,7 +84,12 @@ impl Hub {
         let next_id = entries.last().map_or(1, |entry| entry.id + 1);
         let ring =
             Ring { entries: entries.into(), next_id, ended: Some(reason.to_owned()), ..Ring::default() };
-        Arc::new(Self { ring: Mutex::new(ring), version: watch::Sender::new(0), min_lines: 0 })
+        Arc::new(Self {
+            ring: Mutex::new(ring),
+            version: watch::Sender::new(0),
+            readers: Arc::default(),
+            min_lines: 0,
+        })
     }
 
     pub(super) fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -177,6 +189,17 @@ impl Hub {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
+    }
+
+    /// For a reader to hold while it follows.
+    pub(super) fn reader(&self) -> Arc<()> {
+        Arc::clone(&self.readers)
+    }
+
+    /// Whether somebody follows, to whom each line matters at once.
+    #[must_use]
+    pub fn is_followed(&self) -> bool {
+        Arc::strong_count(&self.readers) > 1
     }
 
     /// A page of what is kept, after an id.

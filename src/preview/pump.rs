@@ -17,6 +17,8 @@ const TRIM_STEP: u64 = 4 * 1024 * 1024;
 const MEMORY_STEP: u64 = 4 * 1024 * 1024;
 /// How often a traceback that is held back is looked at.
 const LOOK: Duration = Duration::from_millis(25);
+/// How long lines gather while nobody follows the log: a line for each request would cost more than the request.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// The one writer of a preview's log.
 pub struct Pump {
@@ -58,6 +60,7 @@ impl Pump {
     async fn run(mut self, mut orders: mpsc::Receiver<oneshot::Sender<()>>) -> Self {
         loop {
             let waiting = self.classifier.is_waiting();
+            let gather = if self.hub.is_followed() { Duration::ZERO } else { GATHER };
             let batch = tokio::select! {
                 order = orders.recv() => match order.map(|done| (self.drain(), done)) {
                     Some((Ok(()), done)) => {
@@ -67,7 +70,7 @@ impl Pump {
                     Some((Err(e), _)) => Err(e),
                     None => return self,
                 },
-                batch = self.output.next_batch() => batch,
+                batch = self.output.next_batch(gather) => batch,
                 () = tokio::time::sleep(LOOK), if waiting => {
                     self.look();
                     continue;
@@ -159,5 +162,74 @@ impl Pumping {
     pub async fn stop(self) -> Option<Pump> {
         drop(self.orders);
         self.task.await.inspect_err(|e| tracing::error!(error = %e, "a log's writer failed")).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+
+    use futures_util::FutureExt as _;
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::logs::{Filter, Follow, Start};
+    use crate::runtime::Kind;
+
+    /// Says so many lines, one a batch, and takes down for how long it was let gather.
+    struct Said {
+        left: VecDeque<&'static [u8]>,
+        gathered: Arc<Mutex<Vec<Duration>>>,
+    }
+
+    impl Output for Said {
+        fn first_id(&self) -> u64 {
+            1
+        }
+
+        fn next_batch(&mut self, gather: Duration) -> BoxFuture<'_, io::Result<Vec<Record>>> {
+            self.gathered.lock().unwrap().push(gather);
+            std::future::ready(self.drain()).boxed()
+        }
+
+        fn drain(&mut self) -> io::Result<Vec<Record>> {
+            let record = |line: &[u8]| Record {
+                kind: Kind::Stdout,
+                cut: false,
+                slot: 1,
+                micros: 1,
+                payload: line.to_vec(),
+                next_offset: 0,
+            };
+            Ok(self.left.pop_front().map(record).into_iter().collect())
+        }
+
+        fn in_memory_from(&self) -> Option<u64> {
+            None
+        }
+
+        fn trim(&mut self, _offset: u64, _first_id: u64) -> BoxFuture<'_, ()> {
+            std::future::ready(()).boxed()
+        }
+    }
+
+    async fn gathered(hub: &Arc<Hub>) -> Vec<Duration> {
+        let gathered = Arc::default();
+        let output = Said { left: [&b"one"[..], b"two"].into(), gathered: Arc::clone(&gathered) };
+        let (_orders, received) = mpsc::channel(1);
+        Pump::new(Box::new(output), Arc::clone(hub), Places::default()).run(received).await;
+        gathered.lock().unwrap().clone()
+    }
+
+    #[tokio::test]
+    async fn lines_gather_unless_somebody_follows() {
+        let hub = Hub::new(10, 1);
+        assert_eq!(gathered(&hub).await, [GATHER; 3]);
+        let follow = Follow::new(Arc::clone(&hub), Start::Oldest, Filter::default());
+        assert_eq!(gathered(&hub).await, [Duration::ZERO; 3]);
+        drop(follow);
+        assert_eq!(gathered(&hub).await, [GATHER; 3]);
+        assert_eq!(hub.newest_id(), 6);
     }
 }

@@ -172,8 +172,9 @@ pub trait Runtime: Send + Sync {
 pub trait Output: Send {
     /// The id of the log entry at which the output begins.
     fn first_id(&self) -> u64;
-    /// The next records, at most some thousands; waits when there are none yet. Empty when there will be no more.
-    fn next_batch(&mut self) -> BoxFuture<'_, io::Result<Vec<Record>>>;
+    /// The next records, at most some thousands; waits when there are none yet. Those that come one by one may gather for so long,
+    /// but for the first after a pause. Empty when there will be no more.
+    fn next_batch(&mut self, gather: Duration) -> BoxFuture<'_, io::Result<Vec<Record>>>;
     /// The records that are there now, without waiting.
     fn drain(&mut self) -> io::Result<Vec<Record>>;
     /// From where on what was read is kept in memory for lack of room, of which there is little. `None` as a rule.

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::{FileEntry, Result, Store, Transaction, placeholders};
+use super::pools::Backend;
+use super::{FileEntry, Result, Store, Transaction};
 use crate::id::GenerationId;
 
 /// Rows of one INSERT: few statements for many files, far below any database's limit of parameters.
@@ -67,6 +68,7 @@ impl Store {
 /// Adds files whose paths are free.
 pub(super) async fn insert_files(
     tx: &mut Transaction,
+    backend: Backend,
     id: &GenerationId,
     files: &[(&str, &[u8])],
 ) -> Result<()> {
@@ -75,7 +77,7 @@ pub(super) async fn insert_files(
         for (_, content) in files {
             digests.push(insert_content(tx, content).await?);
         }
-        let values = placeholders(files.len(), 4);
+        let values = backend.placeholders(files.len(), 4);
         let statement = format!("INSERT INTO files (generation_id, path, size, sha256) VALUES {values}");
         let mut query = sqlx::query(AssertSqlSafe(statement));
         for ((path, content), digest) in files.iter().zip(digests) {

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::{drop_unused, insert_files, remove_file};
+use super::pools::Backend;
 use super::projects::ensure_user;
 use super::quota::Growth;
 use super::{Found, Generation, KeepError, Result, Store, StoreError, Transaction, next_number};
@@ -54,7 +55,7 @@ impl Store {
         .await?;
         let files: Vec<_> =
             new.files.iter().map(|(path, content)| (path.as_str(), content.as_slice())).collect();
-        insert_files(&mut tx, &id, &files).await?;
+        insert_files(&mut tx, self.backend, &id, &files).await?;
         let generation = recount(&mut tx, &id, 0).await?;
         growth.check(&mut tx).await?;
         tx.commit().await?;
@@ -149,7 +150,7 @@ impl Store {
         for path in changes.keys() {
             replaced.extend(remove_file(&mut tx, id, path).await?);
         }
-        let Some(generation) = patch(&mut tx, id, &changes).await? else {
+        let Some(generation) = patch(&mut tx, self.backend, id, &changes).await? else {
             return Ok(None);
         };
         growth.check(&mut tx).await?;
@@ -161,6 +162,7 @@ impl Store {
 
 async fn patch(
     tx: &mut Transaction,
+    backend: Backend,
     id: &GenerationId,
     changes: &BTreeMap<String, Option<Vec<u8>>>,
 ) -> Result<Option<Generation>> {
@@ -168,7 +170,7 @@ async fn patch(
         return Ok(None);
     }
     let written = changes.iter().filter_map(|(path, content)| Some((path.as_str(), content.as_deref()?)));
-    insert_files(tx, id, &written.collect::<Vec<_>>()).await?;
+    insert_files(tx, backend, id, &written.collect::<Vec<_>>()).await?;
     recount(tx, id, 0).await
 }
 

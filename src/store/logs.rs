@@ -3,7 +3,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::pools::Backend;
 use super::records::read;
-use super::{Result, Store, Transaction, placeholders};
+use super::{Result, Store, Transaction};
 use crate::config::LogLevel;
 use crate::id::PreviewId;
 use crate::time::UnixMillis;
@@ -68,7 +68,7 @@ impl Store {
             sqlx::query_scalar(statement).bind(id.as_str()).fetch_optional(&mut *tx).await?;
         let (Some(number), Some(newest)) = (number, rows.last()) else { return Ok(number.is_some()) };
         for rows in rows.chunks(ROWS_AT_ONCE) {
-            insert(&mut tx, number, rows).await?;
+            insert(&mut tx, self.backend, number, rows).await?;
         }
         let first = number * KEYS_OF_A_PREVIEW;
         let dropped = newest.id.saturating_sub(i64::try_from(keep).unwrap_or(i64::MAX)).max(0);
@@ -182,11 +182,11 @@ fn without_nul(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 
-async fn insert(tx: &mut Transaction, number: i64, rows: &[LogRow]) -> Result<()> {
+async fn insert(tx: &mut Transaction, backend: Backend, number: i64, rows: &[LogRow]) -> Result<()> {
     let statement = format!(
         "INSERT INTO log_lines (key, preview, id, at, level, source, stream, message, searched, fields) \
          VALUES {} ON CONFLICT (key) DO NOTHING",
-        placeholders(rows.len(), 10)
+        backend.placeholders(rows.len(), 10)
     );
     let mut query = sqlx::query(AssertSqlSafe(statement));
     for row in rows {

@@ -116,14 +116,5 @@ async fn next_number(tx: &mut Transaction, counter: &'static str) -> Result<i64>
     Ok(sqlx::query_scalar(statement).bind(counter).fetch_one(&mut **tx).await?)
 }
 
-/// Placeholders for `rows` rows of `columns` values each: `($1, $2), ($3, $4)`.
-fn placeholders(rows: usize, columns: usize) -> String {
-    let row = |row: usize| {
-        let numbers: Vec<_> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
-        format!("({})", numbers.join(", "))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests;

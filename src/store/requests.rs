@@ -1,7 +1,8 @@
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::{Result, Store, StoreError, Transaction, placeholders};
+use super::pools::Backend;
+use super::{Result, Store, StoreError, Transaction};
 use crate::id::{GenerationId, PreviewId};
 use crate::time::UnixMillis;
 
@@ -86,7 +87,7 @@ impl Store {
         let newest: i64 = sqlx::query_scalar(newest).bind(generation.as_str()).fetch_one(&mut *tx).await?;
         let mut next = newest + 1;
         for requests in requests.chunks(ROWS_AT_ONCE) {
-            next = insert(&mut tx, generation, requests, next).await?;
+            next = insert(&mut tx, self.backend, generation, requests, next).await?;
         }
         sqlx::query("DELETE FROM requests WHERE generation_id = $1 AND id < $2")
             .bind(generation.as_str())
@@ -135,12 +136,13 @@ impl Store {
 
 async fn insert(
     tx: &mut Transaction,
+    backend: Backend,
     generation: &GenerationId,
     requests: &[(RequestRow, String)],
     first: i64,
 ) -> Result<i64> {
-    let statement =
-        format!("INSERT INTO requests ({SUMMARY}, detail) VALUES {}", placeholders(requests.len(), 14));
+    let values = backend.placeholders(requests.len(), 14);
+    let statement = format!("INSERT INTO requests ({SUMMARY}, detail) VALUES {values}");
     let mut query = sqlx::query(AssertSqlSafe(statement));
     let mut next = first;
     for (row, detail) in requests {

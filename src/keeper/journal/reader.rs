@@ -8,6 +8,11 @@ use std::sync::Arc;
 
 use super::{FLAG_CUT, HEADER, Kind, MAGIC, MAX_LINE, MAX_PAYLOAD, RECORD_HEADER, Record};
 
+/// Bytes of the first read where nothing more is known of how much there is: a few lines.
+const FEW: usize = 4 * 1024;
+/// Bytes of the largest read.
+const MANY: usize = 256 * 1024;
+
 /// Serve's end.
 #[derive(Debug)]
 pub struct Reader {
@@ -15,6 +20,8 @@ pub struct Reader {
     /// Where the next read begins.
     file_offset: u64,
     buffer: Vec<u8>,
+    /// Bytes that the next read asks for: more where there was more than asked for, so that a line a time costs little.
+    step: usize,
     /// What of the buffer is parsed.
     parsed: usize,
     /// Id of the first entry that the journal still holds.
@@ -40,7 +47,7 @@ impl Reader {
         };
         let (file_offset, first_id) = (number(8), number(16));
         let (buffer, parsed, memory, memory_from) = (Vec::new(), 0, None, None);
-        Ok(Self { file, file_offset, buffer, parsed, first_id, memory, memory_from })
+        Ok(Self { file, file_offset, buffer, step: FEW, parsed, first_id, memory, memory_from })
     }
 
     /// Where the next record begins.
@@ -74,12 +81,15 @@ impl Reader {
         self.buffer.drain(..self.parsed);
         self.parsed = 0;
         let have = self.buffer.len();
-        self.buffer.resize(have + 256 * 1024, 0);
+        self.buffer.resize(have + self.step, 0);
         let read = self.read(have);
         self.buffer.truncate(have + read.as_ref().map_or(0, |n| *n));
         let read = read?;
         self.file_offset += read as u64;
-        if read == 0 {
+        if read == self.step {
+            self.step = MANY.min(self.step * 4);
+        } else {
+            self.step = FEW;
             self.buffer.shrink_to(MAX_LINE);
         }
         Ok(read > 0)

@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::id::PreviewId;
 use crate::keeper::journal::{Reader, Record};
@@ -23,6 +25,8 @@ pub struct JournalOutput {
     reader: Reader,
     wake: watch::Receiver<Option<Arc<File>>>,
     client: Arc<Client>,
+    /// When there was a batch, until it has been looked for more.
+    last: Option<Instant>,
 }
 
 impl JournalOutput {
@@ -35,7 +39,7 @@ impl JournalOutput {
         client: Arc<Client>,
     ) -> io::Result<Self> {
         let reader = Reader::open(&layout.journal(id.as_str()))?;
-        Ok(Self { preview: id.to_string(), reader, wake, client })
+        Ok(Self { preview: id.to_string(), reader, wake, client, last: None })
     }
 
     async fn tell_consumed(&self) {
@@ -50,13 +54,19 @@ impl Output for JournalOutput {
         self.reader.first_id
     }
 
-    fn next_batch(&mut self) -> BoxFuture<'_, io::Result<Vec<Record>>> {
+    fn next_batch(&mut self, gather: Duration) -> BoxFuture<'_, io::Result<Vec<Record>>> {
         async move {
             loop {
                 self.wake.borrow_and_update();
                 let batch = self.drain()?;
                 if !batch.is_empty() {
+                    self.last = Some(Instant::now());
                     return Ok(batch);
+                }
+                // As long as the keeper is told nothing, it tells nothing: each costs both sides more than a line.
+                if let Some(last) = self.last.take_if(|_| !gather.is_zero()) {
+                    tokio::time::sleep_until(last + gather).await;
+                    continue;
                 }
                 self.tell_consumed().await;
                 if self.wake.changed().await.is_err() {
