@@ -28,3 +28,4 @@ pub mod store;
 #[cfg(test)]
 mod test_support;
 pub mod time;
+pub mod traces;

@@ -36,6 +36,7 @@ use crate::private;
 use crate::runtime::local::{LocalRuntime, Settings};
 use crate::store::Store;
 use crate::time::UnixMillis;
+use crate::traces::Traces;
 
 /// The file that a server locks in its data directory, and writes its address to.
 const LOCK: &str = "serve.lock";
@@ -122,6 +123,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     told.map_err(doing("the data directory cannot be written"))?;
     let audit = Audit::open(&config.data_dir, config.audit_limit_mb.saturating_mul(1 << 20));
     let audit = audit.map_err(doing("the audit log cannot be written"))?;
+    let traces = Traces::to(config.otlp_endpoint.as_deref()).map_err(doing("traces cannot be sent"))?;
     let tls = Tls::open(&config).map_err(doing("the certificate cannot be used"))?;
     let auth = Arc::new(Auth::open(&config).map_err(doing("tokens cannot be checked"))?);
     let store = open_store(&config, address).await?.with_quotas(config.quotas);
@@ -149,6 +151,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
         runtime,
         environments: environments.clone(),
         metrics: Arc::clone(&metrics),
+        traces: traces.clone(),
         addresses,
     });
     let (history, drain) = (History::new(store.clone()), Drain::default());
@@ -159,6 +162,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
         tls,
         history,
         drain.clone(),
+        traces,
     );
     drain.serve(serve_previews(to_serve, gateway.clone()));
     previews.recover().await.map_err(doing("what runs cannot be taken over"))?;
@@ -181,6 +185,7 @@ impl Running {
         }
         self.app.gateway.history.flush().await;
         self.app.audit.close();
+        self.app.gateway.traces.close().await;
         if let Some(confiner) = self.confiner {
             confiner.close();
         }

@@ -106,6 +106,8 @@ pub struct Config {
     pub environments_limit_mb: u64,
     /// Size of the audit log in MiB.
     pub audit_limit_mb: u64,
+    /// Address of the collector that traces are sent to.
+    pub otlp_endpoint: Option<String>,
     /// Interpreter for previews, where it is not the one found on `PATH`.
     pub python: Option<PathBuf>,
     /// Directory of a built UI, where it is not the embedded one.

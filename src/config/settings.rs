@@ -345,6 +345,13 @@ pub const SETTINGS: &[Setting] = &[
         |d, v| put(&mut d.audit_limit_mb, whole(v, 1..=1 << 24)),
     ),
     setting(
+        "PREVIEW_OTLP_ENDPOINT",
+        None,
+        "an http address, such as http://localhost:4318",
+        "OpenTelemetry collector that traces are sent to, by OTLP over HTTP [default: none]",
+        |d, v| put(&mut d.otlp_endpoint, collector(v).map(Some)),
+    ),
+    setting(
         "PREVIEW_PYTHON",
         None,
         "the path of an interpreter",
@@ -387,6 +394,13 @@ fn host_and_port(value: &str) -> Option<String> {
     let (host, port) = value.rsplit_once(':')?;
     let is_host = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '/');
     (is_host && port.parse::<u16>().is_ok_and(|port| port > 0)).then(|| value.to_owned())
+}
+
+/// A collector of the same network: what is sent there is not encrypted.
+fn collector(value: &str) -> Option<String> {
+    let rest = value.strip_prefix("http://").filter(|rest| !rest.starts_with('/'))?;
+    let is_address = !rest.is_empty() && !rest.contains(|c: char| c.is_whitespace() || "?#@".contains(c));
+    is_address.then(|| value.to_owned())
 }
 
 fn path(value: &str) -> Option<std::path::PathBuf> {

@@ -127,6 +127,7 @@ fn blank() -> Config {
         quotas: Quotas::default(),
         environments_limit_mb: 0,
         audit_limit_mb: 0,
+        otlp_endpoint: None,
         python: None,
         ui_dir: None,
     }

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::history::{History, Via};
 use crate::metrics::Traffic;
 use crate::preview::{Active, Place};
+use crate::traces::{Parent, Span, Traces};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -29,6 +30,7 @@ pub struct Forwarder {
     history: History,
     traffic: Traffic,
     drain: Drain,
+    traces: Traces,
     room: Arc<Semaphore>,
 }
 
@@ -51,6 +53,7 @@ impl Forwarder {
             history: gateway.history.clone(),
             traffic: gateway.metrics.traffic.clone(),
             drain: gateway.drain.clone(),
+            traces: gateway.traces.clone(),
             room: Arc::new(Semaphore::new(gateway.config.connection_limit)),
         }
     }
@@ -81,12 +84,33 @@ impl Forwarder {
         let under_way = self.drain.under_way();
         let report = Report::begin(&self.traffic, &request, via, request_id);
         let watchers = Watchers { history: &self.history, traffic: &self.traffic };
-        let (request, recording) = Recording::begin(&watchers, &self.preview, request, via, request_id);
+        let (mut request, recording) = Recording::begin(&watchers, &self.preview, request, via, request_id);
+        let mut span = self.trace(&mut request, via);
         let answered = self.send_awake(request).await;
         report.end(&self.preview, &answered);
+        span.answered(
+            answered.as_ref().map_or_else(Error::status, |(answered, _)| answered.response.status()),
+        );
+        drop(span);
         let (answered, place) = answered?;
         let response = recording.answered(answered.response);
         Ok(Answered { response: hold(response, (place, under_way)), ..answered })
+    }
+
+    /// A request as a span: what history keeps of it was said before.
+    fn trace(&self, request: &mut Request<Body>, via: Via) -> Span {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let parent = request.extensions_mut().remove::<Parent>().unwrap_or_default();
+        let mut span = self.traces.answer(|| format!("{method} preview"), request.headers_mut(), parent);
+        if span.is_kept() {
+            span.set("http.request.method", method.to_string());
+            span.set("url.path", path);
+            span.set("previewd.via", via.as_str());
+            span.set("previewd.preview", self.preview.id.to_string());
+            span.set("previewd.generation", self.preview.generation_id.to_string());
+            span.set("previewd.user", self.preview.user_id.0.clone());
+        }
+        span
     }
 
     async fn send_awake(&self, request: Request<Body>) -> Result<(Answered, Place)> {

@@ -39,6 +39,7 @@ use crate::history::History;
 use crate::id::PreviewId;
 use crate::metrics::Metrics;
 use crate::preview::{Active, Previews, State};
+use crate::traces::Traces;
 
 /// Request header that carries the preview's token.
 pub const TOKEN_HEADER: &str = "x-preview-token";
@@ -57,6 +58,8 @@ pub struct Gateway {
     pub history: History,
     /// How far the server's end is.
     pub drain: Drain,
+    /// Where it is told what became of requests, and of calls.
+    pub traces: Traces,
     known: Arc<Known>,
     forwarders: Arc<Mutex<HashMap<PreviewId, Forwarder>>>,
 }
@@ -71,9 +74,10 @@ impl Gateway {
         tls: Tls,
         history: History,
         drain: Drain,
+        traces: Traces,
     ) -> Self {
         let known = Arc::new(Known::of_server(&config));
-        Self { config, auth, metrics, tls, history, drain, known, forwarders: Arc::default() }
+        Self { config, auth, metrics, tls, history, drain, traces, known, forwarders: Arc::default() }
     }
 
     /// The way to the code of a preview, with its open connections.

@@ -101,9 +101,10 @@ pub(super) async fn patch(
     generation::check_patch(present, &changes)?;
     // A task of its own: a client that leaves in the middle must not leave new files without their reload.
     let (id, store, previews) = (owned.generation.id, app.store.clone(), app.previews.clone());
+    let parent = app.gateway.traces.parent(&headers);
     let patched = tokio::spawn(async move {
         let generation = store.patch_files(&id, changes).await?.ok_or(Error::GenerationNotFound)?;
-        let outcome = previews.reload(&generation).await?;
+        let outcome = previews.reload(&generation, parent).await?;
         Ok::<_, Error>((generation, outcome))
     });
     let (generation, outcome) = patched.await.map_err(Error::internal)??;

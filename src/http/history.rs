@@ -1,7 +1,7 @@
 //! What a generation's previews were asked: to look at, to send again, to take along.
 
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ use crate::store::{RequestQuery, RequestRow};
 const PAGE: usize = 50;
 const LARGEST_PAGE: usize = 500;
 /// Headers of the way to the preview, which a replay goes anew.
-const OF_THE_WAY: [&str; 8] = [
+const OF_THE_WAY: [&str; 10] = [
     "host",
     "content-length",
     "connection",
@@ -28,6 +28,8 @@ const OF_THE_WAY: [&str; 8] = [
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-proto",
+    "traceparent",
+    "tracestate",
 ];
 
 /// The last requests to the generation's previews, newest first
@@ -84,12 +86,13 @@ pub(super) async fn replay(
     State(app): State<App>,
     owned: Owned,
     id: Id,
+    outer: HeaderMap,
     Json(changes): Json<Option<Content>>,
 ) -> Result<axum::Json<Answer>> {
     let changes = changes.unwrap_or_default();
     let (row, detail) = find(&app, &owned, &id).await?;
     let preview = request::active(&app, &owned).await?;
-    let mut headers = axum::http::HeaderMap::new();
+    let mut headers = HeaderMap::new();
     for (name, value) in &detail.request_headers {
         let left_out = OF_THE_WAY.contains(&name.as_str()) || detail.redacted.contains(name);
         if let (false, Ok(name), Ok(value)) =
@@ -119,6 +122,7 @@ pub(super) async fn replay(
     };
     let outgoing = Outgoing {
         request: request::build(&preview, request::method(&row.method)?, &target, headers, body)?,
+        parent: app.gateway.traces.parent(&outer),
         via: Via::Replay,
         session: changes.session,
         timeout_ms: changes.timeout_ms,

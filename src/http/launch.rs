@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -84,6 +84,7 @@ pub(super) async fn launch(
     State(app): State<App>,
     owned: Owned,
     query: Query,
+    headers: HeaderMap,
     Json(body): Json<Option<LaunchBody>>,
 ) -> Result<(StatusCode, axum::Json<Launched>)> {
     let body = body.unwrap_or_default();
@@ -96,6 +97,7 @@ pub(super) async fn launch(
         env,
         keep_database: body.database == Some(Database::Keep),
         limit: app.config.limit_for(owned.caller.tier),
+        parent: app.gateway.traces.parent(&headers),
     };
     // A task of its own: a client that leaves in the middle must not leave half a launch behind.
     let (previews, generation) = (app.previews.clone(), owned.generation);

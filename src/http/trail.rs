@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use tokio::time::Instant;
@@ -15,6 +15,7 @@ use crate::audit::Entry;
 use crate::gateway;
 use crate::id::{GenerationId, UserId};
 use crate::time::UnixMillis;
+use crate::traces::{Parent, Span};
 
 /// Goes with a call, so that whoever finds out who is calling can say so.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +34,12 @@ pub(super) async fn follow(State(app): State<App>, request: Request, next: Next)
     let trail = Trail::default();
     parts.extensions.insert(trail.clone());
     let route = parts.extensions.get().map_or("", MatchedPath::as_str).to_owned();
+    let span = if route.starts_with("/api/") {
+        let name = || format!("{} {route}", parts.method);
+        app.gateway.traces.answer(name, &mut parts.headers, Parent::default())
+    } else {
+        Span::default()
+    };
     let peer = parts.extensions.get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
     let entry = Entry {
         action: action(&parts.method, &route).unwrap_or_default().to_owned(),
@@ -42,7 +49,8 @@ pub(super) async fn follow(State(app): State<App>, request: Request, next: Next)
         address: peer.map(|peer| peer.to_canonical().to_string()),
         ..Entry::default()
     };
-    let mut call = Call { app, trail, method: parts.method.clone(), route, began: Instant::now(), entry };
+    let mut call =
+        Call { app, trail, method: parts.method.clone(), route, began: Instant::now(), span, entry };
     call.find_preview();
     let under_way = call.app.gateway.drain.under_way();
     let response = next.run(Request::from_parts(parts, body)).await;
@@ -57,6 +65,7 @@ struct Call {
     method: Method,
     route: String,
     began: Instant,
+    span: Span,
     entry: Entry,
 }
 
@@ -84,10 +93,35 @@ impl Call {
     }
 }
 
+impl Call {
+    fn trace(&mut self, user: Option<&UserId>) {
+        if !self.span.is_kept() {
+            return;
+        }
+        self.span.set("http.request.method", self.method.to_string());
+        self.span.set("http.route", self.route.clone());
+        match self.entry.status.and_then(|status| StatusCode::from_u16(status).ok()) {
+            Some(status) => self.span.answered(status),
+            None => self.span.fail("the caller left"),
+        }
+        let ids = [
+            ("previewd.user", user.map(|user| user.0.clone())),
+            ("previewd.generation", self.entry.generation.clone()),
+            ("previewd.preview", self.entry.preview.clone()),
+        ];
+        for (key, id) in ids {
+            if let Some(id) = id {
+                self.span.set(key, id);
+            }
+        }
+    }
+}
+
 impl Drop for Call {
     fn drop(&mut self) {
         let user = self.trail.0.get().cloned();
         self.log(user.as_ref());
+        self.trace(user.as_ref());
         // Of nobody there is nothing to say, and anybody could fill the log with it.
         let (Some(user), false) = (user, self.entry.action.is_empty()) else { return };
         self.find_preview();

@@ -19,6 +19,7 @@ use crate::id::{GenerationId, PreviewId, ProjectId, UserId};
 use crate::logs::Hub;
 use crate::runtime::{Runtime, Stream};
 use crate::time::{Steady, UnixMillis};
+use crate::traces::{Parent, Span, Traces};
 
 /// How old a look at a preview's memory may be.
 const MEMORY_AGE: std::time::Duration = std::time::Duration::from_secs(1);
@@ -42,6 +43,8 @@ pub struct LaunchOptions {
 pub struct Reload {
     /// Revision of the code.
     pub revision: i64,
+    /// What it is a part of.
+    pub parent: Parent,
     /// Told once it serves, or why it does not.
     pub done: oneshot::Sender<Result<(), Box<LaunchFailure>>>,
 }
@@ -153,6 +156,17 @@ impl Active {
             runtime: Handle(runtime),
         };
         (Arc::new(active), orders)
+    }
+
+    /// Something that is done with it, as a span.
+    pub(super) fn span(&self, traces: &Traces, name: &'static str, parent: &Parent) -> Span {
+        let mut span = traces.span(name, parent);
+        if span.is_kept() {
+            span.set("previewd.preview", self.id.to_string());
+            span.set("previewd.generation", self.generation_id.to_string());
+            span.set("previewd.user", self.user_id.0.clone());
+        }
+        span
     }
 
     /// Where it is in its life.

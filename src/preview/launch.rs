@@ -21,6 +21,7 @@ use crate::logs::{Hub, Note, Source};
 use crate::runtime::{Open, RuntimeError, Start};
 use crate::store::{BeginError, Generation, NewPreview, Preview};
 use crate::time::{Steady, UnixMillis};
+use crate::traces::Parent;
 
 /// Seconds after its time when the runtime ends a preview: the owner does it on time, the runtime only if there is no owner then.
 pub(super) const MARGIN: u64 = 3;
@@ -34,6 +35,8 @@ pub struct LaunchRequest {
     pub keep_database: bool,
     /// How many previews the user may have at once.
     pub limit: u32,
+    /// What it is a part of.
+    pub parent: Parent,
 }
 
 impl Previews {
@@ -66,7 +69,9 @@ impl Previews {
         events::launching(&active);
         let _server_ends = self.host.addresses.send(PublicAddress::new(&active, listener));
         let phases = Phases { plan: millis(began), ..Phases::default() };
-        let owner = Owner::new(self.clone(), Arc::clone(&active), orders, pumping);
+        let span = active.span(&self.host.traces, "preview.launch", &request.parent);
+        span.step_since("plan", began.elapsed());
+        let owner = Owner::new(self.clone(), Arc::clone(&active), orders, pumping).within(span);
         self.adopt(&active, owner.launch(project, phases));
         Ok(active)
     }
@@ -185,6 +190,7 @@ impl Owner {
 
     /// The environment of the plan, with its making in the log.
     pub(super) async fn prepared(&self, plan: &Plan) -> Result<Environment, LaunchFailure> {
+        let _step = self.span.step("environment");
         let wish = plan.requirements.clone();
         for added in wish.added() {
             let line = format!("{added} is not among the requirements and was added");
@@ -212,6 +218,7 @@ impl Owner {
         plan: &Plan,
         environment: &Environment,
     ) -> Result<u32, LaunchFailure> {
+        let _step = self.span.step("start");
         let slot = self.next_slot;
         self.next_slot += 1;
         let started = format!("Starting {}", plan.entrypoint);
@@ -254,6 +261,7 @@ impl Owner {
 
     /// Waits for the first answer, the end of the process or the end of patience, whichever is first.
     pub(super) async fn await_answer(&self, slot: u32, phases: &mut Phases) -> Result<Running, Ending> {
+        let _step = self.span.step("ready");
         let began = Instant::now();
         let (id, runtime) = (&self.active.id, &self.previews.host.runtime);
         let patience = Duration::from_secs(self.previews.host.config.launch_timeout);
@@ -282,6 +290,7 @@ impl Owner {
         self.note(Note::info(Source::Server, ready)).await;
         events::launched(&self.active, &running);
         self.previews.host.metrics.launched(running.phases.named());
+        drop(std::mem::take(&mut self.span));
         // Whatever the launch took, nobody could use it before.
         self.active.touch();
         self.enter(State::Running(running));

@@ -44,6 +44,7 @@ use crate::logs::Hub;
 use crate::metrics::Metrics;
 use crate::runtime::Runtime;
 use crate::store::{Preview, Status, Store};
+use crate::traces::Traces;
 
 /// What previews are made with.
 #[derive(Clone)]
@@ -58,6 +59,8 @@ pub struct Host {
     pub environments: Environments,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Where it is told how launches go.
+    pub traces: Traces,
     /// Where each new public address goes, to be served.
     pub addresses: mpsc::UnboundedSender<PublicAddress>,
 }

@@ -18,6 +18,7 @@ use crate::logs::{Note, Source};
 use crate::runtime::Exit;
 use crate::store::Health;
 use crate::time::{Steady, UnixMillis};
+use crate::traces::Span;
 
 /// Between two looks at a preview's health.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
@@ -63,6 +64,8 @@ pub(super) struct Owner {
     pub(super) retiring: Option<(u32, tokio::task::JoinHandle<()>)>,
     /// What is wrong with the files of a launch that failed.
     pub(super) problems: Vec<Problem>,
+    /// The launch, reload or waking that is under way.
+    pub(super) span: Span,
     served: bool,
 }
 
@@ -86,8 +89,14 @@ impl Owner {
             next_slot: 1,
             retiring,
             problems: Vec::new(),
+            span: Span::default(),
             served: false,
         }
+    }
+
+    /// What it does first is this.
+    pub(super) fn within(self, span: Span) -> Self {
+        Self { span, ..self }
     }
 
     /// For a preview that served before this server was started.

@@ -15,6 +15,7 @@ use super::{Previews, advice, events, failure};
 use crate::error::{LaunchFailure, Result};
 use crate::logs::{Note, Source};
 use crate::store::Generation;
+use crate::traces::Parent;
 
 impl Previews {
     /// Moves a running preview to the generation's present files. `Ok(None)`: nothing runs;
@@ -22,14 +23,18 @@ impl Previews {
     ///
     /// # Errors
     /// If the owner is gone, which it is only while the preview ends.
-    pub async fn reload(&self, generation: &Generation) -> Result<Option<Option<LaunchFailure>>> {
+    pub async fn reload(
+        &self,
+        generation: &Generation,
+        parent: Parent,
+    ) -> Result<Option<Option<LaunchFailure>>> {
         let Some(active) = self.active(&generation.id) else { return Ok(None) };
         let state = active.wait_for(|state| *state != State::Launching).await;
         if state.is_over() {
             return Ok(None);
         }
         let (done, answer) = oneshot::channel();
-        if active.reloads.send(Reload { revision: generation.revision, done }).await.is_err() {
+        if active.reloads.send(Reload { revision: generation.revision, parent, done }).await.is_err() {
             return Ok(None);
         }
         match answer.await {
@@ -44,7 +49,9 @@ impl Owner {
     pub(super) async fn reload(&mut self, reload: Reload) {
         let revision = reload.revision;
         self.note(Note::info(Source::Server, format!("Reloading: revision {revision}"))).await;
+        self.begin("preview.reload", &reload.parent);
         let result = self.swap(revision).await;
+        self.over(result.as_ref().err());
         events::reloaded(&self.active, revision, result.as_ref().copied());
         match &result {
             Ok(()) => self.note(Note::info(Source::Server, format!("Revision {revision} serves"))).await,
@@ -55,6 +62,19 @@ impl Owner {
             }
         }
         let _caller_left = reload.done.send(result.map_err(Box::new));
+    }
+
+    /// Something is under way from now on.
+    pub(super) fn begin(&mut self, name: &'static str, parent: &Parent) {
+        self.span = self.active.span(&self.previews.host.traces, name, parent);
+    }
+
+    /// It is over.
+    pub(super) fn over(&mut self, failure: Option<&LaunchFailure>) {
+        let mut span = std::mem::take(&mut self.span);
+        if let Some(failure) = failure {
+            span.fail(failure.reason.as_str());
+        }
     }
 
     async fn swap(&mut self, revision: i64) -> Result<(), LaunchFailure> {

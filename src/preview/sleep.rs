@@ -12,6 +12,7 @@ use super::stop::GRACE;
 use crate::config::IdleAction;
 use crate::error::LaunchFailure;
 use crate::logs::{Note, Source};
+use crate::traces::Parent;
 
 impl Owner {
     /// Puts an idle preview to sleep, if that is what the settings say. `false`: it is to be stopped.
@@ -86,7 +87,9 @@ impl Owner {
     async fn wake(&mut self) -> Result<(), LaunchFailure> {
         let began = Instant::now();
         self.note(Note::info(Source::Server, "Waking")).await;
+        self.begin("preview.wake", &Parent::default());
         let woken = self.bring_back().await;
+        self.over(woken.as_ref().err());
         events::woken(&self.active, millis(began), woken.as_ref().map(|_| ()));
         match woken {
             Ok(running) => {

@@ -14,6 +14,7 @@ use crate::logs::{Note, Source};
 use crate::runtime::Runtime;
 use crate::store::{Store, StoreError};
 use crate::time::UnixMillis;
+use crate::traces::Span;
 
 /// For the application's own shutdown.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
@@ -123,9 +124,9 @@ impl Owner {
 
     async fn pumping_stopped(self) -> (Ended, Option<super::pump::Pump>, Keeping) {
         let served = self.has_served();
-        let (previews, active, problems) = (self.previews, self.active, self.problems);
+        let (previews, active, problems, span) = (self.previews, self.active, self.problems, self.span);
         let pump = self.pumping.stop().await;
-        (Ended { previews, active, problems, served }, pump, self.keeping)
+        (Ended { previews, active, problems, span, served }, pump, self.keeping)
     }
 }
 
@@ -168,6 +169,7 @@ struct Ended {
     previews: Previews,
     active: Arc<Active>,
     problems: Vec<pysource::Problem>,
+    span: Span,
     served: bool,
 }
 
@@ -215,18 +217,20 @@ impl Ended {
     }
 
     /// For those who watch the server.
-    fn report(&self, state: &State, reason: StopReason) {
+    fn report(&mut self, state: &State, reason: StopReason) {
         let metrics = &self.previews.host.metrics;
         let lived = self.active.state().answering().map(|running| UnixMillis::now().0 - running.started_at.0);
         let lived = lived.map(|millis| u64::try_from(millis).unwrap_or(0));
         let uptime = lived.map(|millis| millis / 1000);
         match state {
             State::Failed(failure) => {
+                self.span.fail(failure.reason.as_str());
                 metrics.failed(failure, self.served);
                 events::failed(&self.active, failure, uptime);
             }
             _ => {
                 if !self.served {
+                    self.span.fail("cancelled");
                     metrics.cancelled();
                 }
                 events::stopped(&self.active, reason, uptime);
@@ -238,7 +242,7 @@ impl Ended {
     }
 
     /// Out of sight first, so that whoever is told of the end finds the store's word.
-    fn leave(self, state: State) {
+    fn leave(mut self, state: State) {
         let reason = stop_reason(&state, self.served);
         self.report(&state, reason);
         {

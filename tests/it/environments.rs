@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{BINARY, Server, asgi, descendants, eventually, is_alive, signal};
+use crate::harness::{BINARY, Generation, Server, User, asgi, descendants, eventually, is_alive, signal};
 
 /// A server whose environments nobody else has. uv is the shared one.
 async fn with_own_environments(settings: &[(&str, &str)]) -> Server {
@@ -49,19 +49,36 @@ async fn a_killed_build_leaves_nothing_that_looks_finished() {
         app.launch().await;
         app.stop().await;
     }
-    // A killed installer is a failed launch at most, and the next one works.
-    let app = user.upload(&project("uvicorn\njinja2\n")).await;
-    let installer = eventually("an installer", async || {
-        let all = descendants(server.serve_pid());
-        all.into_iter().find(|(pid, _)| command_line(*pid).contains("pip\0"))
-    })
-    .await;
-    signal(installer.0, Signal::KILL);
+    // One that is stopped holds its launch up, which can be given up. Killed, it is a failed launch at most, and the next one works.
+    let (app, installer) = stopped_installer(&server, &user).await;
+    app.launch_unawaited().await;
+    assert_eq!(app.status().await.expect(200)["status"], "launching");
+    app.stop().await.expect(200);
+    signal(installer, Signal::KILL);
     eventually("a launch that works", async || {
         let answer = app.try_launch(&json!({})).await;
         (answer.status == 200).then_some(())
     })
     .await;
+}
+
+/// An upload whose installer has been stopped before it was done.
+async fn stopped_installer(server: &Server, user: &User) -> (Generation, i32) {
+    // On a fast machine one or another is done before it is met.
+    for package in ["jinja2", "certifi", "six", "attrs"] {
+        let app = user.upload(&project(&format!("uvicorn\n{package}\n"))).await;
+        let (pid, _) = eventually("an installer", async || {
+            let all = descendants(server.serve_pid());
+            all.into_iter().find(|(pid, _)| command_line(*pid).contains("pip\0"))
+        })
+        .await;
+        signal(pid, Signal::STOP);
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        if status.contains("State:\tT") {
+            return (app, pid);
+        }
+    }
+    panic!("no installer could be stopped");
 }
 
 #[tokio::test]

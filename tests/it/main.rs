@@ -53,6 +53,7 @@ mod stand_in;
 mod status;
 mod store_away;
 mod tls;
+mod traces;
 mod two_servers;
 mod up;
 mod uploads;

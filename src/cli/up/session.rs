@@ -18,6 +18,7 @@ use crate::http::App;
 use crate::id::{PreviewId, UserId};
 use crate::preview::{Active, LaunchRequest, State, StopReason};
 use crate::store::{Generation, NewGeneration, Project};
+use crate::traces::Parent;
 
 /// Whose everything is: the person at the terminal.
 const USER: &str = "local";
@@ -166,7 +167,7 @@ impl Session {
         self.screen.tell(Colour::Quiet, "edited:", &what);
         let reloaded = tokio::select! {
             () = self.end.cancelled() => return,
-            reloaded = self.app.previews.reload(&self.generation) => reloaded,
+            reloaded = self.app.previews.reload(&self.generation, Parent::default()) => reloaded,
         };
         match reloaded {
             Ok(Some(None)) => {

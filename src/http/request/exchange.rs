@@ -19,11 +19,14 @@ use crate::error::{Error, Result};
 use crate::gateway::{REQUEST_ID_HEADER, request_id};
 use crate::history::Via;
 use crate::preview::Active;
+use crate::traces::Parent;
 
 /// A request that is ready to go.
 pub(in crate::http) struct Outgoing {
     /// What is sent.
     pub request: Request<Body>,
+    /// What it is a part of.
+    pub parent: Parent,
     /// Which way it came.
     pub via: Via,
     /// Whose cookies go with it.
@@ -75,7 +78,8 @@ struct Timing {
 
 /// Sends it and reads the answer.
 pub(in crate::http) async fn exchange(app: &App, preview: Arc<Active>, outgoing: Outgoing) -> Result<Answer> {
-    let Outgoing { mut request, via, session, timeout_ms } = outgoing;
+    let Outgoing { mut request, parent, via, session, timeout_ms } = outgoing;
+    request.extensions_mut().insert(parent);
     let limit = Duration::from_secs(app.config.request_timeout);
     let wished = timeout_ms.map(|ms| Duration::from_millis(ms.max(1)));
     let limit = wished.map_or(limit, |wished| wished.min(limit));

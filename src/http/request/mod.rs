@@ -111,6 +111,7 @@ pub(super) async fn send(
     }
     let outgoing = Outgoing {
         request: build(&preview, method(&envelope.method)?, &target, headers, body)?,
+        parent: app.gateway.traces.parent(&outer),
         via: Via::Api,
         session: envelope.rest.session,
         timeout_ms: envelope.rest.timeout_ms,

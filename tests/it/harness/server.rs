@@ -322,7 +322,8 @@ impl Server {
 
 /// What is not a setting of ours has its whole name.
 fn variable(name: &str) -> String {
-    if name == "RUST_LOG" { name.to_owned() } else { format!("PREVIEW_{name}") }
+    let is_whole = name == "RUST_LOG" || name.starts_with("OTEL_");
+    if is_whole { name.to_owned() } else { format!("PREVIEW_{name}") }
 }
 
 pub fn signal(pid: i32, signal: Signal) {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use ruff_python_ast::{Expr, ParameterWithDefault};
 
-use crate::interp::value::{Function, Id, Place, Route, Value, last_part};
+use crate::interp::value::{Function, Id, Place, Route, Value, first_part, last_part};
 use crate::schema::fields::{FieldInfo, Start, is_marker};
 use crate::schema::{ClassKind, Env, Mode, Schemas};
 
@@ -134,9 +134,8 @@ impl<'a> Schemas<'_, 'a> {
     /// Types that FastAPI fills in itself.
     fn is_injected(&self, ty: &Value) -> bool {
         let is_one = |name: &str| {
-            let root = name.split('.').next().unwrap_or_default();
             let last = last_part(name);
-            matches!(root, "fastapi" | "starlette")
+            matches!(first_part(name), "fastapi" | "starlette")
                 && (matches!(
                     last,
                     "Request" | "WebSocket" | "HTTPConnection" | "BackgroundTasks" | "SecurityScopes"

@@ -64,9 +64,7 @@ impl Schemas<'_, '_> {
         let has_parameters = self.describe_parameters(&dependant, &mut described);
         let body = self.describe_body(&dependant, &unique_id);
         let validates = has_parameters || body.is_some();
-        if let Some(body) =
-            body.filter(|_| !matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE") || method == "TRACE")
-        {
+        if let Some(body) = body.filter(|_| !matches!(method, "GET" | "HEAD" | "OPTIONS")) {
             described.insert("requestBody".to_owned(), body);
         }
         let mut responses = self.responses(&route, &unique_id);

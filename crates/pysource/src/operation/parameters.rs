@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::dependencies::{Dependant, Param, Source};
 use crate::interp::strings::title;
-use crate::interp::value::Value;
+use crate::interp::value::{Value, keyword};
 use crate::json::{field, object};
 use crate::schema::fields::FieldInfo;
 use crate::schema::{ClassKind, Env, Mode, Schema, Schemas};
@@ -38,10 +38,7 @@ impl Schemas<'_, '_> {
 
     /// One parameter, or the fields of a model that stands for several.
     fn described(&mut self, param: &Param, place: &str) -> Vec<Json> {
-        if matches!(
-            crate::interp::value::keyword(&param.info.keywords, "include_in_schema"),
-            Some(Value::Bool(false))
-        ) {
+        if is_false(&param.info, "include_in_schema") {
             return Vec::new();
         }
         let convert = place == "header" && !is_false(&param.info, "convert_underscores");
@@ -118,7 +115,7 @@ impl Schemas<'_, '_> {
 }
 
 fn is_false(info: &FieldInfo, name: &str) -> bool {
-    matches!(crate::interp::value::keyword(&info.keywords, name), Some(Value::Bool(false)))
+    matches!(keyword(&info.keywords, name), Some(Value::Bool(false)))
 }
 
 /// Of two parameters of one name, a required one stays.

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::interp::strings::title;
-use crate::interp::value::{Route, Value, keyword, last_part};
+use crate::interp::value::{Route, Value, first_part, keyword, last_part};
 use crate::interp::yields;
 use crate::json::object;
 use crate::schema::{Env, Mode, Schema, Schemas};
@@ -76,8 +76,7 @@ impl Schemas<'_, '_> {
         let returns = function.def.returns.as_deref()?;
         let ty = self.annotation(returns, function.signature);
         let is_response = |name: &str| {
-            last_part(name).ends_with("Response")
-                && matches!(name.split('.').next(), Some("fastapi" | "starlette"))
+            last_part(name).ends_with("Response") && matches!(first_part(name), "fastapi" | "starlette")
         };
         let is_none = match &ty {
             Value::None => true,
@@ -181,7 +180,6 @@ impl Schemas<'_, '_> {
                 } else {
                     code.to_uppercase()
                 };
-                let code = if code == "DEFAULT" { "default".to_owned() } else { code };
                 let described = self.additional_response(&response, route, &code, unique_id, media_type);
                 let entry = responses.entry(code.clone()).or_insert_with(|| json!({}));
                 if let (Some(entry), Json::Object(described)) = (entry.as_object_mut(), described) {

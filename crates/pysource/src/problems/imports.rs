@@ -8,6 +8,7 @@ use ruff_text_size::{Ranged, TextSize};
 
 use super::stdlib::is_standard;
 use super::{Context, Found, Problem, pins};
+use crate::interp::value::first_part;
 
 /// How deep blocks are looked into.
 const DEPTH: usize = 60;
@@ -137,7 +138,7 @@ fn is_never_run(test: &Expr) -> bool {
 
 /// The problem of importing a module of a library, if no requirement brings it.
 fn module(context: &Context<'_>, name: &str, at: TextSize) -> Option<Problem> {
-    let root = name.split('.').next().unwrap_or(name);
+    let root = first_part(name);
     if context.modules.contains(root) || is_standard(root) {
         return None;
     }

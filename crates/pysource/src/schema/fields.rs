@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Schema, Schemas};
 use crate::interp::Interp;
-use crate::interp::value::{Call, Keywords, Value, keyword, last_part};
+use crate::interp::value::{Call, Keywords, Value, first_part, keyword, last_part};
 
 /// FastAPI's and pydantic's markers.
 const MARKERS: [&str; 11] =
@@ -256,5 +256,5 @@ fn annotated_type(name: &str) -> Option<&'static str> {
 /// Whether a library's function marks a field.
 pub(crate) fn is_marker(callee: &str) -> bool {
     let from = ["fastapi", "pydantic", "sqlmodel"];
-    MARKERS.contains(&last_part(callee)) && from.contains(&callee.split('.').next().unwrap_or_default())
+    MARKERS.contains(&last_part(callee)) && from.contains(&first_part(callee))
 }

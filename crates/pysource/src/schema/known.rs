@@ -7,7 +7,7 @@ use crate::interp::value::{Call, Value, last_part};
 
 /// The schema of a type that has no arguments; None for one that is not known.
 pub(super) fn scalar(name: &str, mode: Mode) -> Option<Schema> {
-    let last = name.rsplit('.').next().unwrap_or(name);
+    let last = last_part(name);
     let schema = match last {
         "str" | "StrictStr" | "AnyStr" | "LiteralString" | "ImportString" | "IPvAnyInterface" => {
             typed("string")

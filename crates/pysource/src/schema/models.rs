@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::fields::{FieldInfo, Start};
 use super::types::enumeration;
-use super::{Definition, Env, Mode, Schema, Schemas, schema_of, typed};
+use super::{Definition, Env, Mode, Schema, Schemas, schema_of, typed, typed_with};
 use crate::interp::classes::Field;
 use crate::interp::strings::title;
 use crate::interp::value::{Call, Id, Value, keyword, last_part};
@@ -242,12 +242,7 @@ impl<'a> Schemas<'_, 'a> {
         if mode == Mode::Output && kind == ClassKind::Model {
             self.computed(class, &mut properties, &mut required);
         }
-        let mut schema = typed("object");
-        schema.insert("properties".to_owned(), Json::Object(properties));
-        if !required.is_empty() {
-            schema.insert("required".to_owned(), required.into());
-        }
-        schema
+        object_schema(properties, required)
     }
 
     /// The type of `root`, if the model is no object.
@@ -519,11 +514,7 @@ impl<'a> Schemas<'_, 'a> {
                 let shown = this.is_titled(ty).then(|| title(&field.replace('_', " ")));
                 properties.insert(field.to_string(), Json::Object(info.describe(this, schema, shown)));
             }
-            let mut schema = typed("object");
-            schema.insert("properties".to_owned(), Json::Object(properties));
-            if !required.is_empty() {
-                schema.insert("required".to_owned(), required.into());
-            }
+            let mut schema = object_schema(properties, required);
             schema.insert("title".to_owned(), name.into());
             schema
         })
@@ -580,6 +571,14 @@ impl ModelField {
     fn required(&self, kind: ClassKind) -> bool {
         self.info.required() && !self.optional && (kind != ClassKind::TypedDict || self.total)
     }
+}
+
+fn object_schema(properties: Schema, required: Vec<Json>) -> Schema {
+    let mut schema = typed_with("object", "properties", properties);
+    if !required.is_empty() {
+        schema.insert("required".to_owned(), required.into());
+    }
+    schema
 }
 
 fn pascal(name: &str) -> String {

@@ -126,7 +126,8 @@ impl Names {
     }
 
     fn reference(&self, schema: &Schema) -> Option<String> {
-        Some(format!("{PREFIX}{}", self.names.get(target(schema)?)?))
+        // Not with `format!`, which grows what it makes: here that can be memory that another thread has to lock.
+        Some([PREFIX, self.names.get(target(schema)?)?].concat())
     }
 
     /// The `mapping` of a discriminator, from what its property may be in each alternative.
