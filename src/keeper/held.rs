@@ -304,7 +304,10 @@ impl Held {
 
     /// Ends processes and gives the address back.
     async fn release(&self) {
-        self.listener.borrow_mut().take();
+        if let Some(listener) = self.listener.borrow_mut().take() {
+            // Not only closed: a child that serve has forked and that has not executed its program yet may have it for a moment longer.
+            let _nobody_listens = rustix::net::shutdown(&listener, rustix::net::Shutdown::Both);
+        }
         drop(self.successor.take());
         self.beginnings.end().await;
         let slots: Vec<_> = self.slots.borrow().values().cloned().collect();
