@@ -27,7 +27,13 @@ impl Up {
         share_environments(&root.join("data"));
         std::fs::write(root.join("project/requirements.txt"), "uvicorn\n").unwrap();
         write(&root, source);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_previewd"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_previewd"));
+        // What the tests themselves are told is no setting.
+        let told = std::env::vars_os().map(|(name, _)| name);
+        for name in told.filter(|name| name.to_string_lossy().starts_with("PREVIEW_")) {
+            command.env_remove(name);
+        }
+        let mut child = command
             .args(["up", "project", "--data-dir", "data", "--listen", "127.0.0.1:0"])
             .args(["--port-min", &ports.0.to_string(), "--port-max", &ports.1.to_string()])
             .current_dir(&root)
