@@ -9,6 +9,7 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod confined;
+mod distribution;
 pub mod drain;
 pub mod endpoints;
 pub mod environment;

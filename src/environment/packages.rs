@@ -8,11 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::bytecode::cached;
-
-/// What a package's directory of metadata is called, after its name and version.
-const METADATA: &str = ".dist-info";
-/// Most bytes of a list of files.
-const MAX_RECORD: u64 = 8 << 20;
+use crate::distribution::{METADATA, described, installed_in, recorded};
 
 /// Links these packages and their bytecode, if each is in one of `others`, all of which have theirs. `false` if one is not, and then, or
 /// after an error, nothing is promised of what is in `target`.
@@ -43,12 +39,10 @@ pub(super) fn link(pins: &[String], target: &Path, others: &[PathBuf], tag: &str
 /// Name and version of each package, with the list of its files.
 fn packages_in(directory: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let package = name.to_str().and_then(|name| name.strip_suffix(METADATA)?.split_once('-'));
+    for metadata in installed_in(directory)? {
+        let package = metadata.strip_suffix(METADATA).and_then(|package| package.split_once('-'));
         let pin = package.and_then(|(name, version)| normalised(&format!("{name}=={version}")));
-        found.extend(pin.map(|pin| (pin, entry.path().join("RECORD"))));
+        found.extend(pin.map(|pin| (pin, directory.join(&metadata).join("RECORD"))));
     }
     Ok(found)
 }
@@ -62,17 +56,12 @@ fn normalised(pin: &str) -> Option<String> {
 
 /// The files of a `RECORD`, as paths below the packages' directory.
 fn files(record: &Path) -> io::Result<Vec<PathBuf>> {
-    if fs::metadata(record)?.len() > MAX_RECORD {
-        return Err(io::Error::other("a package has too long a list of files"));
-    }
-    let text = fs::read_to_string(record)?;
-    text.lines().filter(|line| !line.is_empty()).map(file).collect()
+    let text = described(record)?.ok_or_else(|| io::Error::other("a package has no list of files"))?;
+    recorded(&text).map(file).collect()
 }
 
-/// A line of `RECORD` is a path, a digest and a size.
-fn file(line: &str) -> io::Result<PathBuf> {
-    let path = line.rsplitn(3, ',').nth(2).unwrap_or(line);
-    let path = PathBuf::from(path.trim_matches('"'));
+fn file(path: &str) -> io::Result<PathBuf> {
+    let path = PathBuf::from(path);
     let is_below = path.components().all(|part| matches!(part, Component::Normal(_)));
     if is_below { Ok(path) } else { Err(io::Error::other("a package has files elsewhere")) }
 }
@@ -110,10 +99,9 @@ mod tests {
 
     #[test]
     fn a_file_is_below_its_directory() {
-        assert_eq!(file("six.py,sha256=x,12").unwrap(), PathBuf::from("six.py"));
-        assert_eq!(file("\"a,b/c.py\",,").unwrap(), PathBuf::from("a,b/c.py"));
-        for line in ["../../bin/run,,", "/etc/passwd,,", "a/../../b,,"] {
-            assert!(file(line).is_err(), "{line}");
+        assert_eq!(file("a,b/c.py").unwrap(), PathBuf::from("a,b/c.py"));
+        for path in ["../../bin/run", "/etc/passwd", "a/../../b"] {
+            assert!(file(path).is_err(), "{path}");
         }
     }
 }

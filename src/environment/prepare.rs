@@ -17,6 +17,7 @@ use super::shelf::{COMPILED, Manifest, SITE_PACKAGES, Shelf, Unfinished, remove,
 use super::yard::Yard;
 use super::{Environment, EnvironmentError, Interpreter, Requirements};
 use crate::confined::Confiner;
+use crate::distribution;
 use crate::time::UnixMillis;
 
 /// How long making an environment may take.
@@ -371,8 +372,7 @@ impl Environments {
 
 /// How many packages are whole: their metadata comes last.
 fn installed_in(target: &Path) -> usize {
-    let entries = std::fs::read_dir(target).into_iter().flatten().flatten();
-    entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".dist-info")).count()
+    distribution::installed_in(target).map_or(0, |packages| packages.len())
 }
 
 fn hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {

@@ -7,16 +7,13 @@
 //! for entry points, which are asked for by a group's name: packages with such are never a difference that is passed over.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// Most bytes that are read of a file that describes a package.
-const MAX_BYTES: u64 = 8 << 20;
-/// What a package's directory of metadata is called, after its name and version.
-const METADATA: &str = ".dist-info";
+use crate::distribution::{METADATA, described, installed_in, recorded};
+
 /// Entry points of commands, which no library asks for.
 const COMMANDS: [&str; 2] = ["[console_scripts]", "[gui_scripts]"];
 
@@ -77,13 +74,9 @@ impl Imports {
 fn packages_in(directories: &[PathBuf]) -> io::Result<BTreeSet<Package>> {
     let mut found = BTreeSet::new();
     for directory in directories {
-        let entries = match std::fs::read_dir(directory) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let name = entry?.file_name();
-            found.extend(name.to_str().filter(|name| name.ends_with(METADATA)).map(str::to_owned));
+        match installed_in(directory) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            packages => found.extend(packages?),
         }
     }
     Ok(found)
@@ -95,32 +88,22 @@ fn provided(directories: &[PathBuf], package: &str) -> io::Result<Option<BTreeSe
     let Some(metadata) = directories.iter().find(holds).map(|directory| directory.join(package)) else {
         return Ok(None);
     };
-    let points = read(&metadata.join("entry_points.txt"))?.unwrap_or_default();
+    let points = described(&metadata.join("entry_points.txt"))?.unwrap_or_default();
     let is_group = |line: &&str| line.starts_with('[');
     if points.lines().map(str::trim).filter(is_group).any(|group| !COMMANDS.contains(&group)) {
         return Ok(None);
     }
-    let Some(files) = read(&metadata.join("RECORD"))? else { return Ok(None) };
-    let mut names: BTreeSet<_> = files.lines().filter_map(top_level).map(str::to_owned).collect();
+    let Some(record) = described(&metadata.join("RECORD"))? else { return Ok(None) };
+    let mut names: BTreeSet<_> = recorded(&record).filter_map(top_level).map(str::to_owned).collect();
     names.extend(package.split('-').next().map(|name| name.to_lowercase().replace('.', "_")));
     Ok(Some(names))
 }
 
-/// The module of a line of `RECORD`: a path, then a digest and a size. Metadata and what is elsewhere is none.
-fn top_level(line: &str) -> Option<&str> {
-    let first = line.trim_start_matches('"').split(['/', ',']).next()?;
+/// The module that a file is of. Metadata and what is elsewhere is none.
+fn top_level(path: &str) -> Option<&str> {
+    let first = path.split('/').next()?;
     let name = first.split('.').next()?;
     (!name.is_empty() && !first.ends_with(METADATA)).then_some(name)
-}
-
-fn read(path: &Path) -> io::Result<Option<String>> {
-    let file = match File::open(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
-    let mut text = String::new();
-    let read = file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
-    Ok((read as u64 <= MAX_BYTES).then_some(text))
 }
 
 #[cfg(test)]
