@@ -86,7 +86,7 @@ impl Forwarder {
         let watchers = Watchers { history: &self.history, traffic: &self.traffic };
         let (mut request, recording) = Recording::begin(&watchers, &self.preview, request, via, request_id);
         let mut span = self.trace(&mut request, via);
-        let answered = self.send_awake(request).await;
+        let answered = self.send_awake(request, &span).await;
         report.end(&self.preview, &answered);
         span.answered(
             answered.as_ref().map_or_else(Error::status, |(answered, _)| answered.response.status()),
@@ -113,8 +113,8 @@ impl Forwarder {
         span
     }
 
-    async fn send_awake(&self, request: Request<Body>) -> Result<(Answered, Place)> {
-        let place = self.preview.enter_awake().await?;
+    async fn send_awake(&self, request: Request<Body>, span: &Span) -> Result<(Answered, Place)> {
+        let place = self.preview.enter_awake(span).await?;
         Ok((self.send_in(&place, expect::keep_back(request)).await?, place))
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Listing {
     pub source: &'static str,
     /// What could not be known.
     pub warnings: Vec<Value>,
-    /// The packages that the application is imported with, where it can be launched.
+    /// The packages that the application is imported with, where its source leaves something open and it can be launched.
     #[serde(skip)]
     requirements: Option<Requirements>,
 }
@@ -121,8 +121,11 @@ async fn from_source(app: &App, generation: &Generation) -> Result<Listing> {
     let files = Arc::new(app.store.contents(&generation.id).await?);
     let named = generation.entrypoint.clone();
     let read = tokio::task::spawn_blocking(move || {
-        let plan = crate::generation::plan(&files, named.as_deref());
-        (crate::endpoints::from_source(&files, named.as_deref()), plan.ok().map(|plan| plan.requirements))
+        let analysis = crate::endpoints::from_source(&files, named.as_deref());
+        // Deciding how it is served reads the project once more, and matters only where its application may have to be asked.
+        let open = !analysis.warnings.is_empty();
+        let plan = open.then(|| crate::generation::plan(&files, named.as_deref()).ok()).flatten();
+        (analysis, plan.map(|plan| plan.requirements))
     });
     let (analysis, requirements) = read.await.map_err(Error::internal)?;
     let warnings = analysis.warnings.iter().filter_map(|w| serde_json::to_value(w).ok()).collect();

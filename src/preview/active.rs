@@ -49,8 +49,14 @@ pub struct Reload {
     pub done: oneshot::Sender<Result<(), Box<LaunchFailure>>>,
 }
 
-/// Told once a sleeping preview serves again, or why it does not.
-pub(super) type Wake = oneshot::Sender<Result<(), Box<LaunchFailure>>>;
+/// An order to wake.
+#[derive(Debug)]
+pub(super) struct Wake {
+    /// What it is a part of.
+    pub parent: Parent,
+    /// Told once it serves again, or why it does not.
+    pub done: oneshot::Sender<Result<(), Box<LaunchFailure>>>,
+}
 
 /// A preview with an owner.
 #[derive(Debug)]
@@ -214,11 +220,11 @@ impl Active {
         matches!(&*self.state.borrow(), State::Running(_)).then_some(place)
     }
 
-    /// A place for one request; a preview that sleeps is woken for it.
+    /// A place for one request; a preview that sleeps is woken for it, as a part of its `cause`.
     ///
     /// # Errors
     /// `preview_unavailable` if the code does not serve and will not.
-    pub async fn enter_awake(&self) -> Result<Place> {
+    pub async fn enter_awake(&self, cause: &Span) -> Result<Place> {
         loop {
             if let Some(place) = self.enter() {
                 return Ok(place);
@@ -229,7 +235,7 @@ impl Active {
                 ));
             }
             let (done, woken) = oneshot::channel();
-            let asked = self.wakes.send(done).await.is_ok();
+            let asked = self.wakes.send(Wake { parent: cause.parent(), done }).await.is_ok();
             match woken.await {
                 Ok(Ok(())) if asked => {}
                 Ok(Err(failure)) => {

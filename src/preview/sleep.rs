@@ -51,7 +51,7 @@ impl Owner {
                     let woken = tokio::select! {
                         reason = requested(&mut stop) => return Some(Ending::Stop(reason)),
                         () = until(ends_at) => return Some(Ending::Stop(StopReason::Expired)),
-                        woken = self.wake() => woken,
+                        woken = self.wake(&reload.parent) => woken,
                     };
                     let serves = woken.is_ok();
                     let _caller_left = reload.done.send(woken.map_err(Box::new));
@@ -63,7 +63,7 @@ impl Owner {
                     let woken = tokio::select! {
                         reason = requested(&mut stop) => return Some(Ending::Stop(reason)),
                         () = until(ends_at) => return Some(Ending::Stop(StopReason::Expired)),
-                        woken = self.wake() => woken,
+                        woken = self.wake(&asked.parent) => woken,
                     };
                     self.tell_all(asked, &woken);
                     if woken.is_ok() {
@@ -78,16 +78,16 @@ impl Owner {
     fn tell_all(&mut self, first: Wake, woken: &Result<(), LaunchFailure>) {
         let mut next = Some(first);
         while let Some(asked) = next {
-            let _left = asked.send(woken.clone().map_err(Box::new));
+            let _left = asked.done.send(woken.clone().map_err(Box::new));
             next = self.orders.wakes.try_recv().ok();
         }
     }
 
     /// Starts the generation's present files. If they do not start it goes on sleeping: the next edit may help.
-    async fn wake(&mut self) -> Result<(), LaunchFailure> {
+    async fn wake(&mut self, parent: &Parent) -> Result<(), LaunchFailure> {
         let began = Instant::now();
         self.note(Note::info(Source::Server, "Waking")).await;
-        self.begin("preview.wake", &Parent::default());
+        self.begin("preview.wake", parent);
         let woken = self.bring_back().await;
         self.over(woken.as_ref().err());
         events::woken(&self.active, millis(began), woken.as_ref().map(|_| ()));

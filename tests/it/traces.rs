@@ -19,6 +19,7 @@ use crate::harness::{Answer, Generation, Server, asgi, eventually};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
+const WAKER: &str = "00f067aa0ba902b8";
 
 /// What a collector was sent.
 #[derive(Clone, Default)]
@@ -133,7 +134,8 @@ async fn a_launch_a_reload_and_requests_are_spans_of_the_callers_trace() {
 #[tokio::test]
 async fn what_fails_is_told_and_the_application_learns_whose_request_it_is() {
     let (collector, address) = Collector::start().await;
-    let server = Server::with(&settings(&address)).await;
+    let [endpoint, delay] = settings(&address);
+    let server = Server::with(&[endpoint, delay, ("IDLE_ACTION", "sleep"), ("INACTIVE_TIMEOUT", "1")]).await;
     let app = server.user("ana").upload(&asgi("raise SystemExit(3)")).await;
     call(&app, Method::POST, "/preview/launch", &json!({})).await.error(500, "launch_failed");
     let of_call = collector.within(CALLER, "POST /api/generations/{id}/preview/launch").await;
@@ -148,6 +150,15 @@ async fn what_fails_is_told_and_the_application_learns_whose_request_it_is() {
     let span = collector.within(CALLER, "GET preview").await;
     assert_eq!(heard, format!("00-{TRACE}-{}-01", id(&span)));
     assert_eq!(attribute(&span, "previewd.via").as_deref(), Some("address"));
+
+    // Whoever finds it asleep is told where the time went.
+    let asleep = async || (app.status().await.expect(200)["asleep"] == true).then_some(());
+    eventually("sleep", asleep).await;
+    let waker = preview.call(Method::GET, "/").header("traceparent", format!("00-{TRACE}-{WAKER}-01"));
+    assert_eq!(waker.send().await.unwrap().status(), 200);
+    let span = collector.within(WAKER, "GET preview").await;
+    let wake = collector.within(&id(&span), "preview.wake").await;
+    collector.within(&id(&wake), "ready").await;
 }
 
 /// Answers with the trace that it was called in.

@@ -67,6 +67,7 @@ const NAMES: [&str; 62] = [
     "slice",
     "__import__",
 ];
+
 /// A built-in name, or what cannot be known.
 pub(super) fn lookup(name: &str) -> Value {
     if NAMES.contains(&name) { Value::external(format!("builtins.{name}")) } else { Value::Unknown }
