@@ -136,6 +136,37 @@ test.describe("a long log", () => {
     await expect(page.getByText("0/15")).toBeVisible();
   });
 
+  test("is gone through by who presses Enter before there is a match", async ({
+    page,
+    open,
+    server,
+    token,
+  }) => {
+    await print(server, token, 300, "early bird");
+    let read = () => {};
+    const reading = new Promise<void>((resolve) => {
+      read = resolve;
+    });
+    await page.route("**/logs/stream", async (route) => {
+      await reading;
+      await route.continue();
+    });
+    await open(`/g/${id}`);
+    const log = page.getByRole("log");
+    const search = page.getByLabel("Search the log");
+    await search.fill("early bird 42");
+    await search.press("Enter");
+    await expect(page.getByText("No match")).toBeVisible();
+    read();
+    await expect(log.getByText("early bird 42", { exact: true })).toBeInViewport();
+    await expect(page.getByText("1/1")).toBeVisible();
+    await page.getByRole("button", { name: "Regular expression" }).click();
+    await search.fill("early bird 4[12]$");
+    await search.press("Enter");
+    await expect(page.getByText("1/2")).toBeVisible();
+    await expect(log.getByText("early bird 41", { exact: true })).toBeInViewport();
+  });
+
   test("is narrowed by level, and a line shown among all again", async ({ page, open, server, token }) => {
     await request(server, token, "/complain");
     await open(`/g/${id}`);

@@ -16,8 +16,7 @@ import type { LogSession } from "./logSession";
 import css from "./logs.module.css";
 import { advanceRows, type LogFilter, type LogRows } from "./logView";
 import { NewErrors } from "./NewErrors";
-import { type SearchQuery, step } from "./search";
-import { useMatches } from "./useMatches";
+import { useSearch } from "./useSearch";
 import { type LogTarget, useTarget } from "./useTarget";
 
 export const LEVELS: readonly LogLevel[] = ["ERROR", "WARN", "INFO", "DEBUG"];
@@ -41,15 +40,12 @@ export function LogPanel({ session, empty, target = null, className, onRequest, 
   const [levels, setLevels] = useState<ReadonlySet<LogLevel>>(new Set(LEVELS));
   const [wrap, setWrap] = useRemembered("logs.wrap", true, isBoolean);
   const [time, setTime] = useRemembered("logs.time", true, isBoolean);
-  const [query, setQuery] = useState<SearchQuery>({ text: "", caseSensitive: false, regex: false });
-  const [at, setAt] = useState(-1);
   const list = useRef<LogListHandle>(null);
-  const search = useRef<HTMLInputElement>(null);
+  const input = useRef<HTMLInputElement>(null);
 
   const filter = useMemo<LogFilter>(() => ({ levels, source: null }), [levels]);
   const rows = useRows(snapshot.items, filter, snapshot.version);
-  const { found, problem } = useMatches(rows, query);
-  const current = found[at] ?? null;
+  const search = useSearch(rows, list);
 
   const [context, setContext] = useState<LogTarget | null>(null);
   const marked = useTarget(context ?? target, rows, list);
@@ -62,23 +58,16 @@ export function LogPanel({ session, empty, target = null, className, onRequest, 
     setContext({ id });
   }, []);
 
-  const goToMatch = (direction: 1 | -1) => {
-    const next = step(at, found.length, direction);
-    setAt(next);
-    const row = found[next];
-    if (row !== undefined) list.current?.reveal(row);
-  };
-
   return (
     <section
       aria-label="Logs"
       className={classes(css.panel, className)}
       onKeyDown={(event) => {
         const find = event.key === "f" && (event.ctrlKey || event.metaKey);
-        if (!find || document.activeElement === search.current) return;
+        if (!find || document.activeElement === input.current) return;
         event.preventDefault();
-        search.current?.select();
-        search.current?.focus();
+        input.current?.select();
+        input.current?.focus();
       }}
     >
       <LogToolbar
@@ -92,19 +81,16 @@ export function LogPanel({ session, empty, target = null, className, onRequest, 
         time={time}
         onTime={setTime}
         tools={tools}
-        search={{ inputRef: search, query, problem, found: found.length, at, go: goToMatch }}
-        onSearch={(next) => {
-          setQuery(next);
-          setAt(-1);
-        }}
+        search={search}
+        searchInput={input}
       />
       <LogList
         handle={list}
         rows={rows}
         wrap={wrap}
         time={time}
-        query={query}
-        current={current}
+        query={search.query}
+        current={search.current}
         target={marked}
         onContext={levels.size < LEVELS.length ? showInContext : undefined}
         onRequest={onRequest}

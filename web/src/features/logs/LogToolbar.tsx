@@ -21,7 +21,7 @@ import type { LogSession } from "./logSession";
 import type { LogItem, LogSnapshot } from "./logStore";
 import css from "./logs.module.css";
 import { StreamBadge } from "./StreamBadge";
-import type { SearchQuery } from "./search";
+import type { LogSearch } from "./useSearch";
 
 export interface LogToolbarProps {
   session: LogSession;
@@ -35,18 +35,8 @@ export interface LogToolbarProps {
   time: boolean;
   onTime: (time: boolean) => void;
   tools?: ReactNode;
-  search: SearchState;
-  onSearch: (query: SearchQuery) => void;
-}
-
-interface SearchState {
-  inputRef: RefObject<HTMLInputElement | null>;
-  query: SearchQuery;
-  found: number;
-  /** Why nothing was searched for. */
-  problem: string | null;
-  at: number;
-  go: (direction: 1 | -1) => void;
+  search: LogSearch;
+  searchInput: RefObject<HTMLInputElement | null>;
 }
 
 export function LogToolbar(props: LogToolbarProps) {
@@ -61,7 +51,7 @@ export function LogToolbar(props: LogToolbarProps) {
         {count}
         {dropped}
       </span>
-      <SearchBox {...props.search} onSearch={props.onSearch} />
+      <SearchBox search={props.search} inputRef={props.searchInput} />
       <LevelChips counts={snapshot.counts} levels={props.levels} onLevels={props.onLevels} />
       <div className={css.tools}>
         <Toggle
@@ -120,8 +110,13 @@ export function LogToolbar(props: LogToolbarProps) {
   );
 }
 
-function SearchBox(props: SearchState & { onSearch: (query: SearchQuery) => void }) {
-  const { inputRef, query, found, problem, at, go, onSearch } = props;
+interface SearchBoxProps {
+  search: LogSearch;
+  inputRef: RefObject<HTMLInputElement | null>;
+}
+
+function SearchBox({ search, inputRef }: SearchBoxProps) {
+  const { query, found, problem, at, go, change } = search;
   const active = query.text !== "";
   return (
     <div className={css.search}>
@@ -132,10 +127,10 @@ function SearchBox(props: SearchState & { onSearch: (query: SearchQuery) => void
         aria-label="Search the log"
         placeholder="Search"
         value={query.text}
-        onChange={(event) => onSearch({ ...query, text: event.target.value })}
+        onChange={(event) => change({ ...query, text: event.target.value })}
         onKeyDown={(event) => {
           if (event.key === "Enter") go(event.shiftKey ? -1 : 1);
-          else if (event.key === "Escape") onSearch({ ...query, text: "" });
+          else if (event.key === "Escape") change({ ...query, text: "" });
         }}
       />
       {active && (
@@ -162,14 +157,14 @@ function SearchBox(props: SearchState & { onSearch: (query: SearchQuery) => void
         label="Regular expression"
         on={query.regex}
         icon={<Regex size={14} />}
-        onClick={() => onSearch({ ...query, regex: !query.regex })}
+        onClick={() => change({ ...query, regex: !query.regex })}
       />
       <Toggle
         size="small"
         label="Match case"
         on={query.caseSensitive}
         icon={<CaseSensitive size={16} />}
-        onClick={() => onSearch({ ...query, caseSensitive: !query.caseSensitive })}
+        onClick={() => change({ ...query, caseSensitive: !query.caseSensitive })}
       />
     </div>
   );

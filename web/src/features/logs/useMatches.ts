@@ -6,11 +6,12 @@ import type { RegexAnswer, RegexJob } from "./search.worker";
 export interface Matches {
   /** Indices of the rows that match. */
   found: readonly number[];
-  /** Why nothing was searched for. */
+  /** Why nothing was found, if not for want of a match. */
   problem: string | null;
 }
 
 const NOTHING: Matches = { found: [], problem: null };
+const SEARCHING: Matches = { found: [], problem: "Searching" };
 /** After the last key, and while lines stream in. */
 const PAUSE_MS = 200;
 const LIMIT_MS = 1_500;
@@ -21,13 +22,16 @@ export function useMatches(rows: readonly LogItem[], query: SearchQuery): Matche
     () => (query.regex ? NOTHING : { found: matches(rows, query), problem: null }),
     [rows, query],
   );
-  const [byRegex, setByRegex] = useState(NOTHING);
+  const [byRegex, setByRegex] = useState({ query, matches: NOTHING });
   useEffect(() => {
-    if (!query.regex || query.text === "") return setByRegex(NOTHING);
-    if (!isRegex(query.text)) return setByRegex({ found: [], problem: "Not a regular expression" });
-    return runRegex(rows, query, setByRegex);
+    if (!query.regex || query.text === "") return;
+    const done = (matches: Matches) => setByRegex({ query, matches });
+    if (!isRegex(query.text)) return done({ found: [], problem: "Not a regular expression" });
+    return runRegex(rows, query, done);
   }, [rows, query]);
-  return query.regex ? byRegex : plain;
+  if (!query.regex) return plain;
+  // What another pattern found says nothing of this one.
+  return byRegex.query === query ? byRegex.matches : SEARCHING;
 }
 
 /** Answers a function that gives the search up. */
