@@ -272,7 +272,11 @@ fn confiner(config: &Config) -> Option<Confiner> {
 fn warn_of_no_merging(config: &Config) {
     let found = sandbox::memory_merging();
     if config.memory_merge && !found.available {
-        tracing::warn!(found = found.detail, fix = found.fix, "PREVIEW_MEMORY_MERGE is on, and nothing is merged");
+        tracing::warn!(
+            found = found.detail,
+            fix = found.fix,
+            "PREVIEW_MEMORY_MERGE is on, and nothing is merged"
+        );
     }
 }
 

@@ -23,7 +23,9 @@ fn of(directory: &Path) -> Finding {
     // As old as what lets a whole process be merged.
     match (read("general_profit"), read("run").as_deref()) {
         (Ok(_), Ok("1")) => Finding { available: true, detail: "the kernel merges".to_owned(), fix: None },
-        (Ok(_), Ok(_)) => without("the kernel could, and is not told to", "as root: echo 1 > /sys/kernel/mm/ksm/run"),
+        (Ok(_), Ok(_)) => {
+            without("the kernel could, and is not told to", "as root: echo 1 > /sys/kernel/mm/ksm/run")
+        }
         _ => without("this kernel cannot", "use Linux 6.4 or later with CONFIG_KSM"),
     }
 }
