@@ -4,7 +4,7 @@ Started by previewd's keeper in a sandbox of its own: other namespaces, no right
 `SOCK_SEQPACKET` socket to the keeper; each message is JSON with descriptors beside it:
 
     keeper: {"do": "setup", "runner": path, "rehearsal": path, "paths": [...],
-             "filters": [base64 of a seccomp program, ...]}
+             "filters": [base64 of a seccomp program, ...], "merge": bool}
     zygote: {"say": "ready", "preloaded": [...], "single": bool, "loaded": [...], "missed": [...]}
     keeper: {"do": "fork", "id": n, "identity": id or null, "drop_groups": bool, "rlimits": [[resource, value], ...],
              "landlock": bool, "namespaces": flags, "exchanged": bool}
@@ -45,6 +45,7 @@ MAX_FDS = 16
 
 CLONE_THREAD = 0x10000
 PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 4, 15, 22, 24, 38, 47
+PR_SET_MEMORY_MERGE = 67
 SECCOMP_MODE_FILTER, PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
 CAPABILITY_VERSION_3 = 0x20080522
 SYS_LANDLOCK_RESTRICT_SELF = 446
@@ -221,6 +222,9 @@ class Zygote:
         self.programs = [Program.of(base64.b64decode(code)) for code in order["filters"]]
         self.runner_path = order["runner"]
         sys.path.extend(order["paths"])
+        if order["merge"]:
+            # Forks inherit it, and may not ask for it themselves. Kernels before 6.4 do not know it.
+            libc.prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0)
         gc.disable()
         loaded = []
         missed = Missed()

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::Outcome;
 use crate::launches::sample;
 use crate::measure::{Samples, Table};
+use crate::merging;
 use crate::plain::{Plain, SHORT};
 use crate::processes::{below_keeper, share_mb};
 use crate::server::Server;
@@ -46,6 +47,13 @@ pub async fn measure(server: &Server, table: &mut Table) -> Outcome<()> {
     }
     table.compared("ten launches at once, until all serve: ms", ours.median(), theirs.median(), Some(0.5));
     table.compared("ten previews, proportional share: MB", memory, plain_memory, Some(0.5));
+    match merging::share_of(AT_ONCE, &files).await? {
+        Some(merged) => {
+            let what = "ten previews, proportional share, with PREVIEW_MEMORY_MERGE=on: MB";
+            table.compared(what, merged, plain_memory, Some(0.5));
+        }
+        None => eprintln!("this machine does not let the kernel merge memory: that line is left out"),
+    }
     grow(server, &generations, table).await
 }
 

@@ -13,6 +13,7 @@ mod launches;
 mod load;
 mod logs;
 mod measure;
+mod merging;
 mod nginx;
 mod plain;
 mod processes;

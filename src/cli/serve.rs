@@ -127,6 +127,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     let tls = Tls::open(&config).map_err(doing("the certificate cannot be used"))?;
     let auth = Arc::new(Auth::open(&config).map_err(doing("tokens cannot be checked"))?);
     let store = open_store(&config, address).await?.with_quotas(config.quotas);
+    warn_of_no_merging(&config);
     let confiner = confiner(&config);
     let means =
         Means { confiner: confiner.clone(), max_bytes: config.environments_limit_mb.saturating_mul(1 << 20) };
@@ -138,6 +139,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
         isolation: config.isolation,
         limits: config.limits,
         egress: config.egress,
+        memory_merge: config.memory_merge,
         launch_timeout: Duration::from_secs(config.launch_timeout),
         confiner: confiner.clone(),
     };
@@ -264,6 +266,18 @@ fn confiner(config: &Config) -> Option<Confiner> {
     let directory = config.data_dir.as_os_str().as_encoded_bytes();
     let name = format!("previewd-serve-{}", &hex::encode(Sha256::digest(directory))[..16]);
     (config.isolation != Isolation::Off).then(|| Confiner::new(name))
+}
+
+/// Previews run all the same, with more memory than the operator believes.
+fn warn_of_no_merging(config: &Config) {
+    let found = sandbox::memory_merging();
+    if config.memory_merge && !found.available {
+        tracing::warn!(
+            found = found.detail,
+            fix = found.fix,
+            "PREVIEW_MEMORY_MERGE is on, and nothing is merged"
+        );
+    }
 }
 
 /// As many as the host allows: clients and previews take some each. The keeper inherits the limit.

@@ -96,6 +96,8 @@ pub struct Config {
     pub limits: Limits,
     /// Whether previews reach the network.
     pub egress: bool,
+    /// Whether the kernel may merge equal memory of previews.
+    pub memory_merge: bool,
     /// Launches per user and minute; no limit if absent.
     pub launches_per_minute: Option<u32>,
     /// Uploads per user and minute; no limit if absent.

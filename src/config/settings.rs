@@ -296,6 +296,13 @@ pub const SETTINGS: &[Setting] = &[
         put(&mut d.egress, switch(v))
     }),
     setting(
+        "PREVIEW_MEMORY_MERGE",
+        Some("off"),
+        "on or off",
+        "Whether the kernel may merge equal memory of previews",
+        |d, v| put(&mut d.memory_merge, switch(v)),
+    ),
+    setting(
         "PREVIEW_LAUNCHES_PER_MINUTE",
         None,
         PER_MINUTE,

@@ -122,6 +122,7 @@ fn blank() -> Config {
         base_url_template: String::new(),
         limits: Limits { memory_mb: 0, tasks: 0, open_files: 0, disk_mb: 0, cpu: 0.0 },
         egress: false,
+        memory_merge: false,
         launches_per_minute: None,
         uploads_per_minute: None,
         quotas: Quotas::default(),

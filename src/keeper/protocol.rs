@@ -154,6 +154,9 @@ pub struct Warm {
     pub limits: Limits,
     /// Whether they reach the network.
     pub egress: bool,
+    /// Whether the kernel may merge equal memory of those that are forked.
+    #[serde(default)]
+    pub merge: bool,
 }
 
 /// Keeper to serve.

@@ -29,6 +29,8 @@ pub struct Recipe {
     pub visible: Vec<PathBuf>,
     /// Whether it has the host's network: a fork cannot join what its zygote is not in.
     pub egress: bool,
+    /// Whether the kernel may merge its memory, and that of its forks, with equal memory.
+    pub merge: bool,
     /// The host's user id that it has, where the keeper may give one.
     pub identity: Option<u32>,
     /// The host's user ids that its previews may have, first and how many.
@@ -42,6 +44,7 @@ impl Recipe {
             python: warm.python.clone(),
             zygote: warm.zygote_program.clone(),
             egress: warm.egress,
+            merge: warm.merge,
             runner: warm.runner.clone(),
             rehearsal: warm.rehearsal.clone(),
             packages: warm.packages.clone(),

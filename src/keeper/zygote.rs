@@ -54,6 +54,7 @@ enum Order<'a> {
         rehearsal: &'a PathBuf,
         paths: &'a [PathBuf],
         filters: Vec<String>,
+        merge: bool,
     },
     Fork {
         id: u64,
@@ -240,8 +241,8 @@ async fn greet(control: &Packets, recipe: &Recipe, seccomp: bool) -> io::Result<
     let programs = programs.map_err(io::Error::other)?;
     let filters =
         programs.iter().map(|program| STANDARD.encode(sandbox::seccomp::as_bytes(program))).collect();
-    let Recipe { runner, rehearsal, packages: paths, .. } = recipe;
-    let order = Order::Setup { runner, rehearsal, paths, filters };
+    let Recipe { runner, rehearsal, packages: paths, merge, .. } = recipe;
+    let order = Order::Setup { runner, rehearsal, paths, filters, merge: *merge };
     control.send(&serde_json::to_vec(&order)?, &[]).await?;
     let (bytes, _fds) =
         control.receive().await?.ok_or_else(|| io::Error::other("it died during its imports"))?;

@@ -419,14 +419,16 @@ async fn a_preview_that_kills_its_init_or_itself_ends_alone() {
 }
 
 #[tokio::test]
-async fn egress_is_given_where_it_is_allowed_and_nothing_else_with_it() {
+async fn what_the_operator_allows_is_given_and_nothing_else_with_it() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let scene = Scene::with(&[("EGRESS", "on")]).await;
+    let scene = Scene::with(&[("EGRESS", "on"), ("MEMORY_MERGE", "on")]).await;
     assert_eq!(
         scene.run(&format!("socket.create_connection(('127.0.0.1', {port}), 9); result = 1")).await,
         1
     );
+    let merges = if std::path::Path::new("/sys/kernel/mm/ksm/general_profit").exists() { 1 } else { -1 };
+    assert_eq!(scene.run("result = ctypes.CDLL(None).prctl(68, 0, 0, 0, 0)").await, merges);
     let data_dir = scene.server.data_dir();
     let attempts = [
         format!("os.stat({:?})", data_dir.join("jwt.secret")),

@@ -57,6 +57,7 @@ impl Nest {
             packages: vec![self.directory.join("packages")],
             visible: vec![self.directory.clone()],
             egress: false,
+            merge: false,
             identity: privileged.then_some(209_999),
             delegated: privileged.then_some((210_000, 1000)),
         }
@@ -224,6 +225,27 @@ fn tells_how_a_program_ended() {
         assert!(status == 1 && text.contains("ZeroDivisionError"), "{text}");
         let late = "__import__('atexit').register(print, 'bye') and None";
         assert_eq!(nest.evaluate(&zygote, late).await.0, "None\nbye\n");
+    });
+}
+
+/// The kernel is asked, which may be too old to know of it. Whether it merges at all is the operator's.
+#[test]
+fn its_previews_memory_may_be_merged_where_the_operator_wants_and_they_have_no_say() {
+    let nest = Nest::new("merged");
+    let known = std::path::Path::new("/sys/kernel/mm/ksm/general_profit").exists();
+    let ask = "[libc.prctl(68, 0, 0, 0, 0), libc.prctl(67, 0, 0, 0, 0), libc.prctl(67, 1, 0, 0, 0), \
+               libc.prctl(68, 0, 0, 0, 0), libc.madvise(None, 4096, 12), ctypes.get_errno()]";
+    let ask = format!(
+        "(lambda ctypes: (lambda libc: {ask})(ctypes.CDLL(None, use_errno=True)))(__import__('ctypes'))"
+    );
+    alone(async {
+        for merge in [true, false] {
+            let recipe = Recipe { merge, ..nest.recipe() };
+            let zygote = Zygote::start(&nest.workshop, "zygote", &recipe, &Notify::new()).await.unwrap();
+            let merged = if known { i32::from(merge) } else { -1 };
+            let expected = format!("[{merged}, -1, -1, {merged}, -1, {}]\n", Errno::NOSYS.raw_os_error());
+            assert_eq!(nest.evaluate(&zygote, &ask).await.0, expected);
+        }
     });
 }
 

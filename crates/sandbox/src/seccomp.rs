@@ -18,6 +18,10 @@ use crate::syscalls::{ALLOWED, DEADLY, FORBIDDEN, LEGACY};
 /// What joins a sandbox, and what tells whether there is a single thread.
 const JOINING: &[i64] = &[libc::SYS_setns, libc::SYS_unshare];
 
+/// The request of `prctl`, and the advice of `madvise`, by which the kernel's merging of equal memory is asked for or given up: by how
+/// long a write takes, who asks for it learns what others have in theirs.
+const SET_MEMORY_MERGE: u64 = 67;
+
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Address families that sockets may have.
@@ -73,6 +77,9 @@ fn allow_list() -> Result<BpfProgram> {
         argument(2, SeccompCmpOp::Eq, u64::from(libc::NETLINK_ROUTE.unsigned_abs()))?,
     ])?);
     rules.insert(libc::SYS_socket, families);
+    rules.insert(libc::SYS_prctl, vec![rule(vec![argument(0, SeccompCmpOp::Ne, SET_MEMORY_MERGE)?])?]);
+    let advice = argument(2, SeccompCmpOp::Ne, u64::from(libc::MADV_MERGEABLE.unsigned_abs()))?;
+    rules.insert(libc::SYS_madvise, vec![rule(vec![advice])?]);
     compile(rules, SeccompAction::Errno(libc::ENOSYS.unsigned_abs()), SeccompAction::Allow)
 }
 

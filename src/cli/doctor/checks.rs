@@ -40,6 +40,12 @@ impl Check {
     }
 }
 
+/// Whether the memory of previews that may be merged is. They run without it as well.
+pub(super) fn memory_merge(found: Finding) -> Check {
+    let Finding { detail, fix, .. } = found;
+    Check { fix, ..Check::good("memory merge", format!("on; {detail}")) }
+}
+
 /// The interpreter, and what installs packages for it.
 pub(super) async fn python(config: &Config) -> Vec<Check> {
     match Interpreter::find(config.python.as_deref()).await {
@@ -219,6 +225,13 @@ mod tests {
             let config = config(&[("PREVIEW_ISOLATION", mode)]);
             assert_eq!(isolation(&config, &found(available), Ok(())).ok, ok, "{mode} {available}");
         }
+    }
+
+    #[test]
+    fn memory_that_is_not_merged_is_no_obstacle_and_told_with_what_to_do() {
+        let fix = Some("switch it on".to_owned());
+        let check = memory_merge(Finding { available: false, detail: "is off".to_owned(), fix: fix.clone() });
+        assert!(check.ok && check.detail == "on; is off" && check.fix == fix, "{check:?}");
     }
 
     #[test]

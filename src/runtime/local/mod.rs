@@ -69,6 +69,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether they reach the network.
     pub egress: bool,
+    /// Whether the kernel may merge equal memory of those that are forked.
+    pub memory_merge: bool,
     /// How long code may take to start.
     pub launch_timeout: Duration,
     /// Confines imports; without it there are none.
@@ -153,9 +155,10 @@ impl LocalRuntime {
         let [runner, zygote_program, rehearsal] = self.workspaces.programs();
         let tools = runner.parent().map(Path::to_owned);
         let network = if self.settings.egress { ".egress" } else { "" };
+        let merged = if self.settings.memory_merge { ".merged" } else { "" };
         let visible = [environment.site_packages.clone(), self.settings.python_prefix.clone()];
         Warm {
-            zygote: format!("{}.{}{network}", environment.key, &user[..16]),
+            zygote: format!("{}.{}{network}{merged}", environment.key, &user[..16]),
             python: environment.python.clone(),
             zygote_program: zygote_program.to_owned(),
             runner: runner.to_owned(),
@@ -164,6 +167,7 @@ impl LocalRuntime {
             visible: visible.into_iter().chain(tools).collect(),
             limits: self.settings.limits,
             egress: self.settings.egress,
+            merge: self.settings.memory_merge,
         }
     }
 }
