@@ -19,6 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
+use super::supervisor::{self, State};
 use super::{fail, logging};
 use crate::audit::Audit;
 use crate::auth::Auth;
@@ -80,7 +81,9 @@ pub(super) fn run(config: Config) -> ExitCode {
             let _stdout_closed =
                 writeln!(io::stdout(), "listening on {}://{}", running.app.config.scheme(), running.address);
             tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %running.address, "server started");
+            supervisor::tell(State::Ready);
             end.await;
+            supervisor::tell(State::Stopping);
             tracing::info!("server draining");
             running.end().await;
             tracing::info!("server ended");

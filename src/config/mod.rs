@@ -5,6 +5,7 @@ mod callers;
 mod error;
 mod log_format;
 mod log_level;
+mod reading;
 mod settings;
 mod sources;
 mod tier;

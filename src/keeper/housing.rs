@@ -1,5 +1,8 @@
 //! Where code is run: in a sandbox, forked by a zygote where there is one, as far as the host offers it.
 
+mod ahead;
+mod policy;
+
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::io;
@@ -7,30 +10,22 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::rc::Rc;
-use std::time::Duration;
 
 use rustix::process::Pid;
-use sandbox::{Cgroups, Helper, Layer, Limits, Network, Policy, Program, Report, Role, Sandbox, Workshop};
+use sandbox::{Cgroups, Helper, Layer, Policy, Program, Report, Sandbox, Workshop};
 use sha2::{Digest, Sha256};
+
+use ahead::REFILL;
+pub use policy::bounds;
+use policy::policy;
 
 use super::forker::Forker;
 use super::identity::{Block, Identities, Identity};
 use super::protocol::{Isolation, Start, Warm};
-use super::spare::{Purpose, Room, Spare};
+use super::spare::{Room, Spare};
 use super::zygote::{Forked, Handover, Recipe, Zygote};
 use super::zygotes::Zygotes;
 use super::{making, places};
-
-/// Name under which a sandbox's directory for the database is mounted.
-const DATA: &str = "data";
-/// The database in it, as the code sees it.
-const DATABASE: &str = "preview.db";
-
-/// A spare is made this long after the last was used: the launch that took it needs the processors first.
-const REFILL: Duration = Duration::from_millis(400);
-
-/// Previews for each of which a spare is kept at once: each holds some tens of megabytes.
-const SUCCESSORS: usize = 4;
 
 /// What the keeper starts code with.
 #[derive(Debug)]
@@ -143,15 +138,6 @@ impl Housing {
         }
     }
 
-    /// Makes a zygote and a sandbox ready, if the host has what that needs.
-    pub fn warm(self: &Rc<Self>, warm: &Warm) {
-        if self.workshop.layers.namespaces {
-            self.zygotes.begin(&warm.zygote, Recipe::of(warm));
-            let (housing, warm) = (Rc::clone(self), warm.clone());
-            tokio::task::spawn_local(async move { housing.refill(&warm).await });
-        }
-    }
-
     /// Starts code in a sandbox of its own. `before` is of the preview's other code, if some has been started.
     ///
     /// # Errors
@@ -181,7 +167,7 @@ impl Housing {
             None => None,
         };
         if is_first {
-            self.refill_later(&start.warm);
+            self.refill_after(REFILL, &start.warm);
         }
         let (place, made) = match room {
             Some(room) => {
@@ -339,54 +325,6 @@ impl Housing {
         }
     }
 
-    fn warm_later(&self, warm: &Warm) {
-        if self.workshop.layers.namespaces {
-            self.zygotes.begin_later(&warm.zygote, Recipe::of(warm));
-        }
-    }
-
-    fn refill_later(self: &Rc<Self>, warm: &Warm) {
-        let (housing, warm) = (Rc::clone(self), warm.clone());
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(REFILL).await;
-            housing.refill(&warm).await;
-        });
-    }
-
-    /// Makes a sandbox ahead of its use, unless there is one.
-    async fn refill(&self, warm: &Warm) {
-        let Some(zygote) = self.zygotes.settled(&warm.zygote).await else { return };
-        let making = zygote.make_spare(|| async {
-            let identity = self.block(&warm.zygote)?.map(|block| block.take()).transpose()?;
-            let name = self.name("spare");
-            let policy = policy(warm, self.spares.join(&name), None);
-            Spare::make(&self.workshop, &zygote, &name, policy, identity, Purpose::Any).await
-        });
-        if let Err(e) = making.await {
-            tracing::warn!(environment = warm.zygote, error = %e, "no sandbox could be made ahead");
-        }
-    }
-
-    /// Makes ahead what the next code of a preview needs, unless enough others have that or it cannot be.
-    ///
-    /// # Errors
-    /// What kept it from being made.
-    pub async fn successor(
-        &self,
-        warm: &Warm,
-        database: PathBuf,
-        identity: Option<Rc<Identity>>,
-    ) -> io::Result<Option<Spare>> {
-        if Rc::strong_count(&self.successors) > SUCCESSORS {
-            return Ok(None);
-        }
-        let Some(forker) = self.forker(warm, identity.as_ref()).await? else { return Ok(None) };
-        let purpose = Purpose::One { _counted: Rc::clone(&self.successors) };
-        let name = self.name("successor");
-        let policy = policy(warm, database, forker.instead_of.as_deref());
-        Spare::make(&self.workshop, &forker.zygote, &name, policy, identity, purpose).await.map(Some)
-    }
-
     /// A name for a cgroup.
     fn name(&self, prefix: &str) -> String {
         format!("{prefix}-{}", self.next_name.replace(self.next_name.get() + 1))
@@ -399,29 +337,6 @@ fn is_at_home(identity: Option<&Rc<Identity>>, block: Option<&Rc<Block>>) -> boo
         (Some(identity), Some(block)) => identity.is_of(block),
         _ => true,
     }
-}
-
-/// A preview's limits, as a sandbox takes them: in bytes.
-pub fn bounds(limits: &crate::config::Limits) -> Limits {
-    Limits {
-        memory: limits.memory_mb << 20,
-        tasks: limits.tasks,
-        open_files: limits.open_files,
-        disk: limits.disk_mb << 20,
-        cpu: limits.cpu,
-    }
-}
-
-/// What holds for every preview of one environment and user, with its database in a directory of the host, and its packages in the place
-/// of others if it is forked by who has imported those.
-fn policy(warm: &Warm, database: PathBuf, instead_of: Option<&[PathBuf]>) -> Policy {
-    let mut policy = Policy::new(bounds(&warm.limits));
-    policy.role = Role::Program;
-    policy.network = if warm.egress { Network::Host } else { Network::None };
-    (policy.read_only, policy.exchanged) = Forker::shown(warm, instead_of);
-    policy.kept =
-        vec![sandbox::Kept { source: database, name: DATA.to_owned(), links: vec![DATABASE.to_owned()] }];
-    policy
 }
 
 /// Ends what is in a sandbox, and tells the log if something is left.

@@ -13,6 +13,7 @@ mod level;
 mod note;
 mod page;
 mod search;
+mod structured;
 
 pub use ansi::plain;
 pub use classify::Classifier;

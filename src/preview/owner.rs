@@ -188,7 +188,7 @@ impl Owner {
                     check_at = Instant::now() + HEALTH_INTERVAL;
                 }
                 // Whoever asked in the moment that it awoke.
-                Some(woken) = self.orders.wakes.recv() => drop(woken.send(Ok(()))),
+                Some(woken) = self.orders.wakes.recv() => drop(woken.done.send(Ok(()))),
                 Some(reload) = self.orders.reloads.recv() => tokio::select! {
                     () = self.reload(reload) => {}
                     reason = requested(&mut stop) => return Ending::Stop(reason),

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::harness::{Generation, Server, asgi, descendants, eventually, is_ahead, is_alive, is_spare};
+use crate::harness::{
+    Generation, Server, asgi, descendants, eventually, is_ahead, is_alive, is_spare, spares,
+};
 
 /// A process in a sandbox: its number there, and which sandbox.
 struct Inside {
@@ -103,8 +105,20 @@ async fn one_that_died_is_not_used() {
         crate::harness::signal(one.pid, rustix::process::Signal::KILL);
     }
     eventually("its end", async || inside(&server).iter().all(|one| one.sandbox != made).then_some(())).await;
+    // Something is in the way of the next one, for a while.
+    let place = spares(&server.data_dir());
+    std::fs::remove_dir_all(&place).unwrap();
+    std::fs::write(&place, "").unwrap();
     let preview = app.launch().await;
     assert_eq!(preview.get("/x").await.text(), "you asked for /x");
+    let log = server.data_dir().join("keeper.log");
+    let complained = async || {
+        let text = std::fs::read_to_string(&log).unwrap();
+        text.contains("no sandbox could be made ahead").then_some(())
+    };
+    eventually("a complaint", complained).await;
+    std::fs::remove_file(&place).unwrap();
+    spare(&server).await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
 use std::time::Instant;
 
@@ -325,14 +326,30 @@ async fn nothing_but_the_address_is_on_standard_output() {
     let server = Server::start().await;
     assert!(server.terminate_serve().success());
     let mut command = server.command(&["serve", "--listen", "127.0.0.1:0"]);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    // Whoever supervises it is told, there.
+    let place = server.data_dir().join("notify");
+    let supervisor = UnixDatagram::bind(&place).unwrap();
+    supervisor.set_read_timeout(Some(PATIENCE)).unwrap();
+    let told = || {
+        let mut word = [0; 64];
+        let length = supervisor.recv(&mut word).unwrap();
+        String::from_utf8_lossy(&word[..length]).into_owned()
+    };
+    let child = command
+        .env("NOTIFY_SOCKET", &place)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
     let mut child = child.unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut text = String::new();
     stdout.read_line(&mut text).unwrap();
     assert!(text.starts_with("listening on http://127.0.0.1:"), "{text}");
+    assert_eq!(told(), "READY=1");
     signal(child.id().cast_signed(), Signal::TERM);
     stdout.read_to_string(&mut text).unwrap();
     assert!(child.wait().unwrap().success());
     assert_eq!(text.lines().count(), 1, "{text}");
+    assert_eq!(told(), "STOPPING=1");
 }

@@ -128,40 +128,34 @@ fn limit_descriptors(pid: i32, more: Option<u64>) {
     prlimit(Pid::from_raw(pid), Resource::Nofile, Rlimit { current, maximum: limit.maximum }).unwrap();
 }
 
-#[tokio::test]
-async fn descriptors_of_the_server() {
-    let scene = Scene::on(Server::start().await).await;
-    let serve = scene.server.serve_pid();
-    // The client's connections are there already; a launch takes its own.
-    scene.goes_on().await;
-    for more in [0, 1, 2, 4] {
-        limit_descriptors(serve, Some(more));
+/// Launches while a process may open just so many more descriptors, one number after the other.
+async fn with_few_descriptors(scene: Scene, pid: i32, numbers: &[u64]) {
+    for more in numbers.iter().copied() {
+        limit_descriptors(pid, Some(more));
         let answer = scene.other.try_launch(&json!({})).await;
         if answer.status == 200 {
             scene.other.stop().await.expect(200);
         } else {
             told(&answer);
         }
-        limit_descriptors(serve, None);
+        limit_descriptors(pid, None);
         scene.goes_on().await;
     }
     scene.works_again().await;
 }
 
 #[tokio::test]
+async fn descriptors_of_the_server() {
+    let scene = Scene::on(Server::start().await).await;
+    // The client's connections are there already; a launch takes its own.
+    scene.goes_on().await;
+    let serve = scene.server.serve_pid();
+    with_few_descriptors(scene, serve, &[0, 1, 2, 4]).await;
+}
+
+#[tokio::test]
 async fn descriptors_of_the_keeper() {
     let scene = Scene::on(Server::start().await).await;
     let keeper = scene.server.keeper_pid();
-    for more in [0, 1, 2, 4, 8, 12] {
-        limit_descriptors(keeper, Some(more));
-        let answer = scene.other.try_launch(&json!({})).await;
-        if answer.status == 200 {
-            scene.other.stop().await.expect(200);
-        } else {
-            told(&answer);
-        }
-        limit_descriptors(keeper, None);
-        scene.goes_on().await;
-    }
-    scene.works_again().await;
+    with_few_descriptors(scene, keeper, &[0, 1, 2, 4, 8, 12]).await;
 }

@@ -139,6 +139,12 @@ pub fn in_memory(data_dir: &Path) -> PathBuf {
     Path::new("/dev/shm").join(format!("previewd-{}", digest(data_dir)))
 }
 
+/// Where databases of sandboxes are that were made ahead.
+pub fn spares(data_dir: &Path) -> PathBuf {
+    let places = [in_memory(data_dir), data_dir.join("work")].map(|place| place.join("spare"));
+    places.into_iter().find(|place| place.exists()).expect("a keeper that makes something ahead")
+}
+
 /// The cgroups of a data directory's keeper and server, in whichever hierarchies there are.
 pub fn cgroups(data_dir: &Path) -> Vec<PathBuf> {
     let root = Path::new("/sys/fs/cgroup");

@@ -20,6 +20,7 @@ pub use apps::{NO_MORE_THAN_A_SERVER, REQUIREMENTS, asgi, directory, example, fa
 pub use disk::Disk;
 pub use leftovers::{
     Process, cgroups, descendants, descriptors, descriptors_but_the_stores, is_ahead, is_alive, is_spare,
+    spares,
 };
 pub use postgres::new_database as postgres_database;
 pub use raw::{raw, raw_head};
