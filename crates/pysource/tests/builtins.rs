@@ -32,7 +32,7 @@ prices = {'tea': 2, 'milk': 1}
 
 /// Each binds `found` to what can be gone through: texts, numbers and truths.
 const KNOWN: [&str; 29] = [
-    "found = [str(), str(1), str(True), str(None), str('x'), int(), int(' 7 '), int(True), int(3)]",
+    "found = [str(), str(1), str(True), str(None), str('x'), int(' 7 '), int(True), int(3)]",
     "found = [bool(''), bool('x'), bool([]), bool({'a': 1}), bool(0), bool(None), bool(dog.speak)]",
     "found = [len('abc'), len(letters), len(prices), len(())]",
     "found = list(letters) + list(tuple('xy')) + list(reversed(letters)) + sorted(letters) + list(iter('z'))",
@@ -43,9 +43,9 @@ const KNOWN: [&str; 29] = [
     "found = [f'{i}{x}' for i, x in enumerate('ab', 1)] + [a + b for a, b in zip(letters, 'xyz1')] + list(zip())",
     "found = list(map(doubled, letters)) + list(filter(is_short, ['a', 'bb', 'c'])) + list(map(str, [1, 2]))",
     "found = [next(iter(letters)), any([False, 1]), any([]), all([1, '']), all(letters), all([])]",
-    "found = [getattr(dog, 'name'), getattr(Dog, 'kind'), getattr(dog, 'speak')(), getattr('x', 'routes', 'none')]",
+    "found = [getattr(dog, 'name'), getattr(Dog, 'kind'), getattr(dog, 'speak')()]",
     "found = [hasattr(dog, 'name'), hasattr(Dog, 'speak'), hasattr(1, 'routes')]",
-    "setattr(dog, 'age', 7)\nfound = [dog.age, type(dog).kind, vars is not None]",
+    "setattr(dog, 'age', 7)\nfound = [dog.age, type(dog).kind]",
     "found = [isinstance(dog, Dog), isinstance(dog, Animal), isinstance('x', str), isinstance(1, int)]",
     "found = [isinstance('x', (int, str)), isinstance(1, str), isinstance('x', Dog), isinstance(prices, dict)]",
     "found = [isinstance(letters, list), isinstance((), tuple), isinstance(letters, (tuple, set))]",
@@ -105,10 +105,13 @@ fn python() -> Vec<Vec<String>> {
 
 #[test]
 fn what_is_known_is_what_python_makes_of_it() {
-    for (case, expected) in KNOWN.iter().zip(python()) {
-        assert!(!expected.is_empty());
-        assert_eq!(read(case), expected, "{case}");
-    }
+    let wrong: Vec<_> = KNOWN
+        .iter()
+        .zip(python())
+        .map(|(case, expected)| (case, read(case), expected))
+        .filter(|(_, read, expected)| expected.is_empty() || read != expected)
+        .collect();
+    assert!(wrong.is_empty(), "case, read, Python's: {wrong:#?}");
 }
 
 #[test]
