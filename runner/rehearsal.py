@@ -21,7 +21,7 @@ def rehearse(enough=lambda: False):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # What the environment lacks, or does in another way, is not rehearsed.
-        for part in (web, database):
+        for part in (web, database, typed_database):
             if enough():
                 return
             with contextlib.suppress(Exception):
@@ -176,3 +176,45 @@ def database():
     finally:
         engine.dispose()
         base.registry.dispose()
+
+
+def typed_database():
+    import sqlalchemy as sa
+    from sqlalchemy import orm
+
+    # `Mapped` is looked up by name where the class is.
+    names = {"sa": sa, "orm": orm, "datetime": datetime, "typing": typing, "__name__": __name__}
+    exec(TYPED, names)
+    base = names["Base"]
+    engine = sa.create_engine("sqlite://", connect_args={"check_same_thread": False}, poolclass=sa.pool.StaticPool)
+    try:
+        base.metadata.create_all(engine)
+        with orm.sessionmaker(bind=engine, expire_on_commit=False)() as session:
+            session.add(names["Owner"](name="one", owned=[names["Owned"](kind="a", price=1)]))
+            session.commit()
+            session.scalars(sa.select(names["Owned"]).order_by(names["Owned"].id)).all()
+    finally:
+        engine.dispose()
+        base.registry.dispose()
+
+
+TYPED = """
+class Base(orm.DeclarativeBase):
+    pass
+
+class Owner(Base):
+    __tablename__ = "owners"
+    id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+    name: orm.Mapped[str] = orm.mapped_column(sa.String(80), unique=True, index=True)
+    note: orm.Mapped[typing.Optional[str]]
+    at: orm.Mapped[datetime.datetime] = orm.mapped_column(default=datetime.datetime.now)
+    owned: orm.Mapped[typing.List["Owned"]] = orm.relationship(back_populates="owner")
+
+class Owned(Base):
+    __tablename__ = "owned"
+    id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+    kind: orm.Mapped[str]
+    price: orm.Mapped[float]
+    owner_id: orm.Mapped[int] = orm.mapped_column(sa.ForeignKey("owners.id"), index=True)
+    owner: orm.Mapped[Owner] = orm.relationship(back_populates="owned")
+"""

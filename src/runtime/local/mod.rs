@@ -1,5 +1,6 @@
 //! This machine: the keeper's client, and the files that a preview sees.
 
+mod compile;
 mod describe;
 mod output;
 mod workspace;
@@ -22,6 +23,7 @@ use super::{Describe, Exit, Kept, Open, Output, Places, Runtime, RuntimeError, S
 use crate::config::{Isolation, Limits};
 use crate::confined::Confiner;
 use crate::environment::Environment;
+use crate::generation::Files;
 use crate::id::{PreviewId, UserId};
 use crate::keeper::protocol::{self, Answer, Request, Warm};
 use crate::keeper::{self, Client, ClientError, Layout};
@@ -131,7 +133,12 @@ impl LocalRuntime {
     }
 
     async fn start_code(&self, id: &PreviewId, slot: u32, start: Start<'_>) -> Result<(), RuntimeError> {
-        let workspace = self.workspaces.write(id, slot, start.files, start.database).await?;
+        let mut files = start.files.clone();
+        for (path, bytecode) in start.bytecode {
+            // What was uploaded there stays.
+            files.entry(path).or_insert(bytecode);
+        }
+        let workspace = self.workspaces.write(id, slot, files, start.database).await?;
         let (module, attribute) = start.entrypoint.split_once(':').unwrap_or((start.entrypoint, "app"));
         let spec = json!({
             "paths": [start.environment.site_packages], "module": module, "attribute": attribute,
@@ -253,6 +260,14 @@ impl Runtime for LocalRuntime {
 
     fn describe<'a>(&'a self, describe: Describe<'a>) -> BoxFuture<'a, Result<Vec<u8>, Undescribed>> {
         self.describe_code(describe).boxed()
+    }
+
+    fn compile<'a>(
+        &'a self,
+        environment: &'a Environment,
+        modules: &'a Files,
+    ) -> BoxFuture<'a, Result<Files, RuntimeError>> {
+        self.compile_code(environment, modules).boxed()
     }
 
     fn stop<'a>(&'a self, id: &'a PreviewId, slot: u32, grace: Duration) -> BoxFuture<'a, ()> {
