@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::{BODY, History};
 use crate::id::{GenerationId, PreviewId};
 use crate::time::UnixMillis;
 
 /// Which way a request came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub enum Via {
     /// The preview's own address.
     Address,

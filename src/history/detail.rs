@@ -4,12 +4,14 @@ use axum::http::HeaderMap;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::redact::{self, REDACTED};
 
 /// Headers and bodies of both sides, without secrets.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = KeptDetail)]
 pub struct Detail {
     /// Names and values in their order.
     pub request_headers: Vec<(String, String)>,
@@ -24,14 +26,26 @@ pub struct Detail {
 }
 
 /// The beginning of a body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = KeptBody)]
 pub struct Body {
     /// A text, or base64.
     pub data: String,
-    /// `text` or `base64`.
-    pub encoding: String,
+    /// Which of both.
+    pub encoding: Encoding,
     /// Whether there was more of it.
     pub truncated: bool,
+}
+
+/// How a body is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = KeptEncoding)]
+pub enum Encoding {
+    /// As the text that it is.
+    Text,
+    /// In base64.
+    Base64,
 }
 
 impl Body {
@@ -41,24 +55,24 @@ impl Body {
             return None;
         }
         let (data, encoding) = match text_of(bytes, truncated) {
-            Ok(text) => (text, "text"),
-            Err(bytes) => (BASE64_STANDARD.encode(bytes), "base64"),
+            Ok(text) => (text, Encoding::Text),
+            Err(bytes) => (BASE64_STANDARD.encode(bytes), Encoding::Base64),
         };
-        Some(Self { data, encoding: encoding.to_owned(), truncated })
+        Some(Self { data, encoding, truncated })
     }
 
     /// The bytes that it stands for; `None` where they were not all kept.
     #[must_use]
     pub fn bytes(&self) -> Option<Vec<u8>> {
-        match (self.truncated, self.encoding.as_str()) {
+        match (self.truncated, self.encoding) {
             (true, _) => None,
-            (false, "base64") => BASE64_STANDARD.decode(&self.data).ok(),
-            (false, _) => Some(self.data.clone().into_bytes()),
+            (false, Encoding::Base64) => BASE64_STANDARD.decode(&self.data).ok(),
+            (false, Encoding::Text) => Some(self.data.clone().into_bytes()),
         }
     }
 
     fn redact(&mut self, secrets: &[String]) -> bool {
-        if self.encoding != "text" {
+        if self.encoding != Encoding::Text {
             return false;
         }
         let without = redact::text(&self.data);
@@ -137,12 +151,12 @@ mod tests {
     fn bodies_are_text_where_they_can_be() {
         let of =
             |bytes: &[u8], total| Body::new(bytes.to_vec(), total).map(|b| (b.data, b.encoding, b.truncated));
-        let expect = |data: &str, kind: &str, cut| Some((data.to_owned(), kind.to_owned(), cut));
+        let expect = |data: &str, kind, cut| Some((data.to_owned(), kind, cut));
         assert_eq!(of(b"", 0), None);
-        assert_eq!(of("grüß".as_bytes(), 6), expect("grüß", "text", false));
-        assert_eq!(of(&"grü".as_bytes()[..3], 9), expect("gr", "text", true), "cut in a character");
-        assert_eq!(of(b"\xff\xfe", 2), expect("//4=", "base64", false));
-        assert_eq!(of(b"a\0", 2), expect("YQA=", "base64", false));
-        assert_eq!(of(b"", 5), expect("", "text", true), "nothing of it was kept");
+        assert_eq!(of("grüß".as_bytes(), 6), expect("grüß", Encoding::Text, false));
+        assert_eq!(of(&"grü".as_bytes()[..3], 9), expect("gr", Encoding::Text, true), "cut in a character");
+        assert_eq!(of(b"\xff\xfe", 2), expect("//4=", Encoding::Base64, false));
+        assert_eq!(of(b"a\0", 2), expect("YQA=", Encoding::Base64, false));
+        assert_eq!(of(b"", 5), expect("", Encoding::Text, true), "nothing of it was kept");
     }
 }

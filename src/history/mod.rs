@@ -7,7 +7,7 @@ mod redact;
 mod writer;
 
 pub use capture::{Capture, Draft, Via};
-pub use detail::{Body, Detail};
+pub use detail::{Body, Detail, Encoding};
 pub use writer::History;
 
 /// Requests that are kept of a generation.

@@ -220,9 +220,11 @@ pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Js
 }
 
 /// Deletes a generation, its preview and its kept database
+///
+/// 503 where its preview does not end: the generation is still there then, to be deleted by another try.
 #[utoipa::path(delete, operation_id = "delete_generation", path = "/api/generations/{id}", tag = "generations", params(("id" = String, Path)),
     responses((status = 204), (status = 401, body = Failure), (status = 403, body = Failure),
-        (status = 404, body = Failure)))]
+        (status = 404, body = Failure), (status = 503, body = Failure)))]
 pub(super) async fn delete(State(app): State<App>, owned: Owned) -> Result<StatusCode> {
     /// Whoever launches it as fast as it is stopped does not keep this call busy for ever.
     const TRIES: usize = 100;

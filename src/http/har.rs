@@ -1,65 +1,224 @@
 //! The history in the format that browsers and their tools exchange: HAR 1.2.
 
-use serde_json::{Value, json};
+use std::borrow::Cow;
+
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::history::millis;
-use crate::history::{Body, Detail};
+use crate::history::{Body, Detail, Encoding};
 use crate::store::RequestRow;
+use crate::time::UnixMillis;
 
-/// A document of these entries.
-pub(super) fn document(entries: &[Value]) -> Value {
-    let creator = json!({ "name": "previewd", "version": env!("CARGO_PKG_VERSION") });
-    json!({ "log": { "version": "1.2", "creator": creator, "entries": entries } })
+const HTTP: &str = "HTTP/1.1";
+/// What is not known is so in HAR.
+const UNKNOWN: i64 = -1;
+
+/// A document of HAR 1.2.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Har {
+    log: HarLog,
+}
+
+/// What a document holds.
+#[derive(Serialize, ToSchema)]
+struct HarLog {
+    /// `1.2`
+    version: &'static str,
+    creator: HarCreator,
+    /// Oldest first.
+    entries: Vec<HarEntry>,
+}
+
+/// What made a document.
+#[derive(Serialize, ToSchema)]
+struct HarCreator {
+    name: &'static str,
+    version: &'static str,
 }
 
 /// One request with its answer.
-pub(super) fn entry(row: &RequestRow, detail: &Detail) -> Value {
-    let time = millis(row.duration_micros);
-    let host = value(&detail.request_headers, "host").unwrap_or("localhost");
-    let scheme = value(&detail.request_headers, "x-forwarded-proto").unwrap_or("http");
-    let query = row.target.split_once('?').map_or("", |(_, query)| query);
-    let query: Vec<_> = form_urlencoded::parse(query.as_bytes()).map(|(k, v)| pair(&k, &v)).collect();
-    let mut request = json!({
-        "method": row.method, "url": format!("{scheme}://{host}{}", row.target), "httpVersion": "HTTP/1.1",
-        "cookies": [], "headers": pairs(&detail.request_headers), "queryString": query,
-        "headersSize": -1, "bodySize": row.request_bytes,
-    });
-    if let Some(body) = &detail.request_body {
-        let kind = value(&detail.request_headers, "content-type").unwrap_or_default();
-        request["postData"] = json!({ "mimeType": kind, "params": [], "text": body.data });
-    }
-    json!({
-        "startedDateTime": row.at, "time": time, "request": request, "response": response(row, detail),
-        "cache": {}, "timings": { "send": 0, "wait": time, "receive": 0 },
-        "_requestId": row.request_id, "_revision": row.revision,
-    })
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HarEntry {
+    #[schema(value_type = String, format = DateTime)]
+    started_date_time: UnixMillis,
+    /// Milliseconds.
+    time: f64,
+    request: HarRequest,
+    response: HarResponse,
+    cache: HarCache,
+    timings: HarTimings,
+    /// Its name in the log.
+    #[serde(rename = "_requestId")]
+    request_id: String,
+    /// Revision of the code that answered.
+    #[serde(rename = "_revision")]
+    revision: i64,
 }
 
-fn response(row: &RequestRow, detail: &Detail) -> Value {
-    let kind = value(&detail.response_headers, "content-type").unwrap_or_default();
-    let mut content = json!({ "size": row.response_bytes, "mimeType": kind });
-    if let Some(Body { data, encoding, .. }) = &detail.response_body {
-        content["text"] = json!(data);
-        if encoding == "base64" {
-            content["encoding"] = json!("base64");
+/// What was asked.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct HarRequest {
+    method: String,
+    url: String,
+    http_version: &'static str,
+    /// Always empty: they are among the headers.
+    cookies: Vec<HarPair>,
+    headers: Vec<HarPair>,
+    query_string: Vec<HarPair>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    post_data: Option<HarPostData>,
+    headers_size: i64,
+    body_size: i64,
+}
+
+/// The body that was sent.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct HarPostData {
+    mime_type: String,
+    /// Always empty: they are in the text.
+    params: Vec<HarPair>,
+    text: String,
+}
+
+/// What came back.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct HarResponse {
+    /// 0 if there was no answer.
+    status: i64,
+    status_text: &'static str,
+    http_version: &'static str,
+    /// Always empty: they are among the headers.
+    cookies: Vec<HarPair>,
+    headers: Vec<HarPair>,
+    content: HarContent,
+    #[serde(rename = "redirectURL")]
+    redirect_url: String,
+    headers_size: i64,
+    body_size: i64,
+}
+
+/// The body that came back.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct HarContent {
+    size: i64,
+    mime_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    text: Option<String>,
+    /// `base64`, if the text is that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    encoding: Option<Encoding>,
+}
+
+/// Nothing is known of caches.
+#[derive(Serialize, ToSchema)]
+struct HarCache {}
+
+/// Milliseconds of an exchange.
+#[derive(Serialize, ToSchema)]
+struct HarTimings {
+    send: f64,
+    wait: f64,
+    receive: f64,
+}
+
+/// A header, or a parameter of the query.
+#[derive(Serialize, ToSchema)]
+struct HarPair {
+    name: String,
+    value: String,
+}
+
+impl Har {
+    /// A document of these entries.
+    pub(super) fn of(entries: Vec<HarEntry>) -> Self {
+        let creator = HarCreator { name: "previewd", version: env!("CARGO_PKG_VERSION") };
+        Self { log: HarLog { version: "1.2", creator, entries } }
+    }
+}
+
+impl HarEntry {
+    /// One request with its answer.
+    pub(super) fn of(row: RequestRow, detail: Detail) -> Self {
+        let time = millis(row.duration_micros);
+        Self {
+            started_date_time: row.at,
+            time,
+            request: HarRequest::of(&row, &detail),
+            response: HarResponse::of(&row, detail),
+            cache: HarCache {},
+            timings: HarTimings { send: 0.0, wait: time, receive: 0.0 },
+            request_id: row.request_id,
+            revision: row.revision,
         }
     }
-    json!({
-        "status": row.status.unwrap_or(0), "statusText": "", "httpVersion": "HTTP/1.1", "cookies": [],
-        "headers": pairs(&detail.response_headers), "content": content,
-        "redirectURL": value(&detail.response_headers, "location").unwrap_or_default(),
-        "headersSize": -1, "bodySize": row.response_bytes,
-    })
+}
+
+impl HarRequest {
+    fn of(row: &RequestRow, detail: &Detail) -> Self {
+        let said = |name| value(&detail.request_headers, name);
+        let host = said("host").unwrap_or("localhost");
+        let scheme = said("x-forwarded-proto").unwrap_or("http");
+        let query = row.target.split_once('?').map_or("", |(_, query)| query);
+        Self {
+            method: row.method.clone(),
+            url: format!("{scheme}://{host}{}", row.target),
+            http_version: HTTP,
+            cookies: Vec::new(),
+            headers: pairs(&detail.request_headers),
+            query_string: form_urlencoded::parse(query.as_bytes()).map(pair).collect(),
+            post_data: detail.request_body.as_ref().map(|body| HarPostData {
+                mime_type: said("content-type").unwrap_or_default().to_owned(),
+                params: Vec::new(),
+                text: body.data.clone(),
+            }),
+            headers_size: UNKNOWN,
+            body_size: row.request_bytes,
+        }
+    }
+}
+
+impl HarResponse {
+    fn of(row: &RequestRow, detail: Detail) -> Self {
+        let said = |name| value(&detail.response_headers, name).unwrap_or_default().to_owned();
+        let (redirect_url, mime_type) = (said("location"), said("content-type"));
+        let (text, encoding) =
+            detail.response_body.map(|Body { data, encoding, .. }| (data, encoding)).unzip();
+        Self {
+            status: row.status.unwrap_or(0),
+            status_text: "",
+            http_version: HTTP,
+            cookies: Vec::new(),
+            headers: pairs(&detail.response_headers),
+            content: HarContent {
+                size: row.response_bytes,
+                mime_type,
+                text,
+                encoding: encoding.filter(|encoding| *encoding == Encoding::Base64),
+            },
+            redirect_url,
+            headers_size: UNKNOWN,
+            body_size: row.response_bytes,
+        }
+    }
 }
 
 fn value<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
-fn pair(name: &str, value: &str) -> Value {
-    json!({ "name": name, "value": value })
+fn pair((name, value): (Cow<'_, str>, Cow<'_, str>)) -> HarPair {
+    HarPair { name: name.into_owned(), value: value.into_owned() }
 }
 
-fn pairs(headers: &[(String, String)]) -> Vec<Value> {
-    headers.iter().map(|(name, value)| pair(name, value)).collect()
+fn pairs(headers: &[(String, String)]) -> Vec<HarPair> {
+    headers.iter().map(|(name, value)| pair((name.into(), value.into()))).collect()
 }

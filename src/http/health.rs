@@ -6,7 +6,8 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::state::App;
 use crate::environment::Census;
@@ -18,10 +19,35 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Bytes that must be free where the server writes.
 const ROOM: u64 = 1 << 20;
 
+/// The process answers.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Alive {
+    /// `ok`
+    status: &'static str,
+}
+
+/// What the server can do: each is `ok` or `unavailable`.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Readiness {
+    /// `ok` if all of them are.
+    status: &'static str,
+    /// Names of those that are not.
+    failing: Vec<&'static str>,
+    /// It answers.
+    store: &'static str,
+    /// It answers.
+    keeper: &'static str,
+    /// It can be written and has room.
+    data_directory: &'static str,
+    /// The server was not told to end.
+    serving: &'static str,
+}
+
 /// Whether the process answers
-#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = serde_json::Value)))]
-pub(super) async fn healthz() -> Response {
-    axum::Json(json!({ "status": "ok" })).into_response()
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = Alive)))]
+pub(super) async fn healthz() -> axum::Json<Alive> {
+    axum::Json(Alive { status: "ok" })
 }
 
 /// Whether it can do its work
@@ -29,25 +55,27 @@ pub(super) async fn healthz() -> Response {
 /// 503 with the names of the checks that fail, where the store does not answer, the keeper does not, the data directory
 /// cannot be written or is full, or the server is about to end.
 #[utoipa::path(get, path = "/readyz", tag = "operation",
-    responses((status = 200, body = serde_json::Value), (status = 503, body = serde_json::Value)))]
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub(super) async fn readyz(State(app): State<App>) -> Response {
     let (store, keeper) = tokio::join!(
         in_time(async { app.store.ping().await.is_ok() }),
         in_time(app.previews.runtime_answers())
     );
-    let checks = [
-        ("store", store),
-        ("keeper", keeper),
-        ("dataDirectory", has_room(&app.config.data_dir)),
-        ("serving", !app.gateway.drain.has_begun()),
-    ];
-    let word = |ok: bool| if ok { "ok" } else { "unavailable" };
+    let data_directory = has_room(&app.config.data_dir);
+    let serving = !app.gateway.drain.has_begun();
+    let checks =
+        [("store", store), ("keeper", keeper), ("dataDirectory", data_directory), ("serving", serving)];
     let failing: Vec<_> = checks.iter().filter(|(_, ok)| !ok).map(|(name, _)| *name).collect();
-    let mut body = json!({ "status": word(failing.is_empty()), "failing": failing });
-    for (name, ok) in checks {
-        body[name] = word(ok).into();
-    }
+    let word = |ok: bool| if ok { "ok" } else { "unavailable" };
     let status = if failing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = Readiness {
+        status: word(failing.is_empty()),
+        failing,
+        store: word(store),
+        keeper: word(keeper),
+        data_directory: word(data_directory),
+        serving: word(serving),
+    };
     (status, [(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response()
 }
 

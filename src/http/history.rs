@@ -3,7 +3,8 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::body::{Json, Query};
 use super::caller::{Owned, parameter};
@@ -14,6 +15,7 @@ use super::state::App;
 use crate::error::{Error, Result};
 use crate::history::{Detail, Via};
 use crate::store::{RequestQuery, RequestRow};
+use crate::time::UnixMillis;
 
 /// Requests of a page: not given, and at the most.
 const PAGE: usize = 50;
@@ -32,6 +34,78 @@ const OF_THE_WAY: [&str; 10] = [
     "tracestate",
 ];
 
+/// A request of the history.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct KeptRequest {
+    /// Counts up from 1 within a generation.
+    id: i64,
+    /// Its name in the log.
+    request_id: String,
+    /// Which launch it was.
+    preview_instance_id: String,
+    /// Revision of the code that answered.
+    revision: i64,
+    /// When it was asked.
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: UnixMillis,
+    /// Whether it came by the preview's own address, by the API or from the history.
+    #[schema(value_type = Via)]
+    via: String,
+    /// Its method.
+    method: String,
+    /// With its query.
+    path: String,
+    /// The answer's status; null if there was no answer.
+    #[schema(required = true)]
+    status_code: Option<i64>,
+    /// Milliseconds, from sending to the last byte.
+    duration_ms: f64,
+    /// Bytes of its body.
+    request_bytes: i64,
+    /// Bytes of the answer's body.
+    response_bytes: i64,
+}
+
+/// A page of the history.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct KeptRequests {
+    /// Newest first.
+    requests: Vec<KeptRequest>,
+    /// For `beforeId` of the next page; null where this is the last.
+    #[schema(required = true)]
+    next_before_id: Option<i64>,
+}
+
+/// A request of the history with what it and its answer held, but for what is secret.
+#[derive(Serialize, ToSchema)]
+pub(super) struct KeptExchange {
+    #[serde(flatten)]
+    request: KeptRequest,
+    #[serde(flatten)]
+    detail: Detail,
+}
+
+impl From<&RequestRow> for KeptRequest {
+    fn from(row: &RequestRow) -> Self {
+        Self {
+            id: row.id,
+            request_id: row.request_id.clone(),
+            preview_instance_id: row.preview_id.to_string(),
+            revision: row.revision,
+            timestamp: row.at,
+            via: row.via.clone(),
+            method: row.method.clone(),
+            path: row.target.clone(),
+            status_code: row.status,
+            duration_ms: millis(row.duration_micros),
+            request_bytes: row.request_bytes,
+            response_bytes: row.response_bytes,
+        }
+    }
+}
+
 /// The last requests to the generation's previews, newest first
 ///
 /// At most 500 are kept. Secrets in headers, queries and bodies are not kept.
@@ -39,9 +113,13 @@ const OF_THE_WAY: [&str; 10] = [
     params(("id" = String, Path), ("beforeId" = Option<i64>, Query),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500), ("method" = Option<String>, Query),
         ("status" = Option<String>, Query, pattern = "^([1-9][0-9]{2}|[1-5]xx)$", description = "`404`, or `4xx`"), ("q" = Option<String>, Query)),
-    responses((status = 200, body = serde_json::Value), (status = 400, body = Failure), (status = 401, body = Failure),
+    responses((status = 200, body = KeptRequests), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 403, body = Failure), (status = 404, body = Failure)))]
-pub(super) async fn list(State(app): State<App>, owned: Owned, query: Query) -> Result<axum::Json<Value>> {
+pub(super) async fn list(
+    State(app): State<App>,
+    owned: Owned,
+    query: Query,
+) -> Result<axum::Json<KeptRequests>> {
     let in_range = |text: &str| text.parse().ok().filter(|n| (1..=LARGEST_PAGE).contains(n));
     let limit = query.parse("limit", "a number from 1 to 500", in_range)?.unwrap_or(PAGE);
     let wanted = RequestQuery {
@@ -55,23 +133,18 @@ pub(super) async fn list(State(app): State<App>, owned: Owned, query: Query) -> 
     let mut rows = app.store.requests(&owned.generation.id, &wanted).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|row| row.id);
-    let requests: Vec<_> = rows.iter().map(summary).collect();
-    Ok(axum::Json(json!({ "requests": requests, "nextBeforeId": next })))
+    let next_before_id = rows.last().filter(|_| more).map(|row| row.id);
+    Ok(axum::Json(KeptRequests { requests: rows.iter().map(KeptRequest::from).collect(), next_before_id }))
 }
 
 /// One request with its headers and bodies
 #[utoipa::path(get, operation_id = "get_request", path = "/api/generations/{id}/preview/requests/{requestId}", tag = "history",
     params(("id" = String, Path), ("requestId" = i64, Path)),
-    responses((status = 200, body = serde_json::Value), (status = 401, body = Failure), (status = 403, body = Failure),
+    responses((status = 200, body = KeptExchange), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
-pub(super) async fn get(State(app): State<App>, owned: Owned, id: Id) -> Result<axum::Json<Value>> {
+pub(super) async fn get(State(app): State<App>, owned: Owned, id: Id) -> Result<axum::Json<KeptExchange>> {
     let (row, detail) = find(&app, &owned, &id).await?;
-    let mut body = summary(&row);
-    if let (Some(body), Ok(Value::Object(detail))) = (body.as_object_mut(), serde_json::to_value(detail)) {
-        body.extend(detail);
-    }
-    Ok(axum::Json(body))
+    Ok(axum::Json(KeptExchange { request: KeptRequest::from(&row), detail }))
 }
 
 /// Sends a request of the history again, to the preview that runs now
@@ -134,7 +207,7 @@ pub(super) async fn replay(
 
 /// The history as HAR 1.2
 #[utoipa::path(get, operation_id = "export_requests", path = "/api/generations/{id}/preview/requests.har", tag = "history", params(("id" = String, Path)),
-    responses((status = 200, body = serde_json::Value), (status = 401, body = Failure), (status = 403, body = Failure),
+    responses((status = 200, body = har::Har), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn har(State(app): State<App>, owned: Owned) -> Result<Response> {
     app.gateway.history.flush().await;
@@ -142,10 +215,10 @@ pub(super) async fn har(State(app): State<App>, owned: Owned) -> Result<Response
     let mut entries = Vec::new();
     for row in app.store.requests(&owned.generation.id, &all).await?.iter().rev() {
         let Some((row, detail)) = app.store.request(&owned.generation.id, row.id).await? else { continue };
-        entries.push(har::entry(&row, &read(&detail)));
+        entries.push(har::HarEntry::of(row, read(&detail)));
     }
     let named = format!("attachment; filename=\"{}.har\"", owned.generation.id);
-    Ok(([(header::CONTENT_DISPOSITION, named)], axum::Json(har::document(&entries))).into_response())
+    Ok(([(header::CONTENT_DISPOSITION, named)], axum::Json(har::Har::of(entries))).into_response())
 }
 
 /// The number of a request in the path.
@@ -178,15 +251,6 @@ fn status(text: &str) -> Option<i64> {
     let hundred = text.strip_suffix("xx").map(|digit| (digit, 1..=5));
     let (number, range) = hundred.unwrap_or((text, 100..=999));
     number.parse().ok().filter(|status| range.contains(status))
-}
-
-fn summary(row: &RequestRow) -> Value {
-    json!({
-        "id": row.id, "requestId": row.request_id, "previewInstanceId": row.preview_id.as_str(),
-        "revision": row.revision, "timestamp": row.at, "via": row.via, "method": row.method, "path": row.target,
-        "statusCode": row.status, "durationMs": millis(row.duration_micros),
-        "requestBytes": row.request_bytes, "responseBytes": row.response_bytes,
-    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a duration")]

@@ -4,6 +4,7 @@
 mod ahead;
 mod arbitrary;
 mod attacks;
+mod backup;
 mod browsers;
 mod callers;
 mod clock;
@@ -40,6 +41,7 @@ mod log_stream;
 mod not_understood;
 mod openapi;
 mod operation;
+mod packaging;
 mod proxies;
 mod recovery;
 mod reload;

@@ -1,16 +1,15 @@
 //! What those who run a server see of it: its log, the audit log, metrics, readiness.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::Stdio;
 use std::time::Instant;
 
 use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{BINARY, Generation, PATIENCE, Server, User, asgi, eventually, fastapi, signal};
+use crate::harness::{Generation, PATIENCE, Server, User, asgi, eventually, fastapi, output_of, signal};
 use crate::log_history::metric;
 
 /// Says that it is well once, and can be made to die.
@@ -99,9 +98,7 @@ async fn its_log_is_text_as_a_rule_and_tells_of_an_expiry() {
 /// What `previewd audit` says, once there are so many entries.
 async fn audited(server: &Server, arguments: &[&str], count: usize) -> Vec<Value> {
     let look = async || {
-        let output = server.command(&["audit", "--json"]).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8(output.stdout).unwrap();
+        let text = output_of(server.command(&["audit", "--json"]).args(arguments));
         let entries: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         (entries.len() >= count).then_some(entries)
     };
@@ -338,109 +335,4 @@ async fn nothing_but_the_address_is_on_standard_output() {
     stdout.read_to_string(&mut text).unwrap();
     assert!(child.wait().unwrap().success());
     assert_eq!(text.lines().count(), 1, "{text}");
-}
-
-/// Counts its launches in its own database.
-const COUNTING: &str = "import sqlite3\nwith sqlite3.connect('preview.db') as c:\n    \
-    c.execute('create table if not exists t (x)')\n    c.execute('insert into t values (1)')\n    \
-    print('launches', c.execute('select count(*) from t').fetchone()[0], flush=True)\nc.close()\n";
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[tokio::test]
-async fn what_was_backed_up_while_it_runs_is_there_after_a_restore() {
-    let server = Server::start().await;
-    let ana = server.user("ana");
-    let app = ana.upload(&asgi(COUNTING)).await;
-    let keep = json!({ "database": "keep" });
-    app.launch_with(&keep).await;
-    app.stop().await.expect(200);
-    app.launch_with(&keep).await;
-    app.line("launches 2").await;
-    let kept = server.data_dir().join("previews").join(&app.id);
-    std::os::unix::fs::symlink("/etc/passwd", kept.join("link")).unwrap();
-
-    let writer = ana.clone();
-    let writing = tokio::spawn(async move {
-        loop {
-            writer.upload(&asgi("")).await;
-        }
-    });
-    let file = server.data_dir().join("../backup.tar.gz");
-    let path = file.to_str().unwrap();
-    run(&mut server.command(&["backup", path]));
-    writing.abort();
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
-    assert_eq!(mode & 0o777, 0o600);
-
-    let restore = |data_dir: &Path| {
-        let mut command = Command::new(BINARY);
-        command.args(["restore", path, "--data-dir"]).arg(data_dir).env_clear();
-        command
-    };
-    let restored = Server::within(&[], |data_dir| drop(run(&mut restore(data_dir)))).await;
-    let again = restored.with_token(&ana.token).generation(&app.project, &app.id);
-    assert_eq!(again.get("/files").await.json(), app.get("/files").await.json());
-    // What ran there does not run here.
-    assert_eq!(again.status().await.json()["status"], "failed");
-    again.launch_with(&keep).await;
-    again.line("launches 3").await;
-    let there = audit_of(&restored);
-    assert!(there.contains("preview.launch") && there.contains(&app.id), "{there}");
-    assert!(!restored.data_dir().join("previews").join(&app.id).join("link").exists());
-
-    let served = restore(&restored.data_dir()).output().unwrap();
-    assert_eq!(served.status.code(), Some(1));
-    assert!(restored.terminate_serve().success());
-    let occupied = restore(&restored.data_dir()).output().unwrap();
-    let said = String::from_utf8(occupied.stderr).unwrap();
-    assert!(occupied.status.code() == Some(1) && said.contains("nothing was"), "{said}");
-    restored.serve_again().await;
-    again.status().await.expect(200);
-}
-
-fn audit_of(server: &Server) -> String {
-    run(&mut server.command(&["audit"]))
-}
-
-#[test]
-fn shells_and_readers_of_manuals_get_what_they_read() {
-    let previewd = |arguments: &[&str]| run(Command::new(BINARY).args(arguments).env_clear());
-    for shell in ["bash", "zsh", "fish"] {
-        let script = previewd(&["completions", shell]);
-        assert!(script.contains("backup") && script.contains("port-min"), "{shell}");
-    }
-    let loads = "source /dev/stdin && complete -p previewd";
-    let mut bash = Command::new("bash");
-    let mut bash = bash.args(["-c", loads]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let script = previewd(&["completions", "bash"]);
-    bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-    assert!(bash.wait_with_output().unwrap().status.success());
-    let page = previewd(&["man"]);
-    assert!(page.contains(".TH previewd 1") && page.contains("Exit codes"), "{page}");
-    assert!(previewd(&["man", "backup"]).contains("tar.gz"));
-    assert_eq!(Command::new(BINARY).args(["man", "nothing"]).env_clear().status().unwrap().code(), Some(2));
-}
-
-#[test]
-fn the_unit_is_one_that_systemd_takes() {
-    let unit = include_str!("../../packaging/previewd.service").replace("/usr/local/bin/previewd", BINARY);
-    let directory = std::env::temp_dir().join(crate::harness::unique("previewd-unit"));
-    std::fs::create_dir(&directory).unwrap();
-    let path = directory.join("previewd.service");
-    std::fs::write(&path, unit).unwrap();
-    let verified = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&path).output();
-    std::fs::remove_dir_all(&directory).unwrap();
-    match verified {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => eprintln!("skipped: no systemd-analyze here"),
-        Err(e) => panic!("{e}"),
-        Ok(output) => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success() && !said.contains("previewd.service:"), "{said}");
-        }
-    }
 }

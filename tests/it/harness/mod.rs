@@ -12,6 +12,7 @@ mod server;
 mod sse;
 mod user;
 
+use std::process::Command;
 use std::time::Duration;
 
 pub use answer::Answer;
@@ -39,6 +40,13 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
         assert!(tokio::time::Instant::now() < deadline, "never came: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// What a program says that succeeds.
+pub fn output_of(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Text that nobody else has.

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::fs::Mode;
+use rustix::process::{Pid, Signal, kill_process, umask};
 
 use super::ports::Ports;
-use super::{PATIENCE, User, leftovers, litter};
+use super::{PATIENCE, User, leftovers, litter, output_of};
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_previewd");
@@ -122,7 +124,8 @@ impl Server {
         *self.serve() = Some(child);
     }
 
-    /// The binary with these arguments, for this data directory, in a scrubbed environment.
+    /// The binary with these arguments, for this data directory, in a scrubbed environment and with the strictest umask: what it
+    /// makes must not depend on whoever starts it.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
         command.args(arguments).current_dir(&self.shared.root).env_clear();
@@ -132,6 +135,12 @@ impl Server {
         command.env("PREVIEW_DATA_DIR", self.shared.data_dir());
         command.envs(self.preload.lock().unwrap().iter().map(|library| ("LD_PRELOAD", library)));
         command.envs(self.settings.iter().map(|(name, value)| (variable(name), value)));
+        let strict = || {
+            umask(Mode::RWXG | Mode::RWXO);
+            Ok(())
+        };
+        // SAFETY: between fork and exec there is one system call.
+        unsafe { command.pre_exec(strict) };
         command
     }
 
@@ -147,9 +156,7 @@ impl Server {
 
     /// A user, with a token from the command line.
     pub fn user_of(&self, tier: &str, name: &str) -> User {
-        let output = self.command(&["token", "--user", name, "--tier", tier]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        self.with_token(String::from_utf8(output.stdout).unwrap().trim())
+        self.with_token(output_of(&mut self.command(&["token", "--user", name, "--tier", tier])).trim())
     }
 
     /// Whoever has this token.

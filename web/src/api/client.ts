@@ -5,7 +5,6 @@ import type {
   Endpoint,
   FileContent,
   KeptExchange,
-  KeptRequest,
   LastPreview,
   LaunchRequest,
   PreviewState,
@@ -95,7 +94,7 @@ export function createApi(connection: Connection) {
       const answer = client.GET("/api/generations/{id}/preview/requests", {
         params: { path: { id }, query },
       });
-      return ((await taken(answer)) as { requests: KeptRequest[] }).requests;
+      return (await taken(answer)).requests;
     },
     keptRequest: async (id: string, requestId: number) =>
       (await taken(

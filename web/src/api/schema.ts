@@ -32,7 +32,10 @@ export interface paths {
         get: operations["get_generation"];
         put?: never;
         post?: never;
-        /** Deletes a generation, its preview and its kept database */
+        /**
+         * Deletes a generation, its preview and its kept database
+         * @description 503 where its preview does not end: the generation is still there then, to be deleted by another try.
+         */
         delete: operations["delete_generation"];
         options?: never;
         head?: never;
@@ -476,6 +479,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description The process answers. */
+        Alive: {
+            /** @description `ok` */
+            status: string;
+        };
         /** @description What the preview answered, whatever that was. */
         Answer: {
             /** @description The cookies of the session that was named. */
@@ -676,11 +684,206 @@ export interface components {
             /** @description Newest first. */
             generations: components["schemas"]["GenerationBody"][];
         };
+        /** @description A document of HAR 1.2. */
+        Har: {
+            log: components["schemas"]["HarLog"];
+        };
+        /** @description Nothing is known of caches. */
+        HarCache: Record<string, unknown>;
+        /** @description The body that came back. */
+        HarContent: {
+            /** @description `base64`, if the text is that. */
+            encoding?: components["schemas"]["KeptEncoding"];
+            mimeType: string;
+            /** Format: int64 */
+            size: number;
+            text?: string;
+        };
+        /** @description What made a document. */
+        HarCreator: {
+            name: string;
+            version: string;
+        };
+        /** @description One request with its answer. */
+        HarEntry: {
+            /** @description Its name in the log. */
+            _requestId: string;
+            /**
+             * Format: int64
+             * @description Revision of the code that answered.
+             */
+            _revision: number;
+            cache: components["schemas"]["HarCache"];
+            request: components["schemas"]["HarRequest"];
+            response: components["schemas"]["HarResponse"];
+            /** Format: date-time */
+            startedDateTime: string;
+            /**
+             * Format: double
+             * @description Milliseconds.
+             */
+            time: number;
+            timings: components["schemas"]["HarTimings"];
+        };
+        /** @description What a document holds. */
+        HarLog: {
+            creator: components["schemas"]["HarCreator"];
+            /** @description Oldest first. */
+            entries: components["schemas"]["HarEntry"][];
+            /** @description `1.2` */
+            version: string;
+        };
+        /** @description A header, or a parameter of the query. */
+        HarPair: {
+            name: string;
+            value: string;
+        };
+        /** @description The body that was sent. */
+        HarPostData: {
+            mimeType: string;
+            /** @description Always empty: they are in the text. */
+            params: components["schemas"]["HarPair"][];
+            text: string;
+        };
+        /** @description What was asked. */
+        HarRequest: {
+            /** Format: int64 */
+            bodySize: number;
+            /** @description Always empty: they are among the headers. */
+            cookies: components["schemas"]["HarPair"][];
+            headers: components["schemas"]["HarPair"][];
+            /** Format: int64 */
+            headersSize: number;
+            httpVersion: string;
+            method: string;
+            postData?: components["schemas"]["HarPostData"];
+            queryString: components["schemas"]["HarPair"][];
+            url: string;
+        };
+        /** @description What came back. */
+        HarResponse: {
+            /** Format: int64 */
+            bodySize: number;
+            content: components["schemas"]["HarContent"];
+            /** @description Always empty: they are among the headers. */
+            cookies: components["schemas"]["HarPair"][];
+            headers: components["schemas"]["HarPair"][];
+            /** Format: int64 */
+            headersSize: number;
+            httpVersion: string;
+            redirectURL: string;
+            /**
+             * Format: int64
+             * @description 0 if there was no answer.
+             */
+            status: number;
+            statusText: string;
+        };
+        /** @description Milliseconds of an exchange. */
+        HarTimings: {
+            /** Format: double */
+            receive: number;
+            /** Format: double */
+            send: number;
+            /** Format: double */
+            wait: number;
+        };
         /**
          * @description What its health route says; `unknown` where it has none.
          * @enum {string}
          */
         HealthState: "unknown" | "healthy" | "unhealthy";
+        /** @description The beginning of a body. */
+        KeptBody: {
+            /** @description A text, or base64. */
+            data: string;
+            /** @description Which of both. */
+            encoding: components["schemas"]["KeptEncoding"];
+            /** @description Whether there was more of it. */
+            truncated: boolean;
+        };
+        /** @description Headers and bodies of both sides, without secrets. */
+        KeptDetail: {
+            /** @description Where secrets were taken out: names of headers, `query`, `requestBody`, `responseBody`. */
+            redacted: string[];
+            requestBody?: components["schemas"]["KeptBody"] | null;
+            /** @description Names and values in their order. */
+            requestHeaders: [
+                string,
+                string
+            ][];
+            responseBody?: components["schemas"]["KeptBody"] | null;
+            /** @description Names and values in their order. */
+            responseHeaders: [
+                string,
+                string
+            ][];
+        };
+        /**
+         * @description How a body is kept.
+         * @enum {string}
+         */
+        KeptEncoding: "text" | "base64";
+        /** @description A request of the history with what it and its answer held, but for what is secret. */
+        KeptExchange: components["schemas"]["KeptRequest"] & components["schemas"]["KeptDetail"];
+        /** @description A request of the history. */
+        KeptRequest: {
+            /**
+             * Format: double
+             * @description Milliseconds, from sending to the last byte.
+             */
+            durationMs: number;
+            /**
+             * Format: int64
+             * @description Counts up from 1 within a generation.
+             */
+            id: number;
+            /** @description Its method. */
+            method: string;
+            /** @description With its query. */
+            path: string;
+            /** @description Which launch it was. */
+            previewInstanceId: string;
+            /**
+             * Format: int64
+             * @description Bytes of its body.
+             */
+            requestBytes: number;
+            /** @description Its name in the log. */
+            requestId: string;
+            /**
+             * Format: int64
+             * @description Bytes of the answer's body.
+             */
+            responseBytes: number;
+            /**
+             * Format: int64
+             * @description Revision of the code that answered.
+             */
+            revision: number;
+            /**
+             * Format: int64
+             * @description The answer's status; null if there was no answer.
+             */
+            statusCode: number | null;
+            /**
+             * Format: date-time
+             * @description When it was asked.
+             */
+            timestamp: string;
+            /** @description Whether it came by the preview's own address, by the API or from the history. */
+            via: components["schemas"]["Via"];
+        };
+        /** @description A page of the history. */
+        KeptRequests: {
+            /**
+             * Format: int64
+             * @description For `beforeId` of the next page; null where this is the last.
+             */
+            nextBeforeId: number | null;
+            /** @description Newest first. */
+            requests: components["schemas"]["KeptRequest"][];
+        };
         /** @description How to launch. Everything may be left out. */
         LaunchBody: {
             database?: components["schemas"]["Database"] | null;
@@ -929,6 +1132,21 @@ export interface components {
             /** Format: int64 */
             uploadsPerMinute?: number | null;
         };
+        /** @description What the server can do: each is `ok` or `unavailable`. */
+        Readiness: {
+            /** @description It can be written and has room. */
+            dataDirectory: string;
+            /** @description Names of those that are not. */
+            failing: string[];
+            /** @description It answers. */
+            keeper: string;
+            /** @description The server was not told to end. */
+            serving: string;
+            /** @description `ok` if all of them are. */
+            status: string;
+            /** @description It answers. */
+            store: string;
+        };
         /** @description A request body. `schema` is JSON Schema without references, cut where it gets long. */
         RequestBody: {
             /** @description `application/json`, `multipart/form-data`, … */
@@ -1044,6 +1262,11 @@ export interface components {
             /** @description What to call it; the project's name if not given. */
             name?: string | null;
         };
+        /**
+         * @description Which way a request came.
+         * @enum {string}
+         */
+        Via: "address" | "api" | "replay";
     };
     responses: never;
     parameters: never;
@@ -2193,7 +2416,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["KeptRequests"];
                 };
             };
             400: {
@@ -2254,7 +2477,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Har"];
                 };
             };
             400: {
@@ -2316,7 +2539,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["KeptExchange"];
                 };
             };
             400: {
@@ -2770,7 +2993,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Alive"];
                 };
             };
         };
@@ -2816,7 +3039,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
             503: {
@@ -2824,7 +3047,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
         };

@@ -27,33 +27,10 @@ export type ProxyResponse = Omit<Schemas["Answer"], "headers"> & {
 };
 
 /** A request of the history: from here, from the preview's own address, or sent again. */
-export interface KeptRequest {
-  id: number;
-  requestId: string;
-  timestamp: string;
-  via: "api" | "address" | "replay";
-  method: string;
-  /** With its query. */
-  path: string;
-  statusCode: number;
-  durationMs: number;
-}
-
+export type KeptRequest = Schemas["KeptRequest"];
 /** The same with its content, but for what is secret. */
-export interface KeptExchange extends KeptRequest {
-  requestHeaders: [string, string][];
-  requestBody?: KeptBody | null;
-  responseHeaders: [string, string][];
-  responseBody?: KeptBody | null;
-  /** Where secrets were taken out: names of headers, `query`, `requestBody`, `responseBody`. */
-  redacted: string[];
-}
-
-export interface KeptBody {
-  data: string;
-  encoding: "text" | "base64";
-  truncated: boolean;
-}
+export type KeptExchange = Schemas["KeptExchange"];
+export type KeptBody = Schemas["KeptBody"];
 
 /** What a value may be: JSON Schema without references, as the server writes it into a list of endpoints. */
 export interface ValueSchema {

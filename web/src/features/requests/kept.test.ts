@@ -6,6 +6,7 @@ import { asEndpoint, draftOf, exchangeOf } from "./kept";
 
 const kept = (more: Partial<KeptExchange>): KeptExchange => ({
   ...{ id: 7, requestId: "req_7", timestamp: "2026-01-01T00:00:00Z", via: "address" },
+  ...{ previewInstanceId: "preview_1", revision: 1, requestBytes: 7, responseBytes: 8 },
   ...{ method: "POST", path: "/books/a%20b?page=2&page=3", statusCode: 201, durationMs: 4 },
   requestHeaders: [
     ["host", "localhost:3001"],
@@ -80,6 +81,7 @@ test("its answer is shown as it was, or as far as it is kept", () => {
     kept: "beginning",
     response: { data: '{"id', dataEncoding: "text" },
   });
+  expect(exchangeOf(kept({ statusCode: null, responseBody: null }))).toMatchObject({ state: "failed" });
 });
 
 test("a path becomes the endpoint that it is one of, with its values", () => {

@@ -44,6 +44,10 @@ function bodyOf(body: KeptBody | null | undefined, type: string): Draft["body"] 
 /** What it was answered, as far as that is kept. */
 export function exchangeOf(kept: KeptExchange): Exchange {
   const request: ProxyRequest = { method: kept.method, path: kept.path };
+  if (kept.statusCode === null) {
+    const message = "This request had no answer.";
+    return { state: "failed", request, error: new Error(message), message };
+  }
   const body = kept.responseBody;
   const type = firstOf(kept.responseHeaders, "content-type");
   const parsed = body?.encoding === "text" && /[/+]json\b/.test(type) ? parsedJson(body.data) : undefined;
