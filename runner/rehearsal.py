@@ -158,63 +158,55 @@ def database():
         parent_id = sa.Column(sa.ForeignKey("parents.id"))
         parent = orm.relationship(Parent, back_populates="children")
 
-    engine = sa.create_engine("sqlite://", connect_args={"check_same_thread": False}, poolclass=sa.pool.StaticPool)
-    try:
-        for _ in range(2):
-            base.metadata.create_all(engine)
-        with orm.sessionmaker(bind=engine, autoflush=False)() as session:
-            session.add(Parent(name="one", children=[Child()]))
-            session.commit()
-            session.add_all([Parent(name="two"), Parent(name="three")])
-            session.commit()
-            session.query(Parent).filter(Parent.name == "one").order_by(Parent.id).limit(1).first()
-            chosen = sa.select(Parent).where(Parent.id == 1).options(orm.selectinload(Parent.children))
-            session.scalars(chosen).all()
-            session.scalar(sa.select(sa.func.count()).select_from(Parent))
-            session.delete(session.get(Parent, 1))
-            session.commit()
-    finally:
-        engine.dispose()
-        base.registry.dispose()
+    with engine_of(base, sa) as engine, orm.sessionmaker(bind=engine, autoflush=False)() as session:
+        session.add(Parent(name="one", children=[Child()]))
+        session.commit()
+        session.add_all([Parent(name="two"), Parent(name="three")])
+        session.commit()
+        session.query(Parent).filter(Parent.name == "one").order_by(Parent.id).limit(1).first()
+        chosen = sa.select(Parent).where(Parent.id == 1).options(orm.selectinload(Parent.children))
+        session.scalars(chosen).all()
+        session.scalar(sa.select(sa.func.count()).select_from(Parent))
+        session.delete(session.get(Parent, 1))
+        session.commit()
 
 
 def typed_database():
     import sqlalchemy as sa
     from sqlalchemy import orm
 
-    # `Mapped` is looked up by name where the class is.
-    names = {"sa": sa, "orm": orm, "datetime": datetime, "typing": typing, "__name__": __name__}
-    exec(TYPED, names)
-    base = names["Base"]
+    class Base(orm.DeclarativeBase):
+        pass
+
+    class Owner(Base):
+        __tablename__ = "owners"
+        id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+        name: orm.Mapped[str] = orm.mapped_column(sa.String(80), unique=True, index=True)
+        note: orm.Mapped[typing.Optional[str]]
+        at: orm.Mapped[datetime.datetime] = orm.mapped_column(default=datetime.datetime.now)
+        owned = orm.relationship("Owned", back_populates="owner")
+
+    class Owned(Base):
+        __tablename__ = "owned"
+        id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+        price: orm.Mapped[float]
+        owner_id: orm.Mapped[int] = orm.mapped_column(sa.ForeignKey("owners.id"), index=True)
+        owner: orm.Mapped[Owner] = orm.relationship(back_populates="owned")
+
+    with engine_of(Base, sa) as engine, orm.sessionmaker(bind=engine, expire_on_commit=False)() as session:
+        session.add(Owner(name="one", owned=[Owned(price=1)]))
+        session.commit()
+        session.scalars(sa.select(Owned).order_by(Owned.id)).all()
+
+
+@contextlib.contextmanager
+def engine_of(base, sa):
+    """A database in memory with the tables, gone afterwards."""
     engine = sa.create_engine("sqlite://", connect_args={"check_same_thread": False}, poolclass=sa.pool.StaticPool)
     try:
-        base.metadata.create_all(engine)
-        with orm.sessionmaker(bind=engine, expire_on_commit=False)() as session:
-            session.add(names["Owner"](name="one", owned=[names["Owned"](kind="a", price=1)]))
-            session.commit()
-            session.scalars(sa.select(names["Owned"]).order_by(names["Owned"].id)).all()
+        for _ in range(2):
+            base.metadata.create_all(engine)
+        yield engine
     finally:
         engine.dispose()
         base.registry.dispose()
-
-
-TYPED = """
-class Base(orm.DeclarativeBase):
-    pass
-
-class Owner(Base):
-    __tablename__ = "owners"
-    id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
-    name: orm.Mapped[str] = orm.mapped_column(sa.String(80), unique=True, index=True)
-    note: orm.Mapped[typing.Optional[str]]
-    at: orm.Mapped[datetime.datetime] = orm.mapped_column(default=datetime.datetime.now)
-    owned: orm.Mapped[typing.List["Owned"]] = orm.relationship(back_populates="owner")
-
-class Owned(Base):
-    __tablename__ = "owned"
-    id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
-    kind: orm.Mapped[str]
-    price: orm.Mapped[float]
-    owner_id: orm.Mapped[int] = orm.mapped_column(sa.ForeignKey("owners.id"), index=True)
-    owner: orm.Mapped[Owner] = orm.relationship(back_populates="owned")
-"""

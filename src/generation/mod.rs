@@ -38,7 +38,11 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 #[must_use]
 pub fn modules(files: &Files) -> Files {
     let is_module = |path: &str| std::path::Path::new(path).extension().is_some_and(|end| end == "py");
-    files.iter().filter(|(path, _)| is_module(path)).map(|(path, text)| (path.clone(), text.clone())).collect()
+    files
+        .iter()
+        .filter(|(path, _)| is_module(path))
+        .map(|(path, text)| (path.clone(), text.clone()))
+        .collect()
 }
 
 /// What somebody uploaded.

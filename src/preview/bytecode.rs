@@ -59,8 +59,8 @@ impl Bytecode {
         }
         let all = self.all();
         let known = all.iter().find(|(of, _)| of == generation).map(|(_, modules)| modules);
-        let is_known = |path: &str, source| {
-            known.and_then(|modules| modules.get(path)).is_some_and(|module| module.source == *source)
+        let is_known = |path: &str, source: &[u8]| {
+            known.and_then(|modules| modules.get(path)).is_some_and(|module| module.source == source)
         };
         let missing = modules.iter().filter(|(path, source)| !is_known(path, source));
         missing.map(|(path, source)| (path.clone(), source.clone())).collect()
@@ -144,7 +144,11 @@ mod tests {
         let project = files(&[("app/main.py", "1"), ("app/bad.py", "(")]);
         assert_eq!(kept.missing(&id(1), &project).len(), 2);
         kept.keep(&id(1), kept.missing(&id(1), &project), files(&[("app/main.py", "code")]));
-        assert_eq!(kept.missing(&id(1), &project), Files::new(), "what cannot be compiled is not tried again");
+        assert_eq!(
+            kept.missing(&id(1), &project),
+            Files::new(),
+            "what cannot be compiled is not tried again"
+        );
         let there = files(&[("app/__pycache__/main.cpython-311.pyc", "code")]);
         assert_eq!(kept.beside(&id(1), &project, "cpython-311"), there);
         assert_eq!(kept.beside(&id(2), &project, "cpython-311"), Files::new(), "another generation");

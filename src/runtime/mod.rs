@@ -17,7 +17,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 
 use crate::environment::Environment;
-use crate::generation::Files;
 use crate::id::{PreviewId, UserId};
 use crate::time::{Steady, UnixMillis};
 
@@ -67,7 +66,7 @@ pub struct Start<'a> {
     /// The generation's files.
     pub files: &'a BTreeMap<String, Vec<u8>>,
     /// Bytecode of modules among them, where Python looks for it.
-    pub bytecode: Files,
+    pub bytecode: BTreeMap<String, Vec<u8>>,
     /// Its packages and interpreter.
     pub environment: &'a Environment,
     /// `package.module:attribute`.
@@ -154,8 +153,8 @@ pub trait Runtime: Send + Sync {
     fn compile<'a>(
         &'a self,
         environment: &'a Environment,
-        modules: &'a Files,
-    ) -> BoxFuture<'a, Result<Files, RuntimeError>>;
+        modules: &'a BTreeMap<String, Vec<u8>>,
+    ) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, RuntimeError>>;
     /// Asks code to end, and ends it after `grace`.
     fn stop<'a>(&'a self, id: &'a PreviewId, slot: u32, grace: Duration) -> BoxFuture<'a, ()>;
     /// Returns when a start is over and all its output can be read.

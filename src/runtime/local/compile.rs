@@ -11,7 +11,6 @@ use sandbox::Policy;
 use super::{LocalRuntime, minimal_environment};
 use crate::confined::Job;
 use crate::environment::Environment;
-use crate::generation::Files;
 use crate::runtime::RuntimeError;
 
 const COMPILER: &str = include_str!("../../../runner/compiler.py");
@@ -27,11 +26,12 @@ impl LocalRuntime {
     pub(super) async fn compile_code(
         &self,
         environment: &Environment,
-        modules: &Files,
-    ) -> Result<Files, RuntimeError> {
-        let Some(confiner) = self.settings.confiner.clone() else { return Ok(Files::new()) };
+        modules: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<BTreeMap<String, Vec<u8>>, RuntimeError> {
+        let Some(confiner) = self.settings.confiner.clone() else { return Ok(BTreeMap::new()) };
         let _turn = self.describing.acquire().await.map_err(failed)?;
-        let input: BTreeMap<_, _> = modules.iter().map(|(path, text)| (path, STANDARD.encode(text))).collect();
+        let input: BTreeMap<_, _> =
+            modules.iter().map(|(path, text)| (path, STANDARD.encode(text))).collect();
         let input = serde_json::to_vec(&input).map_err(failed)?;
         let finished = confiner.run(self.compiling(environment, input)).await.map_err(failed)?;
         if !finished.status.is_some_and(|status| status.success()) {
@@ -39,7 +39,7 @@ impl LocalRuntime {
         }
         let made: BTreeMap<String, String> = serde_json::from_slice(&finished.stdout).map_err(failed)?;
         let made = made.into_iter().filter(|(path, _)| modules.contains_key(path));
-        made.map(|(path, text)| Ok((path, STANDARD.decode(text).map_err(failed)?))).collect()
+        made.map(|(path, text)| STANDARD.decode(text).map(|bytes| (path, bytes)).map_err(failed)).collect()
     }
 
     fn compiling(&self, environment: &Environment, input: Vec<u8>) -> Job {

@@ -23,7 +23,6 @@ use super::{Describe, Exit, Kept, Open, Output, Places, Runtime, RuntimeError, S
 use crate::config::{Isolation, Limits};
 use crate::confined::Confiner;
 use crate::environment::Environment;
-use crate::generation::Files;
 use crate::id::{PreviewId, UserId};
 use crate::keeper::protocol::{self, Answer, Request, Warm};
 use crate::keeper::{self, Client, ClientError, Layout};
@@ -265,8 +264,8 @@ impl Runtime for LocalRuntime {
     fn compile<'a>(
         &'a self,
         environment: &'a Environment,
-        modules: &'a Files,
-    ) -> BoxFuture<'a, Result<Files, RuntimeError>> {
+        modules: &'a BTreeMap<String, Vec<u8>>,
+    ) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, RuntimeError>> {
         self.compile_code(environment, modules).boxed()
     }
 
