@@ -35,6 +35,7 @@ def web():
         ("GET", "/health", b""),
         ("GET", "/items", b""),
         ("GET", "/items/1", b""),
+        ("PUT", "/items/1", b'{"name": "two", "mail": "a@b"}'),
         ("POST", "/items", b'{"id": 1, "name": "one", "price": 2, "kind": "a"}'),
     ]
 
@@ -81,6 +82,7 @@ def application():
     import fastapi
     import pydantic
     from fastapi.middleware.cors import CORSMiddleware
+    from fastapi.security import OAuth2PasswordBearer
 
     class Kind(str, enum.Enum):
         A = "a"
@@ -93,6 +95,12 @@ def application():
         tags: typing.List[str] = []
         note: typing.Optional[str] = None
         at: typing.Optional[datetime.datetime] = None
+
+    class Change(pydantic.BaseModel):
+        model_config = {"from_attributes": True}
+        name: str = pydantic.Field(min_length=1)
+        mail: str = pydantic.Field(pattern="^[^@]+@[^@]+$")
+        parts: typing.List[Item] = pydantic.Field(default_factory=list)
 
     class Items(pydantic.BaseModel):
         items: typing.List[Item]
@@ -117,6 +125,17 @@ def application():
     @router.post("", response_model=Items, status_code=201)
     async def add(item: Item):
         return Items(items=[item])
+
+    scheme = OAuth2PasswordBearer(tokenUrl="token", auto_error=False)
+
+    @router.put("/{item_id}")
+    def replace(
+        item_id: typing.Annotated[int, fastapi.Path(ge=0)],
+        item: Change,
+        token: typing.Annotated[typing.Optional[str], fastapi.Depends(scheme)],
+        page: typing.Annotated[int, fastapi.Query(ge=1, le=9, description="Which")] = 1,
+    ) -> Item:
+        return Item(id=item_id, name=item.name)
 
     @router.delete("/{item_id}", status_code=204, dependencies=[fastapi.Depends(limit)])
     async def remove(item_id: int):
