@@ -16,7 +16,6 @@ export default defineConfig({
   testDir: "e2e",
   outputDir: "e2e/results",
   workers: 2,
-  // A worker's first test waits for its packages to be installed as well.
   timeout: 120_000,
   expect: { timeout: 15_000 },
   reporter: [["list"]],

@@ -13,7 +13,17 @@ export default defineConfig({
   css: { modules: { generateScopedName: "pv-[name]-[local]" } },
   build: { target: "es2022", assetsInlineLimit: 0 },
   server: { proxy: { "/api": api, "/healthz": api } },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"] },
+  test: {
+    environment: "jsdom",
+    include: ["src/**/*.test.{ts,tsx}"],
+    // The logic: what is seen of it is for a real browser to test (`e2e`), where workers run as well.
+    coverage: {
+      include: ["src/{api,shared/lib,package,features,app}/**/*.ts", "src/shared/ui/refused.ts"],
+      exclude: ["src/**/*.test.ts", "src/api/{schema,types}.ts", "src/**/*.worker.ts", "src/package/index.ts"],
+      reporter: ["text"],
+      thresholds: { lines: 90 },
+    },
+  },
 });
 
 /** Puts a compressed copy beside each text asset: the server sends it to those who take it. */

@@ -1,4 +1,5 @@
-import { test as base, expect } from "@playwright/test";
+import { test as base, expect, type Locator, type Page } from "@playwright/test";
+import { paced } from "./pace";
 import { Server } from "./server";
 
 interface Worker {
@@ -21,10 +22,11 @@ export const test = base.extend<Fixtures, Worker>({
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures from here.
     async ({}, use) => {
       const server = await Server.start("--max-instances-per-user", "3", "--request-timeout", "4");
+      await installed(server, server.token());
       await use(server);
       await server.remove(server.token());
     },
-    { scope: "worker", timeout: 60_000 },
+    { scope: "worker", timeout: 300_000 },
   ],
   token: [async ({ server }, use) => use(server.token()), { scope: "worker" }],
   quiet: [
@@ -41,6 +43,7 @@ export const test = base.extend<Fixtures, Worker>({
         ),
       );
       page.on("dialog", (dialog) => said.push(`dialog: ${dialog.message()}`));
+      await paced(page);
       await use(undefined);
       expect(said).toEqual([]);
     },
@@ -61,6 +64,38 @@ export { expect };
 export async function launched(server: Server, token: string, id: string): Promise<void> {
   const answer = await server.call(token, "POST", `/api/generations/${id}/preview/launch`, {});
   expect(answer.status, JSON.stringify(answer)).toBe("launched");
+}
+
+/** Has the packages installed once, however long that takes: a test's launch is what its application takes. */
+async function installed(server: Server, token: string): Promise<void> {
+  const id = await server.upload(token, "packages", project(GREETER));
+  await launched(server, token, id);
+  await forget(server, token, id);
+}
+
+/** Holds what the page asks for at such an address until the function that this answers is called. */
+export async function hold(page: Page, url: string): Promise<() => void> {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(url, async (route) => {
+    await held;
+    // The page may be gone by then, or want no answer any more.
+    await route.continue().catch(() => {});
+  });
+  return release;
+}
+
+/**
+ * Clicks what a line of the log offers. The list is still finding its place after a change of size: the line may move
+ * from under the pointer.
+ */
+export async function clickOn(line: Locator, button: RegExp): Promise<void> {
+  await expect(async () => {
+    await line.hover();
+    await line.getByRole("button", { name: button }).click({ timeout: 1_000 });
+  }).toPass();
 }
 
 export const forget = (server: Server, token: string, id: string): Promise<void> =>

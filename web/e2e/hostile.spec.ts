@@ -44,8 +44,8 @@ test("markup, scripts, links and control characters of a preview never run", asy
   await expect(page.locator("img[src=x]")).toHaveCount(0);
   await expect(page.locator('a[href^="javascript"]')).toHaveCount(0);
   await page
+    .getByRole("region", { name: "Response" })
     .getByRole("tab", { name: /^Headers/ })
-    .last()
     .click();
   await page.getByRole("tab", { name: "Files" }).click();
   await expect(page.getByRole("button", { name: "<img src=x onerror=alert(5)>.py" })).toBeVisible();

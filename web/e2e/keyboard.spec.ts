@@ -52,15 +52,15 @@ test.describe("without a mouse, enlarged, or in the reader's own colours", () =>
   test("Ctrl+F searches the log; once more, it is the browser's own", async ({ page }) => {
     await page.evaluate(() =>
       window.addEventListener("keydown", (event) => {
-        if (event.key === "f") document.title = event.defaultPrevented ? "ours" : "the browser's";
+        if (event.key === "f") document.body.dataset.find = event.defaultPrevented ? "ours" : "the browser's";
       }),
     );
     await page.getByRole("log").focus();
     await page.keyboard.press("Control+f");
     await expect(page.getByLabel("Search the log")).toBeFocused();
-    await expect(page).toHaveTitle("ours");
+    await expect(page.locator("body")).toHaveAttribute("data-find", "ours");
     await page.keyboard.press("Control+f");
-    await expect(page).toHaveTitle("the browser's");
+    await expect(page.locator("body")).toHaveAttribute("data-find", "the browser's");
   });
 
   test("on a phone, a request leads to its lines", async ({ page }) => {

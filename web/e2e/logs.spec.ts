@@ -1,4 +1,5 @@
-import { expect, forget, launched, look, project, test } from "./fixtures";
+import type { Locator } from "@playwright/test";
+import { clickOn, expect, forget, launched, look, project, test } from "./fixtures";
 import type { Server } from "./server";
 
 const PRINTER = `
@@ -35,6 +36,26 @@ def complain() -> str:
     return "complained"
 `;
 
+/** Where a list has come to rest, `px` from its end at the least: scrolling goes on after the page has heard of it. */
+const rest = (list: Locator, px: number) =>
+  list.evaluate(
+    (element, px) =>
+      new Promise<number>((done) => {
+        let top = -1;
+        let frames = 0;
+        const look = () => {
+          const { scrollTop, scrollHeight, clientHeight } = element;
+          const still = scrollTop === top && scrollHeight - clientHeight - scrollTop >= px;
+          frames = still ? frames + 1 : 0;
+          top = scrollTop;
+          if (frames === 10) done(top);
+          else requestAnimationFrame(look);
+        };
+        look();
+      }),
+    px,
+  );
+
 test.describe("a long log", () => {
   let id = "";
 
@@ -64,11 +85,13 @@ test.describe("a long log", () => {
     const log = page.getByRole("log");
     await print(server, token, 500, "early");
     await expect(log.getByText("early 499")).toBeInViewport();
+    // The last line that this request says: none is to come while the reader is elsewhere.
+    await expect(log.getByText("GET /print").last()).toBeInViewport();
     await log.hover();
     await page.mouse.wheel(0, -2_000);
     await expect(page.getByRole("button", { name: "Follow" })).toBeVisible();
     const shown = async () => (await log.locator("[data-index]").allInnerTexts()).at(20);
-    const top = await log.evaluate((element) => element.scrollTop);
+    const top = await rest(log, 1_000);
     const before = await shown();
     await print(server, token, 300, "late");
     const more = page.getByRole("button", { name: /new lines$/ });
@@ -179,11 +202,7 @@ test.describe("a long log", () => {
     await traceback.click();
     await expect(log.getByText("in complain").last()).toBeVisible();
     await look(page, "log-levels", "Logs");
-    await log.getByText("the shelf is full").last().hover();
-    await page
-      .getByRole("button", { name: /among all lines$/ })
-      .last()
-      .click();
+    await clickOn(log.locator("[data-index]", { hasText: "the shelf is full" }).last(), /among all lines$/);
     await expect(log.locator("[data-marked]")).toContainText("the shelf is full");
     await expect(log.locator("[data-marked]")).toBeInViewport();
     await expect(page.getByRole("button", { name: /^Info/ })).toHaveAttribute("aria-pressed", "true");

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { expect, GREETER, look, project, test } from "./fixtures";
+import { clickOn, expect, GREETER, look, project, test } from "./fixtures";
 import { SAMPLE } from "./server";
 
 test("sign in once, use the token, see refused fields, replay", async ({ page, open, server, token }) => {
@@ -72,10 +72,7 @@ test("sign in once, use the token, see refused fields, replay", async ({ page, o
     .getByRole("log")
     .locator("[data-index]", { hasText: "GET /authors/3?fields=all" })
     .first();
-  await expect(async () => {
-    await outside.hover();
-    await outside.getByRole("button", { name: /^Show the request of line/ }).click({ timeout: 1_000 });
-  }).toPass();
+  await clickOn(outside, /^Show the request of line/);
   await expect(page.getByLabel("author_id")).toHaveValue("3");
   await server.call(token, "DELETE", `/api/generations/${id}`);
 });
@@ -96,6 +93,7 @@ test("commands by keyboard: palette, shortcuts, import of curl", async ({ page, 
 
   await page.keyboard.press("Control+k");
   await page.getByPlaceholder("Type a command").fill("books reviews");
+  await expect(page.getByRole("option", { name: "GET /books/{book_id}/reviews" })).toBeVisible();
   await look(page, "palette");
   await page.keyboard.press("Enter");
   await expect(page.getByLabel("Path", { exact: true })).toHaveValue("/books/{book_id}/reviews");

@@ -1,5 +1,5 @@
 import { SLOW_START, UNHEALTHY } from "./apps";
-import { expect, forget, GREETER, launched, look, project, test } from "./fixtures";
+import { expect, forget, GREETER, hold, launched, look, project, test } from "./fixtures";
 
 const card = "Try this backend";
 
@@ -54,7 +54,7 @@ test("asleep: it says so, and a request wakes it", async ({ page, open, server, 
 
 test("expiring, then expired: warned of, said, and its log stays", async ({ page, open, server, token }) => {
   const id = await server.upload(token, "short", project(GREETER));
-  const before = await server.restart(["--session-timeout", "25"]);
+  const before = await server.restart(["--session-timeout", "290"]);
   try {
     await launched(server, token, id);
     await open(`/g/${id}`);
@@ -62,6 +62,10 @@ test("expiring, then expired: warned of, said, and its log stays", async ({ page
     await look(page, "expiring");
     await page.getByRole("button", { name: "Dismiss" }).click();
     await expect(page.getByText("ends in less than five minutes")).toBeHidden();
+    // Nobody waits for the end of that one, or is to be done with looking before it.
+    await server.call(token, "DELETE", `/api/generations/${id}/preview`);
+    await server.restart(["--session-timeout", "10"]);
+    await launched(server, token, id);
     await expect(page.getByRole("heading", { name: "Expired" })).toBeVisible({ timeout: 40_000 });
     await expect(page.getByText("Ended (expired)")).toBeVisible();
     await expect(page.getByRole("log").getByText("Ready in")).toBeVisible();
@@ -144,20 +148,17 @@ test("a preview that somebody else has launched meanwhile can be taken over", as
   const button = page.getByRole("region", { name: card }).getByRole("button", { name: "Launch" });
   await expect(button).toBeVisible();
   // The page learns nothing new for as long as its question is on the way.
-  let release = () => {};
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await page.route("**/preview/status", async (route) => {
-    await held;
-    await route.continue().catch(() => {});
-  });
+  const release = await hold(page, "**/preview/status");
+  const instance = async () =>
+    (await server.call(token, "GET", `/api/generations/${id}/preview/status`)).previewInstanceId;
   await launched(server, token, id);
+  const theirs = await instance();
   await button.click();
   await expect(page.getByRole("button", { name: "Stop it and launch anew" })).toBeVisible();
   await look(page, "already-running");
   release();
   await page.getByRole("button", { name: "Stop it and launch anew" }).click();
+  await expect.poll(async () => [theirs, undefined].includes(await instance())).toBe(false);
   await expect(page.getByText("Running", { exact: true })).toBeVisible({ timeout: 60_000 });
   await expect(page.getByRole("alert")).toHaveCount(0);
   await forget(server, token, id);

@@ -63,6 +63,11 @@ export function LogList(props: LogListProps) {
   });
   useAppended(rows, (lines) => dispatch({ type: "appended", lines }));
 
+  /** The reader's own movement; where all lines are seen there is none. */
+  const towardsHead = () => {
+    const { scrollHeight = 0, clientHeight = 0 } = scroller.current ?? {};
+    if (scrollHeight > clientHeight) dispatch({ type: "towardsHead" });
+  };
   const resume = () => {
     dispatch({ type: "resume" });
     virtual.scrollToIndex(rows.length - 1, { align: "end" });
@@ -96,14 +101,14 @@ export function LogList(props: LogListProps) {
         aria-label="Log lines"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
         tabIndex={0}
-        onWheel={(event) => dispatch(event.deltaY < 0 ? { type: "towardsHead" } : towardsTail())}
-        onTouchMove={() => dispatch({ type: "towardsHead" })}
+        onWheel={(event) => (event.deltaY < 0 ? towardsHead() : dispatch(towardsTail()))}
+        onTouchMove={towardsHead}
         onTouchEnd={() => dispatch(towardsTail())}
-        onPointerDown={(event) => event.target === scroller.current && dispatch({ type: "towardsHead" })}
+        onPointerDown={(event) => event.target === scroller.current && towardsHead()}
         onPointerUp={() => dispatch(towardsTail())}
         onKeyDown={(event) => {
           if (event.key === "End") resume();
-          else if (["PageUp", "ArrowUp", "Home"].includes(event.key)) dispatch({ type: "towardsHead" });
+          else if (["PageUp", "ArrowUp", "Home"].includes(event.key)) towardsHead();
           else if (["PageDown", "ArrowDown", " "].includes(event.key)) dispatch(towardsTail());
         }}
         onScroll={(event) => {

@@ -5,14 +5,16 @@ export interface RegexJob {
   lines: string[];
 }
 
-/** Indices of the lines that match. */
-export type RegexAnswer = number[];
+/** That the worker is there, then the indices of the lines that match. */
+export type RegexMessage = "ready" | number[];
 
 self.onmessage = ({ data }: MessageEvent<RegexJob>) => {
   const pattern = new RegExp(data.pattern, data.caseSensitive ? "u" : "iu");
-  const found: RegexAnswer = [];
+  const found: number[] = [];
   data.lines.forEach((line, index) => {
     if (pattern.test(line)) found.push(index);
   });
-  self.postMessage(found);
+  self.postMessage(found satisfies RegexMessage);
 };
+
+self.postMessage("ready" satisfies RegexMessage);

@@ -1,4 +1,4 @@
-import { type RefObject, useEffect, useState } from "react";
+import { type RefObject, useEffect, useRef } from "react";
 import type { LogListHandle } from "./LogList";
 import { isGap, keyOf, type LogItem } from "./logStore";
 import { indexAfter } from "./logView";
@@ -6,8 +6,18 @@ import { indexAfter } from "./logView";
 /** What to go to: a line by its id, or the lines of a request. */
 export type LogTarget = { id: number } | { requestId: string };
 
-/** Lines of a request may come a moment after its answer; nothing is waited for longer. */
+/** The first line of a request may come a moment after its answer; nothing is waited for longer. */
 const WAIT_MS = 5_000;
+/** Its lines come one after another, and all of them are to be seen. */
+const MORE_MS = 1_000;
+
+/** What is still to be gone to. */
+interface Waiting {
+  target: LogTarget;
+  until: number;
+  /** Its lines that were there when it was last gone to. */
+  lines: number;
+}
 
 /**
  * Goes to a target once it is among the rows: a link is opened before the log has been read. A new object goes
@@ -18,20 +28,28 @@ export function useTarget(
   rows: readonly LogItem[],
   list: RefObject<LogListHandle | null>,
 ): LogTarget | null {
-  const [waiting, setWaiting] = useState<LogTarget | null>(null);
+  const waiting = useRef<Waiting | null>(null);
   useEffect(() => {
-    setWaiting(target);
-    if (target === null || "id" in target) return;
-    const timer = setTimeout(() => setWaiting(null), WAIT_MS);
-    return () => clearTimeout(timer);
+    const until = target !== null && "id" in target ? Number.POSITIVE_INFINITY : Date.now() + WAIT_MS;
+    waiting.current = target && { target, until, lines: 0 };
   }, [target]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another target is looked for at once.
   useEffect(() => {
-    const row = waiting === null ? -1 : rowOf(rows, waiting);
-    if (row < 0) return;
-    list.current?.reveal(row);
-    setWaiting(null);
-  }, [waiting, rows, list]);
+    const now = waiting.current;
+    if (now === null || Date.now() > now.until) return;
+    const lines = linesOf(rows, now.target);
+    if (lines <= now.lines) return;
+    list.current?.reveal(rowOf(rows, now.target));
+    if ("id" in now.target) waiting.current = null;
+    else if (now.lines === 0) now.until = Date.now() + MORE_MS;
+    now.lines = lines;
+  }, [target, rows, list]);
   return target;
+}
+
+function linesOf(rows: readonly LogItem[], target: LogTarget): number {
+  if ("id" in target) return rowOf(rows, target) < 0 ? 0 : 1;
+  return rows.reduce((count, row) => (isMarked(row, target) ? count + 1 : count), 0);
 }
 
 export function rowOf(rows: readonly LogItem[], target: LogTarget): number {

@@ -1,4 +1,4 @@
-import { type RefObject, useEffect, useRef } from "react";
+import { type RefObject, useLayoutEffect, useRef } from "react";
 
 const command = /Mac|iP(hone|ad)/.test(globalThis.navigator?.platform ?? "") ? "⌘" : "Ctrl";
 
@@ -23,7 +23,8 @@ export interface ShortcutActions {
 export function useShortcuts(scope: RefObject<HTMLElement | null>, actions: ShortcutActions): void {
   const newest = useRef(actions);
   newest.current = actions;
-  useEffect(() => {
+  // Whoever sees the page may press its keys.
+  useLayoutEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       const target = event.target instanceof Element ? event.target : null;
       const ours = target === null || target === document.body || scope.current?.contains(target);

@@ -1,5 +1,5 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { useLayoutEffect, useRef, useState } from "react";
 import type { Api } from "../../api/client";
 import { useApi } from "../../api/context";
 import type { Endpoint, KeptRequest, PreviewState, ProxyResponse } from "../../api/types";
@@ -58,10 +58,14 @@ export function useWorkspace(generationId: string, state: PreviewState) {
       setPane("main");
     },
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only other endpoints are news.
+  useLayoutEffect(() => workbench.learnOf(endpoints ?? []), [endpoints]);
   useEntering(state, fresh, (isNews) => {
     // Who edits goes on, but for what a launch has to say.
     const told = isNews && (state.phase === "launching" || state.phase === "failed");
     if (view.kind === "file" && !told) return;
+    // Endpoints that come later do not take away what was chosen meanwhile.
+    if (view.kind === "request" && !isNews) return;
     const first = firstEndpoint(endpoints ?? []);
     const request = state.phase === "running" && (workbench.selected !== "" || (fresh && first !== null));
     if (request && first && workbench.selected === "") workbench.select(first);
@@ -78,10 +82,13 @@ export function useWorkspace(generationId: string, state: PreviewState) {
 
 export type Workspace = ReturnType<typeof useWorkspace>;
 
-/** Calls back once whenever the preview enters another state (`isNews`), and when that state's endpoints are known. */
+/**
+ * Calls back once whenever the preview enters another state (`isNews`), and when that state's endpoints are known: before
+ * they are seen, so that what is clicked then comes after it.
+ */
 function useEntering(state: PreviewState, known: boolean, onEnter: (isNews: boolean) => void): void {
   const entered = useRef({ phase: "", known: false });
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = entered.current;
     if (before.phase === state.phase && before.known === known) return;
     entered.current = { phase: state.phase, known };

@@ -18,12 +18,15 @@ export interface FileInputProps {
 export function FileInput({ label, file, onPick }: FileInputProps) {
   const input = useRef<HTMLInputElement>(null);
   const [problem, setProblem] = useState<string | null>(null);
+  // What is typed elsewhere while the file is read stays.
+  const newest = useRef(onPick);
+  newest.current = onPick;
   const take = async (chosen: File | undefined) => {
     if (!chosen) return;
     setProblem(chosen.size > MAX_BYTES ? `${chosen.name} is over 10 MB.` : null);
     if (chosen.size > MAX_BYTES) return;
     const base64 = toBase64(new Uint8Array(await chosen.arrayBuffer()));
-    onPick({ name: chosen.name, type: chosen.type, size: chosen.size, base64 });
+    newest.current({ name: chosen.name, type: chosen.type, size: chosen.size, base64 });
   };
   return (
     <span className={css.pick}>

@@ -17,7 +17,7 @@ export type Exchange =
 
 type Call = (signal: AbortSignal) => Promise<ProxyResponse>;
 
-/** Sends one request at a time; a new one, or `cancel`, gives up on the last. */
+/** Sends one request at a time; a new one, or `cancel`, gives up on the last, and what is shown instead keeps its place. */
 export function useSend() {
   const [exchange, setExchange] = useState<Exchange>({ state: "idle" });
   const pending = useRef<AbortController | null>(null);
@@ -32,7 +32,11 @@ export function useSend() {
     return outcome;
   };
   const cancel = () => pending.current?.abort();
-  return { exchange, show: setExchange, send, cancel };
+  const show = (next: Exchange) => {
+    pending.current = null;
+    setExchange(next);
+  };
+  return { exchange, show, send, cancel };
 }
 
 async function settle(call: () => Promise<ProxyResponse>, request: ProxyRequest): Promise<Exchange> {

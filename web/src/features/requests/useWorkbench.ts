@@ -25,14 +25,31 @@ export function useWorkbench(generationId: string) {
   const [cookies, setCookies] = useState<readonly string[]>([]);
   const { exchange, show, send: sendRequest, cancel } = useSend();
   const secured = useRef(new Set<string>());
+  const made = useRef(new Map<string, { from: string; draft: Draft }>());
 
   const draft = drafts[selected] ?? blankDraft();
   const change = (next: Draft) => setDrafts((all) => ({ ...all, [selected]: next }));
+  const make = (endpoints: readonly Endpoint[]) => {
+    for (const endpoint of endpoints) {
+      const key = endpointKey(endpoint);
+      if (endpoint.secured) secured.current.add(key);
+      const draft = endpoint.secured ? signedIn(draftFor(endpoint), token) : draftFor(endpoint);
+      made.current.set(key, { from: JSON.stringify(endpoint), draft });
+      setDrafts((all) => ({ ...all, [key]: draft }));
+    }
+  };
+  /** More may be known of endpoints by now: forms in which nothing was changed are made anew. */
+  const learnOf = (endpoints: readonly Endpoint[]) =>
+    make(
+      endpoints.filter((endpoint) => {
+        const key = endpointKey(endpoint);
+        const known = made.current.get(key);
+        return known && known.draft === drafts[key] && known.from !== JSON.stringify(endpoint);
+      }),
+    );
   const select = (endpoint: Endpoint) => {
     const key = endpointKey(endpoint);
-    if (endpoint.secured) secured.current.add(key);
-    const fresh = () => (endpoint.secured ? signedIn(draftFor(endpoint), token) : draftFor(endpoint));
-    setDrafts((all) => ({ ...all, [key]: all[key] ?? fresh() }));
+    if (drafts[key] === undefined) make([endpoint]);
     if (key !== selected) show({ state: "idle" });
     setSelected(key);
   };
@@ -106,7 +123,7 @@ export function useWorkbench(generationId: string) {
     setCookies([]);
   };
   return {
-    ...{ generationId, draft, change, select, selected, exchange, send, cancel },
+    ...{ generationId, draft, change, select, learnOf, selected, exchange, send, cancel },
     ...{ history, open, openEntry, openKept, again, token, cookies, forgetCookies },
   };
 }

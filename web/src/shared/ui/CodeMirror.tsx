@@ -16,6 +16,7 @@ import { EditorState, type Extension, Prec } from "@codemirror/state";
 import { drawSelection, EditorView, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
+import { flushSync } from "react-dom";
 import type { CodeProps } from "./Code";
 import css from "./code.module.css";
 import { type Refused, refusals, refuse } from "./refused";
@@ -117,8 +118,11 @@ function editing(newest: Newest): Extension {
           ),
       ],
     }),
-    EditorView.updateListener.of((update) => {
-      if (update.docChanged) newest.current.onChange?.(update.state.doc.toString());
+    EditorView.updateListener.of(({ docChanged, state }) => {
+      if (!docChanged) return;
+      const text = state.doc.toString();
+      // The page knows a change before the next key: put off, it would be missing from what that key sends or saves.
+      if (text !== newest.current.value) flushSync(() => newest.current.onChange?.(text));
     }),
     Prec.highest(
       keymap.of([
