@@ -4,7 +4,7 @@
 # make load    a hundred previews at once, a thousand launches and stops: what they take, and that nothing grows
 # make nightly an hour of the random walk (PREVIEW_WALK_SECONDS and PREVIEW_WALK_SEED make it another), over 10,000 cases
 #              of schemathesis, and other values for the tests of properties than every day
-# make coverage lines of Rust that the tests reach, by module; it builds everything once more
+# make coverage lines of Rust and of the web's logic that the tests reach; it builds everything once more
 # make fmt     formats Rust and TypeScript
 #
 # scripts/setup installs what is missing, or says what to install. Nothing is written outside this directory but the
@@ -39,6 +39,7 @@ nightly:
 	PREVIEW_WALK_SECONDS=$${PREVIEW_WALK_SECONDS:-3600} cargo test --locked --test it -- walk:: --nocapture
 
 coverage: $(UI_PACKAGES)
+	cd web && npm run coverage
 	scripts/coverage
 
 fmt: $(UI_PACKAGES)

@@ -20,6 +20,7 @@ mod problems;
 mod read;
 mod routes;
 mod schema;
+mod schema_object;
 mod shape;
 
 pub use async_engine::uses_async_engine;

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::endpoint::{Body, Parameter};
-use crate::flatten::{DocumentError, Reader, alternatives, first_content, schema_of};
+use crate::flatten::{DocumentError, Reader};
 use crate::json::{FEW, field, has};
+use crate::schema_object::{alternatives, first_content, schema_of};
 
 /// How deep objects and arrays are described; a type is all that is said of what lies deeper.
 const DEPTH: usize = 6;

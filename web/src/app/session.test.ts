@@ -1,5 +1,6 @@
+import { act, renderHook } from "@testing-library/react";
 import { afterEach, expect, test } from "vitest";
-import { routeOf } from "./router";
+import { navigate, routeOf, useRoute } from "./router";
 import { adoptTokenOfAddress, session } from "./session";
 
 afterEach(() => {
@@ -26,4 +27,18 @@ test("addresses name their page", () => {
   expect(routeOf("/")).toEqual({ page: "home" });
   expect(routeOf("/g/gen_1")).toEqual({ page: "generation", id: "gen_1" });
   expect(routeOf("/other")).toEqual({ page: "unknown" });
+});
+
+test("the page goes where it is led, and back with the browser's own button", () => {
+  const { result, unmount } = renderHook(useRoute);
+  act(() => navigate("/g/gen_1"));
+  expect(result.current).toEqual({ page: "generation", id: "gen_1" });
+  history.replaceState(null, "", "/");
+  act(() => void window.dispatchEvent(new PopStateEvent("popstate")));
+  expect(result.current).toEqual({ page: "home" });
+  unmount();
+  session.signIn(" token ");
+  expect(session.token()).toBe("token");
+  session.signOut();
+  expect(session.token()).toBeNull();
 });

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::content;
-use super::dependencies::{Dependant, Param, Source};
+use super::dependencies::{Dependant, Param};
+use super::source::Source;
 use crate::interp::strings::title;
 use crate::interp::value::Value;
 use crate::json::object;

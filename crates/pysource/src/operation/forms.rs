@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
-use super::dependencies::{Param, Source};
+use super::dependencies::Param;
+use super::source::Source;
 use crate::interp::strings::title;
 use crate::interp::value::{Id, Value, keyword};
 use crate::schema::{ClassKind, Mode, Schemas};

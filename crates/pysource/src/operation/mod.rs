@@ -6,6 +6,8 @@ mod forms;
 mod parameters;
 mod responses;
 mod security;
+mod signature;
+mod source;
 
 use std::rc::Rc;
 

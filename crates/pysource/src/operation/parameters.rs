@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 
-use super::dependencies::{Dependant, Param, Source};
+use super::dependencies::{Dependant, Param};
+use super::source::Source;
 use crate::interp::strings::title;
 use crate::interp::value::{Value, keyword};
 use crate::json::{field, object};

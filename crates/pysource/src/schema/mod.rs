@@ -1,13 +1,17 @@
 //! JSON Schemas of Python's types, as pydantic makes them.
 
+mod docstring;
 pub(crate) mod fields;
+mod generics;
 mod known;
+mod model_fields;
 mod models;
 mod naming;
 mod pydantic_v1;
 mod types;
 
-pub(crate) use models::{ClassKind, clean, docstring};
+pub(crate) use docstring::{clean, docstring};
+pub(crate) use models::ClassKind;
 pub(crate) use naming::Names;
 
 use std::cell::RefCell;

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use ruff_python_ast::{Expr, Stmt};
 use serde_json::Value as Json;
 
+use super::docstring::docstring;
 use super::fields::{FieldInfo, Start};
 use super::types::enumeration;
 use super::{Definition, Env, Mode, Schema, Schemas, schema_of, typed, typed_with};
-use crate::interp::classes::Field;
 use crate::interp::strings::title;
 use crate::interp::value::{Call, Id, Value, keyword, last_part};
 
@@ -25,9 +25,6 @@ pub(crate) enum ClassKind {
     /// None that has a schema.
     Other,
 }
-
-/// Type variables of a class and its ancestors with what they stand for.
-type Variables = Vec<(Rc<str>, Value)>;
 
 impl<'a> Schemas<'_, 'a> {
     pub(crate) fn class_kind(&self, class: Id) -> ClassKind {
@@ -82,20 +79,6 @@ impl<'a> Schemas<'_, 'a> {
             }
             kind => self.reference(class, &args, kind, mode),
         }
-    }
-
-    /// What a type variable of the surroundings stands for.
-    fn substituted(&self, arg: &Value, env: &Env) -> Value {
-        let Value::Call(id) = arg else { return arg.clone() };
-        let call = &self.interp.heap.calls[*id];
-        let name = call.args.first().and_then(Value::as_str).unwrap_or_default();
-        if last_part(&call.callee) != "TypeVar" {
-            return arg.clone();
-        }
-        env.variables
-            .iter()
-            .find(|(own, _)| own.as_ref() == name)
-            .map_or_else(|| arg.clone(), |(_, v)| v.clone())
     }
 
     fn reference(&mut self, class: Id, args: &[Value], kind: ClassKind, mode: Mode) -> Schema {
@@ -263,181 +246,6 @@ impl<'a> Schemas<'_, 'a> {
         Some(self.annotation(root.annotation, root.scope))
     }
 
-    /// What the type variables of a class, and those of its generic ancestors, stand for.
-    fn variables(&mut self, class: Id, args: &[Value]) -> Variables {
-        let mut known: Variables = self.parameters(class).into_iter().zip(args.iter().cloned()).collect();
-        let mut at = 0;
-        let line = self.interp.lineage(class);
-        while at < line.len() {
-            for base in self.interp.heap.classes[line[at]].bases.clone() {
-                let Value::Generic(id) = base else { continue };
-                let generic = self.interp.heap.generics[id].clone();
-                let Value::Class(ancestor) = generic.base else { continue };
-                let env = Env { scope: 0, variables: Rc::new(known.clone()) };
-                let given: Vec<Value> = generic.args.iter().map(|arg| self.substituted(arg, &env)).collect();
-                for pair in self.parameters(ancestor).into_iter().zip(given) {
-                    if !known.iter().any(|(name, _)| *name == pair.0) {
-                        known.push(pair);
-                    }
-                }
-            }
-            at += 1;
-        }
-        known
-    }
-
-    /// Names of the type variables that a class is generic in.
-    fn parameters(&self, class: Id) -> Vec<Rc<str>> {
-        let definition = &self.interp.heap.classes[class];
-        if let Some(parameters) = &definition.def.type_params {
-            return parameters.iter().map(|one| Rc::from(one.name().as_str())).collect();
-        }
-        let mut names = Vec::new();
-        for base in &definition.bases {
-            let Value::Generic(id) = base else { continue };
-            for arg in &self.interp.heap.generics[*id].args {
-                let Value::Call(call) = arg else { continue };
-                let call = &self.interp.heap.calls[*call];
-                let name = call.args.first().and_then(Value::as_str).unwrap_or_default();
-                if last_part(&call.callee) == "TypeVar"
-                    && !names.iter().any(|known: &Rc<str>| known.as_ref() == name)
-                {
-                    names.push(Rc::from(name));
-                }
-            }
-        }
-        names
-    }
-
-    /// The fields of a model with their types and what is said about them.
-    pub(crate) fn model_fields(&mut self, class: Id, kind: ClassKind) -> Vec<ModelField> {
-        let config = self.interp.settings_config(class);
-        let generator = keyword(&config, "alias_generator").cloned();
-        let total =
-            !matches!(keyword(&self.interp.heap.classes[class].keywords, "total"), Some(Value::Bool(false)));
-        let mut made = Vec::new();
-        for field in self.interp.fields(class) {
-            let Some(mut field) = self.model_field(&field, kind) else { continue };
-            if let (Some(generator), None) = (&generator, field.info.text("alias")) {
-                field.alias = self.generated_alias(generator, &field.name);
-            }
-            field.total = total;
-            made.push(field);
-        }
-        made
-    }
-
-    fn model_field(&mut self, field: &Field<'a>, kind: ClassKind) -> Option<ModelField> {
-        if field.name.starts_with('_') || field.name == "model_config" {
-            return None;
-        }
-        let ty = self.annotation(field.annotation, field.scope);
-        if self.is_generic_of(&ty, "ClassVar")
-            || matches!(&ty, Value::External(n) if last_part(n) == "ClassVar")
-        {
-            return None;
-        }
-        let (inner, metadata) = self.unwrapped(&ty);
-        let mut info = FieldInfo::from_metadata(self.interp, &metadata);
-        match &field.default {
-            Some(Value::Call(id)) => {
-                let call = self.interp.heap.calls[*id].clone();
-                match last_part(&call.callee) {
-                    "Relationship" | "relationship" | "PrivateAttr" => return None,
-                    "field" if kind == ClassKind::Dataclass => {
-                        info.start = match call.argument(0, "default") {
-                            Some(value) => Start::Default(value.clone()),
-                            None if keyword(&call.keywords, "default_factory").is_some() => Start::Made,
-                            None => Start::Required,
-                        };
-                    }
-                    _ if super::fields::is_marker(&call.callee) => {
-                        info.extend(FieldInfo::from_call(self.interp, &call));
-                    }
-                    _ => info.start = Start::Default(Value::Call(*id)),
-                }
-            }
-            Some(value) => info.start = Start::Default(value.clone()),
-            None if self.is_optional_in_v1(&inner) && info.required() => info.start = Start::Made,
-            None => {}
-        }
-        if info.is("exclude") && kind == ClassKind::Model {
-            info.keywords.push((Rc::from("hidden"), Value::Bool(true)));
-        }
-        let optional = self.is_generic_of(&ty, "NotRequired");
-        Some(ModelField {
-            name: field.name.to_owned(),
-            alias: None,
-            ty: inner,
-            scope: field.scope,
-            info,
-            total: true,
-            optional,
-        })
-    }
-
-    /// The type inside `Annotated`, and the metadata from the inside out.
-    pub(crate) fn unwrapped(&self, ty: &Value) -> (Value, Vec<Value>) {
-        let (mut inner, mut metadata) = (ty.clone(), Vec::new());
-        for _ in 0..16 {
-            let Value::Generic(id) = &inner else { break };
-            let generic = &self.interp.heap.generics[*id];
-            if !matches!(&generic.base, Value::External(name) if last_part(name) == "Annotated") {
-                break;
-            }
-            let Some((first, rest)) = generic.args.split_first() else { break };
-            metadata.splice(0..0, rest.iter().cloned());
-            inner = first.clone();
-        }
-        (inner, metadata)
-    }
-
-    pub(crate) fn is_generic_of(&self, ty: &Value, name: &str) -> bool {
-        let Value::Generic(id) = ty else { return false };
-        matches!(&self.interp.heap.generics[*id].base, Value::External(base) if last_part(base) == name)
-    }
-
-    /// Whether pydantic gives a field of that type a title of its own.
-    pub(crate) fn is_titled(&self, ty: &Value) -> bool {
-        let (inner, _) = self.unwrapped(ty);
-        if let Some(args) = self.union_args(&inner) {
-            let members: Vec<Value> =
-                self.union_members(&args).into_iter().filter(|one| *one != Value::None).collect();
-            return match &members[..] {
-                [only] => self.is_titled(only),
-                _ => true,
-            };
-        }
-        let class = match &inner {
-            Value::Class(id) => Some(*id),
-            Value::Generic(id) => match self.interp.heap.generics[*id].base {
-                Value::Class(class) => Some(class),
-                _ => None,
-            },
-            _ => None,
-        };
-        class.is_none_or(|class| matches!(self.class_kind(class), ClassKind::Other | ClassKind::Derived))
-    }
-
-    fn generated_alias(&mut self, generator: &Value, name: &str) -> Option<String> {
-        if let Value::External(function) = generator {
-            return Some(match last_part(function) {
-                "to_camel" | "camelize" => {
-                    let pascal = pascal(name);
-                    let mut characters = pascal.chars();
-                    let first = characters.next()?;
-                    first.to_lowercase().chain(characters).collect()
-                }
-                "to_pascal" | "pascalize" => pascal(name),
-                _ => return None,
-            });
-        }
-        match self.interp.call(generator, vec![Value::str(name)], Vec::new()) {
-            Value::Str(alias) => Some(alias.to_string()),
-            _ => None,
-        }
-    }
-
     /// `@computed_field` properties: in answers only.
     fn computed(&mut self, class: Id, properties: &mut Schema, required: &mut Vec<Json>) {
         let generator = keyword(&self.interp.settings_config(class), "alias_generator").cloned();
@@ -519,58 +327,6 @@ impl<'a> Schemas<'_, 'a> {
             schema
         })
     }
-
-    /// A type as pydantic writes it in the names of generic models.
-    fn type_name(&self, ty: &Value) -> String {
-        match ty {
-            Value::Class(id) => self.interp.heap.classes[*id].name.to_string(),
-            Value::External(name) => last_part(name).to_owned(),
-            Value::None => "NoneType".to_owned(),
-            Value::Generic(id) => {
-                let generic = &self.interp.heap.generics[*id];
-                let args: Vec<String> = generic.args.iter().take(8).map(|arg| self.type_name(arg)).collect();
-                format!("{}[{}]", self.type_name(&generic.base), args.join(", "))
-            }
-            Value::Call(id) => {
-                let call = &self.interp.heap.calls[*id];
-                call.args.first().and_then(Value::as_str).unwrap_or("Any").to_owned()
-            }
-            _ => "Any".to_owned(),
-        }
-    }
-}
-
-/// A field of a model.
-#[derive(Clone, Debug)]
-pub(crate) struct ModelField {
-    pub(crate) name: String,
-    /// From an alias generator.
-    alias: Option<String>,
-    pub(crate) ty: Value,
-    pub(crate) scope: usize,
-    pub(crate) info: FieldInfo,
-    /// False in a TypedDict that need not be complete.
-    total: bool,
-    optional: bool,
-}
-
-impl ModelField {
-    /// The name in documents of that direction.
-    pub(crate) fn shown(&self, mode: Mode) -> &str {
-        let own = match mode {
-            Mode::Input => self.info.text("validation_alias"),
-            Mode::Output => self.info.text("serialization_alias"),
-        };
-        own.or_else(|| self.info.text("alias")).or(self.alias.as_deref()).unwrap_or(&self.name)
-    }
-
-    fn title_name(&self) -> &str {
-        self.info.text("alias").unwrap_or(&self.name)
-    }
-
-    fn required(&self, kind: ClassKind) -> bool {
-        self.info.required() && !self.optional && (kind != ClassKind::TypedDict || self.total)
-    }
 }
 
 fn object_schema(properties: Schema, required: Vec<Json>) -> Schema {
@@ -579,10 +335,6 @@ fn object_schema(properties: Schema, required: Vec<Json>) -> Schema {
         schema.insert("required".to_owned(), required.into());
     }
     schema
-}
-
-fn pascal(name: &str) -> String {
-    title(name).replace('_', "")
 }
 
 fn is_named(expr: &Expr, name: &str) -> bool {
@@ -597,34 +349,4 @@ fn is_named(expr: &Expr, name: &str) -> bool {
 /// Names of components may have few characters.
 fn safe_name(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
-}
-
-/// The documentation at the start of a body, as `inspect.cleandoc` leaves it.
-pub(crate) fn docstring(body: &[Stmt]) -> Option<String> {
-    let Some(Stmt::Expr(first)) = body.first() else { return None };
-    let Expr::StringLiteral(text) = first.value.as_ref() else { return None };
-    let text = clean(text.value.to_str());
-    (!text.is_empty()).then_some(text)
-}
-
-/// Text as `inspect.cleandoc` leaves it.
-pub(crate) fn clean(text: &str) -> String {
-    let text = text.replace('\t', "        ");
-    let mut lines = text.lines();
-    let first = lines.next().unwrap_or_default().trim_start();
-    let rest: Vec<&str> = lines.collect();
-    let margin = rest
-        .iter()
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| line.len() - line.trim_start().len())
-        .min();
-    let mut cleaned = vec![first];
-    cleaned.extend(rest.iter().map(|line| line.get(margin.unwrap_or(0)..).unwrap_or_default()));
-    while cleaned.last().is_some_and(|line| line.trim().is_empty()) {
-        cleaned.pop();
-    }
-    while cleaned.first().is_some_and(|line| line.trim().is_empty()) {
-        cleaned.remove(0);
-    }
-    cleaned.join("\n")
 }

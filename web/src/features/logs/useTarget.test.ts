@@ -1,6 +1,11 @@
-import { expect, test } from "vitest";
+import { renderHook } from "@testing-library/react";
+import { afterEach, expect, test, vi } from "vitest";
 import type { LogItem } from "./logStore";
-import { isMarked, rowOf } from "./useTarget";
+import { isMarked, type LogTarget, rowOf, useTarget } from "./useTarget";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const line = (id: number, requestId?: string): LogItem => ({
   id,
@@ -25,4 +30,44 @@ test("a request is found at its first line, and all its lines are marked", () =>
   expect(rowOf(rows, target)).toBe(2);
   expect(rows.map((row) => isMarked(row, target))).toEqual([false, false, true, true, false]);
   expect(rows.some((row) => isMarked(row, null))).toBe(false);
+});
+
+function going(target: LogTarget | null, first: LogItem[]) {
+  const reveal = vi.fn();
+  const list = { current: { reveal } };
+  const { rerender } = renderHook(({ target, rows }) => useTarget(target, rows, list), {
+    initialProps: { target, rows: first },
+  });
+  const revealed = () => reveal.mock.calls.flat();
+  return { revealed, come: (rows: LogItem[], to = target) => rerender({ target: to, rows }) };
+}
+
+test("a line is gone to once it has been read, and again when it is asked for again", () => {
+  const { revealed, come } = going({ id: 7 }, []);
+  come([line(3)]);
+  expect(revealed()).toEqual([]);
+  come(rows);
+  come([...rows, line(10)]);
+  expect(revealed()).toEqual([2]);
+  come(rows, { id: 9 });
+  expect(revealed()).toEqual([2, 4]);
+});
+
+test("all lines of a request are brought into view, one after another, but not for ever", () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: 0 });
+  const { revealed, come } = going({ requestId: "r1" }, []);
+  come([line(3), line(7, "r1")]);
+  come([line(3), line(7, "r1"), line(8, "r2")]);
+  expect(revealed()).toEqual([1]);
+  come([line(3), line(7, "r1"), line(8, "r2"), line(9, "r1")]);
+  expect(revealed()).toEqual([1, 1]);
+  // The reader may be elsewhere by now.
+  vi.setSystemTime(3_000);
+  come([line(3), line(7, "r1"), line(8, "r2"), line(9, "r1"), line(10, "r1")]);
+  expect(revealed()).toEqual([1, 1]);
+
+  const late = going({ requestId: "r1" }, []);
+  vi.setSystemTime(60_000);
+  late.come(rows);
+  expect(late.revealed()).toEqual([]);
 });

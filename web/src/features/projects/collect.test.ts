@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { contents, fromFolder } from "./collect";
+import { contents, fromDrop, fromFolder, MAX_BYTES, MAX_FILES } from "./collect";
 
 /** A chosen file; jsdom's own cannot be read. */
 const file = (path: string, data: string | Uint8Array<ArrayBuffer> = "x") => {
@@ -36,4 +36,50 @@ test("text is sent as text, everything else as base64", async () => {
     { path: "b.bin", file: file("b.bin", binary) },
   ]);
   expect(map).toEqual({ "a.py": "print('é')", "b.bin": { base64: "//4A" } });
+});
+
+/** What a browser gives for something that is dropped; a folder's entries come in parts. */
+type Dropped = File | [string, ...Dropped[]];
+const entryOf = (dropped: Dropped): FileSystemEntry => {
+  if (dropped instanceof File) {
+    const entry = { name: dropped.name, isFile: true, file: (done: (file: File) => void) => done(dropped) };
+    return entry as unknown as FileSystemEntry;
+  }
+  const [name, ...inside] = dropped;
+  const createReader = () => {
+    const parts = [inside.slice(0, 1), inside.slice(1), []];
+    return {
+      readEntries: (done: (entries: FileSystemEntry[]) => void) => done(parts.shift()?.map(entryOf) ?? []),
+    };
+  };
+  return { name, isDirectory: true, createReader } as unknown as FileSystemEntry;
+};
+const drop = (...dropped: Dropped[]) =>
+  fromDrop({
+    items: dropped.map((one) => ({ webkitGetAsEntry: () => entryOf(one) })),
+    files: dropped.filter((one) => one instanceof File),
+  } as unknown as DataTransfer);
+
+test("a folder, files or a zip may be dropped", async () => {
+  const folder: Dropped = [
+    "shop",
+    file("a.py"),
+    ["app", file("main.py"), file("x.pyc"), file("b.py")],
+    [".git", file("HEAD")],
+  ];
+  const picked = await drop(folder);
+  expect([picked.name, picked.kind === "files" && picked.files.map(({ path }) => path)]).toEqual([
+    "shop",
+    ["a.py", "app/main.py", "app/b.py"],
+  ]);
+  expect(await drop(file("a.py"), file("b.py"))).toMatchObject({ kind: "files", name: "Upload" });
+  expect(await drop(file("Shop.ZIP"))).toMatchObject({ kind: "zip", name: "Shop" });
+});
+
+test("what the server would refuse is refused before it is sent", () => {
+  const many = Array.from({ length: MAX_FILES + 1 }, (_, index) => file(`shop/${index}.py`));
+  expect(() => folder(...many)).toThrow("is the limit");
+  const large = file("shop/data.bin");
+  Object.defineProperty(large, "size", { value: MAX_BYTES + 1 });
+  expect(() => folder(large)).toThrow("over 50 MiB");
 });
