@@ -21,7 +21,12 @@ export default defineConfig({
     // The logic: what is seen of it is for a real browser to test (`e2e`), where workers run as well.
     coverage: {
       include: ["src/{api,shared/lib,package,features,app}/**/*.ts", "src/shared/ui/refused.ts"],
-      exclude: ["src/**/*.{test.ts,tsx}", "src/api/{schema,types}.ts", "src/**/*.worker.ts", "src/package/index.ts"],
+      exclude: [
+        "src/**/*.{test.ts,tsx}",
+        "src/api/{schema,types}.ts",
+        "src/**/*.worker.ts",
+        "src/package/index.ts",
+      ],
       reporter: ["text"],
       thresholds: { lines: 90 },
     },

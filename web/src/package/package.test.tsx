@@ -1,16 +1,10 @@
 import { cleanup, render, renderHook, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { refused, serve } from "../shared/testing/server";
 import { PreviewdProvider, PreviewTerminal, usePreviewLogs } from ".";
 
-/** The server's answers for a generation that was never launched. */
-function neverLaunched(request: Request): Response {
-  const error = { status: "not_found", error: "no_active_preview", message: "No preview.", details: {} };
-  return Response.json(error, { status: new URL(request.url).pathname.endsWith("/status") ? 404 : 500 });
-}
-
-const asked: Request[] = [];
+let asked: Request[] = [];
 beforeEach(() => {
-  asked.length = 0;
   vi.stubGlobal("matchMedia", () => ({ matches: false, addEventListener() {}, removeEventListener() {} }));
   vi.stubGlobal(
     "ResizeObserver",
@@ -20,10 +14,8 @@ beforeEach(() => {
       unobserve() {}
     },
   );
-  vi.stubGlobal("fetch", async (request: Request) => {
-    asked.push(request);
-    return neverLaunched(request);
-  });
+  const status = "GET /api/generations/gen_1/preview/status";
+  asked = serve({ [status]: () => refused(404, "no_active_preview") }).requests;
 });
 afterEach(() => {
   cleanup();

@@ -1,6 +1,10 @@
+import { configure } from "@testing-library/react";
 import { createElement, type ReactNode } from "react";
 import { vi } from "vitest";
 import { PreviewdProvider } from "../../api/context";
+
+/** For what never comes: a second is nothing on a machine that does something else beside. */
+configure({ asyncUtilTimeout: 20_000 });
 
 export const ORIGIN = "http://previewd.test";
 
