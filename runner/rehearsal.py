@@ -21,7 +21,7 @@ def rehearse(enough=lambda: False):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # What the environment lacks, or does in another way, is not rehearsed.
-        for part in (web, database):
+        for part in (web, database, typed_database):
             if enough():
                 return
             with contextlib.suppress(Exception):
@@ -35,6 +35,7 @@ def web():
         ("GET", "/health", b""),
         ("GET", "/items", b""),
         ("GET", "/items/1", b""),
+        ("PUT", "/items/1", b'{"name": "two", "mail": "a@b"}'),
         ("POST", "/items", b'{"id": 1, "name": "one", "price": 2, "kind": "a"}'),
     ]
 
@@ -81,6 +82,7 @@ def application():
     import fastapi
     import pydantic
     from fastapi.middleware.cors import CORSMiddleware
+    from fastapi.security import OAuth2PasswordBearer
 
     class Kind(str, enum.Enum):
         A = "a"
@@ -93,6 +95,12 @@ def application():
         tags: typing.List[str] = []
         note: typing.Optional[str] = None
         at: typing.Optional[datetime.datetime] = None
+
+    class Change(pydantic.BaseModel):
+        model_config = {"from_attributes": True}
+        name: str = pydantic.Field(min_length=1)
+        mail: str = pydantic.Field(pattern="^[^@]+@[^@]+$")
+        parts: typing.List[Item] = pydantic.Field(default_factory=list)
 
     class Items(pydantic.BaseModel):
         items: typing.List[Item]
@@ -117,6 +125,17 @@ def application():
     @router.post("", response_model=Items, status_code=201)
     async def add(item: Item):
         return Items(items=[item])
+
+    scheme = OAuth2PasswordBearer(tokenUrl="token", auto_error=False)
+
+    @router.put("/{item_id}")
+    def replace(
+        item_id: typing.Annotated[int, fastapi.Path(ge=0)],
+        item: Change,
+        token: typing.Annotated[typing.Optional[str], fastapi.Depends(scheme)],
+        page: typing.Annotated[int, fastapi.Query(ge=1, le=9, description="Which")] = 1,
+    ) -> Item:
+        return Item(id=item_id, name=item.name)
 
     @router.delete("/{item_id}", status_code=204, dependencies=[fastapi.Depends(limit)])
     async def remove(item_id: int):
@@ -158,21 +177,55 @@ def database():
         parent_id = sa.Column(sa.ForeignKey("parents.id"))
         parent = orm.relationship(Parent, back_populates="children")
 
+    with engine_of(base, sa) as engine, orm.sessionmaker(bind=engine, autoflush=False)() as session:
+        session.add(Parent(name="one", children=[Child()]))
+        session.commit()
+        session.add_all([Parent(name="two"), Parent(name="three")])
+        session.commit()
+        session.query(Parent).filter(Parent.name == "one").order_by(Parent.id).limit(1).first()
+        chosen = sa.select(Parent).where(Parent.id == 1).options(orm.selectinload(Parent.children))
+        session.scalars(chosen).all()
+        session.scalar(sa.select(sa.func.count()).select_from(Parent))
+        session.delete(session.get(Parent, 1))
+        session.commit()
+
+
+def typed_database():
+    import sqlalchemy as sa
+    from sqlalchemy import orm
+
+    class Base(orm.DeclarativeBase):
+        pass
+
+    class Owner(Base):
+        __tablename__ = "owners"
+        id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+        name: orm.Mapped[str] = orm.mapped_column(sa.String(80), unique=True, index=True)
+        note: orm.Mapped[typing.Optional[str]]
+        at: orm.Mapped[datetime.datetime] = orm.mapped_column(default=datetime.datetime.now)
+        owned = orm.relationship("Owned", back_populates="owner")
+
+    class Owned(Base):
+        __tablename__ = "owned"
+        id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+        price: orm.Mapped[float]
+        owner_id: orm.Mapped[int] = orm.mapped_column(sa.ForeignKey("owners.id"), index=True)
+        owner: orm.Mapped[Owner] = orm.relationship(back_populates="owned")
+
+    with engine_of(Base, sa) as engine, orm.sessionmaker(bind=engine, expire_on_commit=False)() as session:
+        session.add(Owner(name="one", owned=[Owned(price=1)]))
+        session.commit()
+        session.scalars(sa.select(Owned).order_by(Owned.id)).all()
+
+
+@contextlib.contextmanager
+def engine_of(base, sa):
+    """A database in memory with the tables, gone afterwards."""
     engine = sa.create_engine("sqlite://", connect_args={"check_same_thread": False}, poolclass=sa.pool.StaticPool)
     try:
         for _ in range(2):
             base.metadata.create_all(engine)
-        with orm.sessionmaker(bind=engine, autoflush=False)() as session:
-            session.add(Parent(name="one", children=[Child()]))
-            session.commit()
-            session.add_all([Parent(name="two"), Parent(name="three")])
-            session.commit()
-            session.query(Parent).filter(Parent.name == "one").order_by(Parent.id).limit(1).first()
-            chosen = sa.select(Parent).where(Parent.id == 1).options(orm.selectinload(Parent.children))
-            session.scalars(chosen).all()
-            session.scalar(sa.select(sa.func.count()).select_from(Parent))
-            session.delete(session.get(Parent, 1))
-            session.commit()
+        yield engine
     finally:
         engine.dispose()
         base.registry.dispose()

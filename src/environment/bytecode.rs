@@ -81,8 +81,9 @@ pub(super) fn adopt(target: &Path, others: &[PathBuf], tag: &str) -> io::Result<
     Ok(complete)
 }
 
-/// Where Python looks for the bytecode of a module's file.
-pub(super) fn cached(source: &Path, tag: &str) -> Option<PathBuf> {
+/// Where Python looks for the bytecode of a module's file. `tag` names its version.
+#[must_use]
+pub fn cached(source: &Path, tag: &str) -> Option<PathBuf> {
     let stem = source.file_stem().filter(|_| source.extension().is_some_and(|found| found == "py"))?;
     let cache = source.parent().unwrap_or(Path::new("")).join(CACHE);
     Some(cache.join(format!("{}.{tag}.pyc", stem.display())))

@@ -25,6 +25,7 @@ mod yard;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use bytecode::cached;
 pub use installer::find_uv;
 pub use interpreter::Interpreter;
 pub use prepare::{Environments, Means};

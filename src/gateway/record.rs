@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, Response};
+use axum::http::{Request, Response};
 use hyper::body::{Body as _, Bytes, Frame, SizeHint};
 use prometheus_client::metrics::counter::Counter;
 use tokio::time::Instant;
 
-use crate::history::{Capture, Draft, History, Via};
+use crate::history::{Capture, Draft, Head, History, TakenDown, Via};
 use crate::metrics::Traffic;
 use crate::preview::Active;
 use crate::time::UnixMillis;
@@ -26,7 +26,8 @@ pub struct Watchers<'a> {
 /// A request on its way into the history, where it arrives whatever becomes of it.
 #[derive(Debug)]
 pub struct Recording {
-    draft: Box<Draft>,
+    taken_down: TakenDown,
+    response_body: Capture,
     to_clients: Counter,
 }
 
@@ -40,7 +41,7 @@ impl Recording {
         request_id: &str,
     ) -> (Request<Body>, Self) {
         let Watchers { history, traffic } = *watchers;
-        let request_body = history.capture();
+        let (request_body, response_body) = (history.capture(), history.capture());
         let draft = Draft {
             generation_id: preview.generation_id.clone(),
             preview_id: preview.id.clone(),
@@ -49,43 +50,43 @@ impl Recording {
             began: Instant::now(),
             request_id: request_id.to_owned(),
             via,
-            method: request.method().to_string(),
+            method: request.method().clone(),
             target: request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned(),
-            request_headers: request.headers().clone(),
+            request_headers: Head::from(request.headers()),
             request_body: request_body.clone(),
             status: None,
-            response_headers: HeaderMap::new(),
-            response_body: history.capture(),
+            response_headers: Head::default(),
+            response_body: response_body.clone(),
             micros: 0,
-            history: history.clone(),
         };
         let request = if request.body().is_end_stream() {
             request
         } else {
             let bytes = traffic.from_clients.clone();
-            request.map(|body| Body::new(Captured { body, capture: request_body, bytes, _draft: None }))
+            request.map(|body| Body::new(Captured { body, capture: request_body, bytes, _taken_down: None }))
         };
-        (request, Self { draft: Box::new(draft), to_clients: traffic.to_clients.clone() })
+        let (taken_down, to_clients) = (history.take_down(draft), traffic.to_clients.clone());
+        (request, Self { taken_down, response_body, to_clients })
     }
 
     /// The head of the answer has come.
     pub fn answered(mut self, response: Response<Body>) -> Response<Body> {
-        self.draft.status = Some(response.status().as_u16());
-        self.draft.response_headers = response.headers().clone();
+        self.taken_down.answered(response.status(), response.headers());
         if response.body().is_end_stream() {
             return response;
         }
-        let (capture, bytes) = (self.draft.response_body.clone(), self.to_clients);
-        response.map(|body| Body::new(Captured { body, capture, bytes, _draft: Some(self.draft) }))
+        let Self { taken_down, response_body: capture, to_clients: bytes } = self;
+        let _taken_down = Some(taken_down);
+        response.map(|body| Body::new(Captured { body, capture, bytes, _taken_down }))
     }
 }
 
-/// A body whose first bytes are taken down. The draft is finished when the body is dropped.
+/// A body whose first bytes are taken down. The request is over when its answer's body is dropped.
 struct Captured {
     body: Body,
     capture: Capture,
     bytes: Counter,
-    _draft: Option<Box<Draft>>,
+    _taken_down: Option<TakenDown>,
 }
 
 impl hyper::body::Body for Captured {

@@ -34,6 +34,17 @@ pub const MAX_BODY_BYTES: usize = 80 * 1024 * 1024;
 /// Files by their path: relative, `/` between segments, no `.` or `..`.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
+/// The Python modules among files.
+#[must_use]
+pub fn modules(files: &Files) -> Files {
+    let is_module = |path: &str| std::path::Path::new(path).extension().is_some_and(|end| end == "py");
+    files
+        .iter()
+        .filter(|(path, _)| is_module(path))
+        .map(|(path, text)| (path.clone(), text.clone()))
+        .collect()
+}
+
 /// What somebody uploaded.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Upload {

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::http::HeaderMap;
+use axum::http::Method;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::{BODY, History};
+use super::{BODY, Head};
 use crate::id::{GenerationId, PreviewId};
 use crate::time::UnixMillis;
 
@@ -35,7 +35,7 @@ impl Via {
     }
 }
 
-/// What is known of a request so far. It goes to the history when it is dropped.
+/// What is known of a request so far.
 #[derive(Debug)]
 pub struct Draft {
     /// Whose history.
@@ -53,31 +53,21 @@ pub struct Draft {
     /// Which way it came.
     pub via: Via,
     /// Its method.
-    pub method: String,
+    pub method: Method,
     /// Its path and query.
     pub target: String,
     /// Its headers.
-    pub request_headers: HeaderMap,
+    pub request_headers: Head,
     /// Its body.
     pub request_body: Capture,
     /// The answer's status, once there is one.
     pub status: Option<u16>,
     /// The answer's headers.
-    pub response_headers: HeaderMap,
+    pub response_headers: Head,
     /// The answer's body.
     pub response_body: Capture,
     /// How long it took, once it is over.
     pub micros: u64,
-    /// Where it goes.
-    pub history: History,
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        if self.micros == 0 {
-            self.history.clone().keep(self);
-        }
-    }
 }
 
 /// The first bytes of a body, taken down as they pass.

@@ -1,11 +1,11 @@
 //! A request with its headers and bodies, as it is kept.
 
-use axum::http::HeaderMap;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::head::Head;
 use super::redact::{self, REDACTED};
 
 /// Headers and bodies of both sides, without secrets.
@@ -103,13 +103,13 @@ fn text_of(bytes: Vec<u8>, truncated: bool) -> Result<String, Vec<u8>> {
 
 /// What is kept of one side or the other.
 pub(super) fn detail(
-    request: (&HeaderMap, (Vec<u8>, u64)),
-    response: (&HeaderMap, (Vec<u8>, u64)),
+    request: (&Head, (Vec<u8>, u64)),
+    response: (&Head, (Vec<u8>, u64)),
     query_redacted: bool,
 ) -> Detail {
     let mut redacted = Vec::new();
-    let said = request.0.iter().filter(|(name, _)| redact::is_secret_header(name.as_str()));
-    let secrets = said.flat_map(|(_, value)| redact::secrets_of(&String::from_utf8_lossy(value.as_bytes())));
+    let said = request.0.iter().filter(|(name, _)| redact::is_secret_header(name));
+    let secrets = said.flat_map(|(_, value)| redact::secrets_of(&String::from_utf8_lossy(value)));
     let secrets: Vec<_> = secrets.collect();
     let request_headers = headers(request.0, &mut redacted);
     let response_headers = headers(response.0, &mut redacted);
@@ -127,17 +127,17 @@ pub(super) fn detail(
     Detail { request_headers, request_body, response_headers, response_body, redacted }
 }
 
-fn headers(map: &HeaderMap, redacted: &mut Vec<String>) -> Vec<(String, String)> {
-    let mut out = Vec::with_capacity(map.len());
-    for (name, value) in map {
-        let value = if redact::is_secret_header(name.as_str()) {
-            redacted.push(name.to_string());
+fn headers(head: &Head, redacted: &mut Vec<String>) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    for (name, value) in head.iter() {
+        let value = if redact::is_secret_header(name) {
+            redacted.push(name.to_owned());
             REDACTED.to_owned()
         } else {
             // A referer has a query, too.
-            redact::text(&String::from_utf8_lossy(value.as_bytes()).replace('\0', "\u{FFFD}"))
+            redact::text(&String::from_utf8_lossy(value).replace('\0', "\u{FFFD}"))
         };
-        out.push((name.to_string(), value));
+        out.push((name.to_owned(), value));
     }
     redacted.dedup();
     out

@@ -3,12 +3,14 @@
 
 mod capture;
 mod detail;
+mod head;
 mod redact;
 mod writer;
 
 pub use capture::{Capture, Draft, Via};
 pub use detail::{Body, Detail, Encoding};
-pub use writer::History;
+pub use head::Head;
+pub use writer::{History, TakenDown};
 
 /// Requests that are kept of a generation.
 pub const KEPT: usize = 500;

@@ -1,21 +1,18 @@
 //! The background task that writes what was captured.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::http::HeaderMap;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use axum::http::{HeaderMap, StatusCode};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::capture::{Capture, Draft, Via};
-use super::{KEPT, detail, redact};
-use crate::id::{GenerationId, PreviewId};
+use super::capture::{Capture, Draft};
+use super::{Head, KEPT, detail, redact};
+use crate::id::GenerationId;
 use crate::store::{RequestRow, Store};
-use crate::time::UnixMillis;
 
-/// Requests that wait to be taken down. Beyond it they are not kept: no request waits for its record.
-const QUEUE: usize = 4096;
 /// Bytes of bodies that may wait.
 const BUDGET: usize = 8 * 1024 * 1024;
 /// Between a request and its place in the store.
@@ -28,40 +25,104 @@ const LONGEST_TARGET: usize = 8192;
 /// Where requests go to be kept. Clones share it.
 #[derive(Clone, Debug)]
 pub struct History {
-    queue: mpsc::Sender<Message>,
+    over: Arc<Over>,
+    flushes: mpsc::Sender<oneshot::Sender<()>>,
     budget: Arc<Semaphore>,
 }
 
-#[derive(Debug)]
-enum Message {
-    Keep(Box<Finished>),
-    Flush(oneshot::Sender<()>),
+/// Requests that are over and not written yet. Who adds one wakes nobody, unless it is the first.
+#[derive(Debug, Default)]
+struct Over {
+    waiting: Mutex<Waiting>,
+    begun: Notify,
 }
 
-/// A request that is over.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// The last of each generation, as many as are kept.
+    of_generation: HashMap<GenerationId, VecDeque<Box<Draft>>>,
+    /// When they are to be written, and when at the latest.
+    due: Option<(Instant, Instant)>,
+}
+
+/// A request that is being taken down. What is known of it then goes to the history when this is dropped.
 #[derive(Debug)]
-struct Finished {
-    generation_id: GenerationId,
-    preview_id: PreviewId,
-    revision: i64,
-    at: UnixMillis,
-    micros: u64,
-    request_id: String,
-    via: Via,
-    method: String,
-    target: String,
-    status: Option<u16>,
-    request: (HeaderMap, Capture),
-    response: (HeaderMap, Capture),
+pub struct TakenDown {
+    draft: Option<Box<Draft>>,
+    over: Arc<Over>,
+}
+
+impl TakenDown {
+    /// The head of the answer has come.
+    pub fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
+        if let Some(draft) = &mut self.draft {
+            draft.status = Some(status.as_u16());
+            draft.response_headers = Head::from(headers);
+        }
+    }
+}
+
+impl Drop for TakenDown {
+    fn drop(&mut self) {
+        let Some(mut draft) = self.draft.take() else { return };
+        let now = Instant::now();
+        let took = now.saturating_duration_since(draft.began);
+        draft.micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
+        let mut waiting = self.over.lock();
+        let is_first = waiting.due.is_none();
+        let pushed_out = waiting.add(draft, now);
+        drop(waiting);
+        drop(pushed_out);
+        if is_first {
+            self.over.begun.notify_one();
+        }
+    }
+}
+
+impl Waiting {
+    /// Gives back the one for which there is no room any more.
+    fn add(&mut self, draft: Box<Draft>, now: Instant) -> Option<Box<Draft>> {
+        let (due, latest) = self.due.get_or_insert((now + DELAY, now + LONGEST_DELAY));
+        let Some(drafts) = self.of_generation.get_mut(&draft.generation_id) else {
+            self.of_generation.insert(draft.generation_id.clone(), VecDeque::from([draft]));
+            return None;
+        };
+        drafts.push_back(draft);
+        if drafts.len() <= KEPT {
+            return None;
+        }
+        // It would be forgotten when it is written.
+        *due = (now + DELAY).min(*latest);
+        drafts.pop_front()
+    }
+}
+
+impl Over {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when it is time to write.
+    async fn due(&self) {
+        loop {
+            let due = self.lock().due;
+            match due {
+                None => self.begun.notified().await,
+                Some((due, _)) if due <= Instant::now() => return,
+                Some((due, _)) => tokio::time::sleep_until(due).await,
+            }
+        }
+    }
 }
 
 impl History {
     /// Starts the task that writes to `store`.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        let (queue, messages) = mpsc::channel(QUEUE);
-        tokio::spawn(write(store, messages));
-        Self { queue, budget: Arc::new(Semaphore::new(BUDGET)) }
+        let over = Arc::<Over>::default();
+        let (flushes, orders) = mpsc::channel(1);
+        tokio::spawn(write(store, Arc::clone(&over), orders));
+        Self { over, flushes, budget: Arc::new(Semaphore::new(BUDGET)) }
     }
 
     /// For a body that is about to pass.
@@ -70,74 +131,46 @@ impl History {
         Capture::new(Arc::clone(&self.budget))
     }
 
+    /// For a request that is about to be passed on.
+    #[must_use]
+    pub fn take_down(&self, draft: Draft) -> TakenDown {
+        TakenDown { draft: Some(Box::new(draft)), over: Arc::clone(&self.over) }
+    }
+
     /// Returns when everything that was over before is in the store.
     pub async fn flush(&self) {
         let (done, written) = oneshot::channel();
-        if self.queue.send(Message::Flush(done)).await.is_ok() {
+        if self.flushes.send(done).await.is_ok() {
             let _writer_ended = written.await;
         }
     }
-
-    pub(super) fn keep(&self, draft: &mut Draft) {
-        draft.micros = u64::try_from(draft.began.elapsed().as_micros()).unwrap_or(u64::MAX).max(1);
-        let finished = Finished {
-            generation_id: draft.generation_id.clone(),
-            preview_id: draft.preview_id.clone(),
-            revision: draft.revision,
-            at: draft.at,
-            micros: draft.micros,
-            request_id: std::mem::take(&mut draft.request_id),
-            via: draft.via,
-            method: std::mem::take(&mut draft.method),
-            target: std::mem::take(&mut draft.target),
-            status: draft.status,
-            request: (std::mem::take(&mut draft.request_headers), draft.request_body.clone()),
-            response: (std::mem::take(&mut draft.response_headers), draft.response_body.clone()),
-        };
-        let _too_many = self.queue.try_send(Message::Keep(Box::new(finished)));
-    }
 }
 
-type Pending = HashMap<GenerationId, VecDeque<Box<Finished>>>;
-
-async fn write(store: Store, mut messages: mpsc::Receiver<Message>) {
-    let mut pending = Pending::new();
-    let mut write_at = Instant::now();
-    let mut latest = write_at;
+async fn write(store: Store, over: Arc<Over>, mut flushes: mpsc::Receiver<oneshot::Sender<()>>) {
     loop {
-        let message = tokio::select! {
-            message = messages.recv() => message,
-            () = tokio::time::sleep_until(write_at), if !pending.is_empty() => {
-                write_all(&store, &mut pending).await;
-                continue;
-            }
+        let asker = tokio::select! {
+            asker = flushes.recv() => match asker {
+                None => return,
+                asker => asker,
+            },
+            () = over.due() => None,
         };
-        match message {
-            Some(Message::Keep(finished)) => {
-                if pending.is_empty() {
-                    write_at = Instant::now() + DELAY;
-                    latest = Instant::now() + LONGEST_DELAY;
-                }
-                let of_generation = pending.entry(finished.generation_id.clone()).or_default();
-                // Whatever is pushed out now would be forgotten when it is written.
-                if of_generation.len() == KEPT {
-                    of_generation.pop_front();
-                    write_at = (Instant::now() + DELAY).min(latest);
-                }
-                of_generation.push_back(finished);
-            }
-            Some(Message::Flush(done)) => {
-                write_all(&store, &mut pending).await;
-                let _asker_left = done.send(());
-            }
-            None => return,
+        let waiting = std::mem::take(&mut *over.lock());
+        write_all(&store, waiting).await;
+        if let Some(asker) = asker {
+            let _asker_left = asker.send(());
         }
     }
 }
 
-async fn write_all(store: &Store, pending: &mut Pending) {
-    for (generation, finished) in pending.drain() {
-        let rows: Vec<_> = finished.into_iter().map(|finished| to_row(*finished)).collect();
+async fn write_all(store: &Store, waiting: Waiting) {
+    for (generation, drafts) in waiting.of_generation {
+        let mut rows = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            rows.push(to_row(*draft));
+            // Looking for secrets takes a while, and this thread may be the one that is to hear of what arrives.
+            tokio::task::yield_now().await;
+        }
         let keep = i64::try_from(KEPT).unwrap_or(i64::MAX);
         // A generation that was deleted meanwhile has no history.
         if let Err(e) = store.save_requests(&generation, &rows, keep).await {
@@ -146,26 +179,29 @@ async fn write_all(store: &Store, pending: &mut Pending) {
     }
 }
 
-fn to_row(finished: Finished) -> (RequestRow, String) {
+fn to_row(draft: Draft) -> (RequestRow, String) {
     let shorten = |text: String| -> String { text.chars().take(LONGEST_TARGET).collect() };
-    let target = redact::text(&finished.target);
-    let (request, response) = (finished.request.1.take(), finished.response.1.take());
+    let target = redact::text(&draft.target);
+    let (request, response) = (draft.request_body.take(), draft.response_body.take());
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let (request_bytes, response_bytes) = (signed(request.1), signed(response.1));
-    let query_redacted = target != finished.target;
-    let detail =
-        detail::detail((&finished.request.0, request), (&finished.response.0, response), query_redacted);
+    let query_redacted = target != draft.target;
+    let detail = detail::detail(
+        (&draft.request_headers, request),
+        (&draft.response_headers, response),
+        query_redacted,
+    );
     let row = RequestRow {
         id: 0,
-        preview_id: finished.preview_id,
-        revision: finished.revision,
-        at: finished.at,
-        request_id: finished.request_id,
-        via: finished.via.as_str().to_owned(),
-        method: finished.method,
+        preview_id: draft.preview_id,
+        revision: draft.revision,
+        at: draft.at,
+        request_id: draft.request_id,
+        via: draft.via.as_str().to_owned(),
+        method: draft.method.to_string(),
         target: shorten(target),
-        status: finished.status.map(i64::from),
-        duration_micros: signed(finished.micros),
+        status: draft.status.map(i64::from),
+        duration_micros: signed(draft.micros),
         request_bytes,
         response_bytes,
     };

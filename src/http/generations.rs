@@ -18,7 +18,6 @@ use crate::auth::Caller;
 use crate::environment::Requirements;
 use crate::error::{Error, Result};
 use crate::generation::{self, Files, Format};
-use crate::id::UserId;
 use crate::preview::StopReason;
 use crate::store::{Found, Generation, NewGeneration};
 use crate::time::UnixMillis;
@@ -108,7 +107,7 @@ pub(super) async fn upload(
     let name = query.get("name").map(str::to_owned).or(upload.name);
     let name = name.unwrap_or_else(|| project.name.clone());
     check_name(&name)?;
-    warm(&app, &caller.user, looked.requirements);
+    let modules = generation::modules(&upload.files);
     let new = NewGeneration {
         project_id: project.id,
         user_id: caller.user,
@@ -118,6 +117,7 @@ pub(super) async fn upload(
         files: upload.files,
     };
     let generation = app.store.create_generation(new).await?;
+    warm(&app, &generation, modules, looked.requirements);
     let body = GenerationBody { warnings: looked.warnings, ..generation.into() };
     Ok((StatusCode::CREATED, axum::Json(body)))
 }
@@ -155,12 +155,16 @@ fn look(files: &Files, named: Option<&str>) -> Result<Looked> {
 }
 
 /// Makes the environment, and what a launch begins with, before they are needed.
-fn warm(app: &App, user: &UserId, requirements: Option<Requirements>) {
+fn warm(app: &App, generation: &Generation, modules: Files, requirements: Option<Requirements>) {
     let Some(requirements) = requirements else { return };
-    let (environments, previews, user) = (app.environments.clone(), app.previews.clone(), user.clone());
+    let (environments, previews) = (app.environments.clone(), app.previews.clone());
+    let (id, user) = (generation.id.clone(), generation.user_id.clone());
     tokio::spawn(async move {
         match environments.prepare(&requirements, &|_line| {}).await {
-            Ok(environment) => previews.warm(&environment, &user).await,
+            Ok(environment) => {
+                previews.warm(&environment, &user).await;
+                previews.compile(&id, &modules, &environment).await;
+            }
             // The launch will say so to the person; here nobody waits.
             Err(e) => tracing::debug!(error = %e, "an environment could not be made ahead"),
         }

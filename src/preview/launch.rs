@@ -15,7 +15,7 @@ use super::{Previews, PublicAddress, events, failure, ready};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::{Error, LaunchFailure, Result};
-use crate::generation::Plan;
+use crate::generation::{self, Plan};
 use crate::id::{PreviewId, random_hex};
 use crate::logs::{Hub, Note, Source};
 use crate::runtime::{Open, RuntimeError, Start};
@@ -183,9 +183,11 @@ impl Owner {
         let began = Instant::now();
         let slot = self.start_code(files, plan, &environment).await.map_err(Ending::failed)?;
         self.active.lane.move_to(slot);
-        self.environment = Some(environment);
+        self.environment = Some(environment.clone());
         phases.start = millis(began);
-        self.await_answer(slot, phases).await
+        let running = self.await_answer(slot, phases).await?;
+        self.compile_later(generation::modules(files), environment);
+        Ok(running)
     }
 
     /// The environment of the plan, with its making in the log.
@@ -229,8 +231,10 @@ impl Owner {
         })?;
         let mut variables = variables(plan, &self.previews.host.config, self.active.port);
         variables.extend(self.active.options.env.clone());
+        let tag = &self.previews.host.environments.interpreter().cache_tag;
         let start = Start {
             files,
+            bytecode: self.previews.bytecode.beside(&self.active.generation_id, files, tag),
             environment,
             entrypoint: &plan.entrypoint,
             factory: plan.factory,

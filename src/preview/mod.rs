@@ -6,6 +6,7 @@
 
 mod active;
 mod advice;
+mod bytecode;
 mod describe;
 mod events;
 mod failure;
@@ -88,6 +89,7 @@ pub struct Previews {
     host: Host,
     active: Arc<Mutex<HashMap<GenerationId, Arc<Active>>>>,
     unsaved: Arc<Mutex<HashMap<PreviewId, Arc<Hub>>>>,
+    bytecode: Arc<bytecode::Bytecode>,
     owners: TaskTracker,
 }
 
@@ -95,7 +97,8 @@ impl Previews {
     /// None yet; see [`Previews::recover`].
     #[must_use]
     pub fn new(host: Host) -> Self {
-        Self { host, active: Arc::default(), unsaved: Arc::default(), owners: TaskTracker::new() }
+        let (active, unsaved, bytecode) = Default::default();
+        Self { host, active, unsaved, bytecode, owners: TaskTracker::new() }
     }
 
     /// The active preview of a generation.

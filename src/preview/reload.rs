@@ -13,6 +13,7 @@ use super::state::{Phases, State};
 use super::stop::GRACE;
 use super::{Previews, advice, events, failure};
 use crate::error::{LaunchFailure, Result};
+use crate::generation;
 use crate::logs::{Note, Source};
 use crate::store::Generation;
 use crate::traces::Parent;
@@ -94,10 +95,11 @@ impl Owner {
                 return Err(failure);
             }
         };
-        self.environment = Some(environment);
+        self.environment = Some(environment.clone());
         self.retired().await;
         let answering = self.active.lane.move_to(new);
         self.now_serves(revision, new).await;
+        self.compile_later(generation::modules(&files), environment);
         self.active.state.send_modify(|state| {
             if let State::Running(running) = state {
                 running.health = health;

@@ -65,6 +65,8 @@ pub struct Open {
 pub struct Start<'a> {
     /// The generation's files.
     pub files: &'a BTreeMap<String, Vec<u8>>,
+    /// Bytecode of modules among them, where Python looks for it.
+    pub bytecode: BTreeMap<String, Vec<u8>>,
     /// Its packages and interpreter.
     pub environment: &'a Environment,
     /// `package.module:attribute`.
@@ -146,6 +148,13 @@ pub trait Runtime: Send + Sync {
     ) -> BoxFuture<'a, Result<(), RuntimeError>>;
     /// Imports code in a sandbox of its own, and gives what the runner wrote of it. Nothing of it is left then.
     fn describe<'a>(&'a self, describe: Describe<'a>) -> BoxFuture<'a, Result<Vec<u8>, Undescribed>>;
+    /// Compiles modules in a sandbox of its own, and runs none. Gives what Python keeps of each, by the same paths; those that cannot be
+    /// compiled are missing.
+    fn compile<'a>(
+        &'a self,
+        environment: &'a Environment,
+        modules: &'a BTreeMap<String, Vec<u8>>,
+    ) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, RuntimeError>>;
     /// Asks code to end, and ends it after `grace`.
     fn stop<'a>(&'a self, id: &'a PreviewId, slot: u32, grace: Duration) -> BoxFuture<'a, ()>;
     /// Returns when a start is over and all its output can be read.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::harness::{Generation, Server, asgi, descendants, eventually, is_ahead, is_alive, is_spare};
+use crate::harness::{
+    Generation, Preview, Server, asgi, descendants, eventually, is_ahead, is_alive, is_spare,
+};
 
 /// A process in a sandbox: its number there, and which sandbox.
 struct Inside {
@@ -61,6 +63,52 @@ with open('preview.db') as file:
     print('lines', len(file.readlines()), flush=True)
 open('app/from_the_copy', 'w').close()",
     )
+}
+
+/// Says of two modules whether there is bytecode that Python takes for them, and what the first one holds. Python warns of the second.
+const MODULES: &str = r#"
+import importlib.util, json
+from app import noisy, other
+
+def is_compiled(module):
+    try:
+        with open(module.__cached__, "rb") as bytecode, open(module.__file__, "rb") as source:
+            return bytecode.read(16)[8:] == importlib.util.source_hash(source.read())
+    except FileNotFoundError:
+        return False
+
+async def app(scope, receive, send):
+    told = json.dumps([is_compiled(other), is_compiled(noisy), other.value(), other.value.__code__.co_filename])
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": told.encode()})
+"#;
+
+#[tokio::test]
+async fn modules_are_compiled_before_they_are_imported_and_never_taken_for_others() {
+    let server = Server::start().await;
+    let mut files = asgi("");
+    files["app/main.py"] = json!(MODULES);
+    files["app/other.py"] = json!("def value():\n    return 1\n");
+    files["app/noisy.py"] = json!("assert 1 is 1\n");
+    let app = server.user("ana").upload(&files).await;
+    let told = async |preview: &Preview| -> serde_json::Value {
+        serde_json::from_str(&preview.get("/").await.text()).unwrap()
+    };
+    let preview = eventually("bytecode", async || {
+        let preview = app.launch().await;
+        if told(&preview).await[0] == true {
+            return Some(preview);
+        }
+        app.stop().await.expect(200);
+        None
+    });
+    let preview = preview.await;
+    assert_eq!(told(&preview).await, json!([true, false, 1, "/box/app/app/other.py"]));
+    // As at each launch.
+    app.line_with("SyntaxWarning").await;
+    let edit = json!({ "files": { "app/other.py": "def value():\n    return 2\n" } });
+    app.user.patch(&app.path("/files"), &edit).await.expect(200);
+    assert_eq!(told(&preview).await, json!([false, false, 2, "/box/app/app/other.py"]));
 }
 
 #[tokio::test]

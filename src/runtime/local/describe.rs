@@ -46,7 +46,7 @@ impl LocalRuntime {
         // Named like a preview's, so that those of a killed server are found and removed as theirs are.
         let id = PreviewId::random().map_err(host)?;
         let _files = Files(self.workspaces.of(&id));
-        let written = self.workspaces.write(&id, 0, describe.files, None).await.map_err(host)?;
+        let written = self.workspaces.write(&id, 0, describe.files.clone(), None).await.map_err(host)?;
         let finished = confiner.run(self.job(&describe, written)).await.map_err(host)?;
         answer(finished, |text| self.places(&id).hide(text).into_owned())
     }

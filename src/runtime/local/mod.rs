@@ -1,5 +1,6 @@
 //! This machine: the keeper's client, and the files that a preview sees.
 
+mod compile;
 mod describe;
 mod output;
 mod workspace;
@@ -131,7 +132,12 @@ impl LocalRuntime {
     }
 
     async fn start_code(&self, id: &PreviewId, slot: u32, start: Start<'_>) -> Result<(), RuntimeError> {
-        let workspace = self.workspaces.write(id, slot, start.files, start.database).await?;
+        let mut files = start.files.clone();
+        for (path, bytecode) in start.bytecode {
+            // What was uploaded there stays.
+            files.entry(path).or_insert(bytecode);
+        }
+        let workspace = self.workspaces.write(id, slot, files, start.database).await?;
         let (module, attribute) = start.entrypoint.split_once(':').unwrap_or((start.entrypoint, "app"));
         let spec = json!({
             "paths": [start.environment.site_packages], "module": module, "attribute": attribute,
@@ -253,6 +259,14 @@ impl Runtime for LocalRuntime {
 
     fn describe<'a>(&'a self, describe: Describe<'a>) -> BoxFuture<'a, Result<Vec<u8>, Undescribed>> {
         self.describe_code(describe).boxed()
+    }
+
+    fn compile<'a>(
+        &'a self,
+        environment: &'a Environment,
+        modules: &'a BTreeMap<String, Vec<u8>>,
+    ) -> BoxFuture<'a, Result<BTreeMap<String, Vec<u8>>, RuntimeError>> {
+        self.compile_code(environment, modules).boxed()
     }
 
     fn stop<'a>(&'a self, id: &'a PreviewId, slot: u32, grace: Duration) -> BoxFuture<'a, ()> {

@@ -62,7 +62,7 @@ impl Workspaces {
         &self,
         id: &PreviewId,
         slot: u32,
-        files: &BTreeMap<String, Vec<u8>>,
+        files: BTreeMap<String, Vec<u8>>,
         database: Option<&Path>,
     ) -> io::Result<Workspace> {
         // The keeper removes it with the last preview.
@@ -70,7 +70,6 @@ impl Workspaces {
         let dir = self.of(id).join(slot.to_string());
         let database = database.map_or_else(|| self.of(id).join("data"), Path::to_owned);
         let workspace = Workspace { files: dir.clone(), database: database.clone() };
-        let files = files.clone();
         tokio::task::spawn_blocking(move || write_all(&dir, &files, &database))
             .await
             .map_err(io::Error::other)??;
