@@ -199,6 +199,7 @@ test("a server that crashes and returns: the page says so, and goes on where it 
   await open(`/g/${id}`);
   await page.getByRole("button", { name: "Send" }).click();
   await expect(page.getByRole("log").getByText("greeting you")).toHaveCount(1);
+  await expect(page.getByRole("textbox", { name: "Response body" })).toContainText("Hello, you");
   await server.kill();
   await expect(page.getByText("Reconnecting in")).toBeVisible();
   await expect(page.getByText("The server cannot be reached")).toBeVisible();

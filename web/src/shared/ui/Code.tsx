@@ -22,14 +22,16 @@ export interface CodeProps {
   className?: string;
 }
 
-const CodeMirror = lazy(() => import("./CodeMirror"));
+const Plain = ({ value }: CodeProps) => <pre className={css.plain}>{value}</pre>;
+
+/** A server that is gone for a moment takes away the editor, not the page. */
+const CodeMirror = lazy(() => import("./CodeMirror").catch(() => ({ default: Plain })));
 
 /** An editor, loaded when first needed; until then the same text, plain. */
 export function Code(props: CodeProps) {
-  const plain = <pre className={css.plain}>{props.value}</pre>;
   return (
     <div className={classes(css.frame, props.className)}>
-      <Suspense fallback={plain}>
+      <Suspense fallback={<Plain {...props} />}>
         <CodeMirror {...props} />
       </Suspense>
     </div>
