@@ -441,7 +441,7 @@ async fn what_the_operator_allows_is_given_and_nothing_else_with_it() {
     scene.nobody_else_is_hurt().await;
 }
 
-#[test]
-fn all_this_as_an_ordinary_user() {
-    crate::harness::again_as_an_ordinary_user("attacks::");
+#[tokio::test]
+async fn all_this_as_an_ordinary_user() {
+    crate::harness::again_as_an_ordinary_user("attacks::").await;
 }

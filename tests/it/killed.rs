@@ -81,7 +81,7 @@ async fn the_server() {
     .await;
 }
 
-#[test]
-fn all_this_as_an_ordinary_user() {
-    crate::harness::again_as_an_ordinary_user("killed::");
+#[tokio::test]
+async fn all_this_as_an_ordinary_user() {
+    crate::harness::again_as_an_ordinary_user("killed::").await;
 }

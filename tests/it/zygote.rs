@@ -372,7 +372,7 @@ fn a_library_that_starts_a_thread_is_not_forked_from() {
     });
 }
 
-#[test]
-fn all_this_as_an_ordinary_user() {
-    crate::harness::again_as_an_ordinary_user("zygote::");
+#[tokio::test]
+async fn all_this_as_an_ordinary_user() {
+    crate::harness::again_as_an_ordinary_user("zygote::").await;
 }

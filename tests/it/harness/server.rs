@@ -13,7 +13,7 @@ use rustix::fs::Mode;
 use rustix::process::{Pid, Signal, kill_process, umask};
 
 use super::ports::Ports;
-use super::{PATIENCE, User, leftovers, litter, output_of};
+use super::{PATIENCE, User, leftovers, litter, output_of, probe};
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_previewd");
@@ -350,10 +350,14 @@ fn shared_by_user() -> PathBuf {
 }
 
 /// Runs tests of this binary again, as a user without rights and with what every user has.
-pub fn again_as_an_ordinary_user(tests: &str) {
+pub async fn again_as_an_ordinary_user(tests: &str) {
     const NOBODY: u32 = 65534;
     if !rustix::process::geteuid().is_root() {
         return;
+    }
+    // All share the installer, and only who runs the tests may put it where it is.
+    if !shared().join("tools/uv").exists() {
+        Server::start().await.user("ann").upload(&probe()).await.launch().await;
     }
     let place = shared().join(NOBODY.to_string());
     std::fs::create_dir_all(&place).unwrap();
