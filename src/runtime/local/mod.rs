@@ -3,10 +3,10 @@
 mod compile;
 mod describe;
 mod output;
+mod watched;
 mod workspace;
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -17,33 +17,17 @@ use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, UnixStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
+use self::watched::{WatchedMap, connect};
 use super::{Describe, Exit, Kept, Open, Output, Places, Runtime, RuntimeError, Start, Stream, Undescribed};
 use crate::config::{Isolation, Limits};
 use crate::confined::Confiner;
 use crate::environment::Environment;
 use crate::id::{PreviewId, UserId};
 use crate::keeper::protocol::{self, Answer, Request, Warm};
-use crate::keeper::{self, Client, ClientError, Layout};
+use crate::keeper::{Client, ClientError, Layout};
 use crate::time::Steady;
-
-/// What serve knows of one preview from the keeper's messages.
-#[derive(Debug)]
-struct Watched {
-    /// Changes with each announcement of new output; what the disk did not take of it.
-    output: watch::Sender<Option<Arc<File>>>,
-    /// How the starts ended.
-    exits: watch::Sender<BTreeMap<u32, Exit>>,
-}
-
-impl Default for Watched {
-    fn default() -> Self {
-        Self { output: watch::Sender::new(None), exits: watch::Sender::new(BTreeMap::new()) }
-    }
-}
-
-type WatchedMap = Arc<Mutex<HashMap<String, Watched>>>;
 
 /// The runtime of this machine.
 #[derive(Debug)]
@@ -119,18 +103,6 @@ impl LocalRuntime {
         Ok(self.client().await?.call(request).await?)
     }
 
-    /// Begins to take down what the keeper tells about a preview.
-    fn watch(&self, id: &PreviewId) {
-        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        watched.entry(id.to_string()).or_default();
-    }
-
-    /// What was taken down; `None` once the keeper that held it is gone.
-    fn watched<T>(&self, id: &PreviewId, read: impl FnOnce(&Watched) -> T) -> Option<T> {
-        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        watched.get(id.as_str()).map(read)
-    }
-
     async fn start_code(&self, id: &PreviewId, slot: u32, start: Start<'_>) -> Result<(), RuntimeError> {
         let mut files = start.files.clone();
         for (path, bytecode) in start.bytecode {
@@ -183,32 +155,6 @@ fn minimal_environment() -> Vec<(String, String)> {
     [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("LANG", "C.UTF-8"), ("PYTHONUNBUFFERED", "1")]
         .map(|(k, v)| (k.to_owned(), v.to_owned()))
         .to_vec()
-}
-
-async fn connect(layout: &Layout, watched: &WatchedMap) -> Result<Arc<Client>, ClientError> {
-    let (client, events) = Client::connect_or_start(layout).await?;
-    tokio::spawn(dispatch(events, Arc::clone(watched)));
-    Ok(client)
-}
-
-/// Hands the keeper's messages to whom they concern. When it is gone, everything that ran is lost.
-async fn dispatch(mut events: mpsc::UnboundedReceiver<keeper::Event>, watched: WatchedMap) {
-    while let Some(event) = events.recv().await {
-        let watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            keeper::Event::Output { preview, memory } => {
-                watched.get(&preview).inspect(|w| drop(w.output.send_replace(memory.map(Arc::new))));
-            }
-            keeper::Event::Exited { preview, slot, exit } => {
-                let tell = |exits: &mut BTreeMap<u32, Exit>| {
-                    exits.insert(slot, exit);
-                };
-                watched.get(&preview).inspect(|w| w.exits.send_modify(tell));
-            }
-        }
-    }
-    // Dropping the senders wakes everybody who waits for a message that cannot come.
-    watched.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
 fn listener(fd: Option<OwnedFd>) -> Result<TcpListener, RuntimeError> {
@@ -381,20 +327,6 @@ impl Runtime for LocalRuntime {
             self.workspaces.sweep(&self.layout, &kept)
         }
         .boxed()
-    }
-}
-
-impl LocalRuntime {
-    /// What happened while no serve was there to be told.
-    fn remember(&self, kept: &protocol::Kept, memory: Option<OwnedFd>) {
-        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        let watched = watched.entry(kept.preview.clone()).or_default();
-        if let Some(memory) = memory {
-            watched.output.send_replace(Some(Arc::new(File::from(memory))));
-        }
-        watched.exits.send_modify(|exits| {
-            exits.extend(kept.slots.iter().filter_map(|(slot, exit)| Some((*slot, (*exit)?))));
-        });
     }
 }
 
