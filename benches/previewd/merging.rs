@@ -25,11 +25,16 @@ pub async fn share_of(count: usize, files: &[(String, String)]) -> Outcome<Optio
     server.launch(&first).await?;
     server.stop(&first).await?;
     made_ahead(&server).await?;
+    let mut running = Vec::new();
     for _ in 0..count {
         let generation = server.upload(files).await?;
         server.launch(&generation).await?;
+        running.push(generation);
     }
     let share = settled(&server).await?;
+    for generation in &running {
+        server.stop(generation).await?;
+    }
     server.end().await?;
     Ok(Some(share))
 }
