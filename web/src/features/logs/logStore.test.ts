@@ -1,16 +1,10 @@
 import { expect, test, vi } from "vitest";
 import type { LogLevel } from "../../api/types";
+import { logLine } from "../../shared/testing/lines";
 import { type LogItem, LogStore } from "./logStore";
 import { advanceRows, type LogFilter } from "./logView";
 
-const line = (id: number, level: LogLevel = "INFO", source = "app"): LogItem => ({
-  id,
-  level,
-  source,
-  message: `line ${id}`,
-  timestamp: "2026-01-01T00:00:00Z",
-  stream: "stdout",
-});
+const line = (id: number, level: LogLevel = "INFO", source = "app") => logLine(id, { level, source });
 const ids = (items: readonly LogItem[]) => items.map((item) => ("id" in item ? item.id : "gap"));
 
 test("listeners hear once of many lines", () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { logLine } from "../../shared/testing/lines";
 import { ansiRuns, plain } from "./ansi";
 import { asText } from "./export";
 import type { LogItem } from "./logStore";
@@ -6,14 +7,7 @@ import { matches, step } from "./search";
 import { shownText } from "./shownText";
 import { summarize } from "./traceback";
 
-const line = (id: number, message: string): LogItem => ({
-  id,
-  message,
-  level: "INFO",
-  source: "app",
-  stream: "stdout",
-  timestamp: "2026-01-01T00:00:00.000Z",
-});
+const line = (id: number, message: string) => logLine(id, { message });
 
 test("colours become classes, and only those of the palette", () => {
   expect(ansiRuns("a\u001b[31mred\u001b[0m b")).toEqual([

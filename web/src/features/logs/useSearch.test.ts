@@ -1,17 +1,11 @@
 import { act, renderHook } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { logLine } from "../../shared/testing/lines";
 import type { LogItem } from "./logStore";
 import type { RegexJob, RegexMessage } from "./search.worker";
 import { useSearch } from "./useSearch";
 
-const line = (id: number, message: string): LogItem => ({
-  id,
-  message,
-  level: "INFO",
-  source: "app",
-  stream: "stdout",
-  timestamp: "2026-01-01T00:00:00Z",
-});
+const line = (id: number, message: string) => logLine(id, { message });
 const ROWS = [line(1, "one"), line(2, "two"), line(3, "\u001b[31mthree\u001b[0m one")];
 
 /** A browser's worker, as slow as a test wants it to be. */

@@ -1,5 +1,6 @@
 import { renderHook } from "@testing-library/react";
 import { afterEach, expect, test, vi } from "vitest";
+import { logLine } from "../../shared/testing/lines";
 import type { LogItem } from "./logStore";
 import { isMarked, type LogTarget, rowOf, useTarget } from "./useTarget";
 
@@ -7,15 +8,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const line = (id: number, requestId?: string): LogItem => ({
-  id,
-  level: "INFO",
-  source: "app",
-  message: "m",
-  timestamp: "2026-01-01T00:00:00Z",
-  stream: "stdout",
-  ...(requestId === undefined ? {} : { requestId }),
-});
+const line = (id: number, requestId?: string) => logLine(id, requestId === undefined ? {} : { requestId });
 const rows: LogItem[] = [line(3), { from: 4, to: 6 }, line(7, "r1"), line(8, "r1"), line(9, "r2")];
 
 test("a line is found by its id, or not at all", () => {
