@@ -1,4 +1,4 @@
-//! Builds the web UI before it is embedded, where it is missing or older than its sources.
+//! Builds what is embedded: the library that zygotes load, and the web UI where it is missing or older than its sources.
 //!
 //! Without npm the binary still builds, and shows a plain page in the UI's place.
 //! `PREVIEW_UI_PREBUILT=1` says that `web/dist` is there and as it should be.
@@ -17,12 +17,16 @@ const SOURCES: [&str; 6] = [
     "web/vite.config.ts",
     "web/tsconfig.json",
 ];
+/// What zygotes load.
+const LIBRARY: &str = "runner/template.rs";
 const INDEX: &str = "web/dist/index.html";
 const INSTALLED: &str = "web/node_modules/.package-lock.json";
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed={LIBRARY}");
     println!("cargo:rerun-if-env-changed=PREVIEW_UI_PREBUILT");
+    build_library();
     if env::var_os("CARGO_FEATURE_UI").is_none() {
         return;
     }
@@ -42,6 +46,20 @@ fn main() {
     if Path::new(INDEX).exists() {
         println!("cargo:rerun-if-changed={INDEX}");
     }
+}
+
+/// It is for the interpreter of the machine, whose C library it finds there: so it has nothing linked in.
+fn build_library() {
+    let of_cargo = |name| env::var_os(name).unwrap_or_default();
+    let library = Path::new(&of_cargo("OUT_DIR")).join("template.so");
+    let status = Command::new(of_cargo("RUSTC"))
+        .args(["--edition=2024", "--crate-type=cdylib", "-Copt-level=2", "-Cpanic=abort", "-Cstrip=symbols"])
+        .args(["-Ctarget-feature=-crt-static", LIBRARY, "--target"])
+        .arg(of_cargo("TARGET"))
+        .arg("-o")
+        .arg(&library)
+        .status();
+    assert!(status.is_ok_and(|status| status.success()), "{LIBRARY} was not compiled");
 }
 
 fn bring_up_to_date() -> Result<(), String> {

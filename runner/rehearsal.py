@@ -100,7 +100,7 @@ def application():
         model_config = {"from_attributes": True}
         name: str = pydantic.Field(min_length=1)
         mail: str = pydantic.Field(pattern="^[^@]+@[^@]+$")
-        parts: typing.List[Item] = pydantic.Field(default_factory=list)
+        parts: typing.List[Item] = []
 
     class Items(pydantic.BaseModel):
         items: typing.List[Item]

@@ -372,8 +372,9 @@ def explain(records, error):
     )
 
 
-def make_server(app, started):
-    """A server that calls `started` once the application's own startup is over."""
+def make_server(app, started, give_back):
+    """A server that calls `started` once the application's own startup is over, and `give_back` when it was quiet for a while after its
+    first answer, each time until it returns true."""
     import inspect
 
     import uvicorn
@@ -395,13 +396,16 @@ def make_server(app, started):
                 asked.set()
 
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ask)
+            state, begun, given = self.server_state, 0, False
             while not self.should_exit:
                 # Renews the Date header; uvicorn does it at every tenth tick of a tenth of a second.
                 await self.on_tick(0)
                 try:
                     await asyncio.wait_for(asked.wait(), 1.0)
                 except asyncio.TimeoutError:
-                    pass
+                    quiet = begun == state.total_requests > 0 and not state.tasks
+                    given = given or quiet and give_back()
+                    begun = state.total_requests
 
         async def shutdown(self, sockets=None):
             """As uvicorn's own, which looks only each tenth of a second whether requests have ended."""
@@ -433,7 +437,8 @@ def make_server(app, started):
     return Server(uvicorn.Config(app, **{k: v for k, v in options.items() if k in known}))
 
 
-def main(spec, listener_fd, records_fd):
+def main(spec, listener_fd, records_fd, give_back=lambda: True):
+    """Serves until it is asked to end. `give_back` is called when nothing happens, until it says that it has."""
     records = Records(records_fd)
     prepare_process(spec)
     capture_logging(records)
@@ -441,7 +446,7 @@ def main(spec, listener_fd, records_fd):
     as_usual = collect_garbage_rarely()
     try:
         app = load(spec)
-        server = make_server(Observed(app, records, spec["probe"].encode()), as_usual)
+        server = make_server(Observed(app, records, spec["probe"].encode()), as_usual, give_back)
     except SystemExit:
         raise
     except BaseException as error:

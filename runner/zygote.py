@@ -5,6 +5,7 @@ Started by previewd's keeper in a sandbox of its own: other namespaces, no right
 
     keeper: {"do": "setup", "runner": path, "rehearsal": path, "paths": [...],
              "filters": [base64 of a seccomp program, ...], "merge": bool}
+            beside it, where the keeper may read them: the zygote's /proc files maps and pagemap
     zygote: {"say": "ready", "preloaded": [...], "single": bool, "loaded": [...], "missed": [...]}
     keeper: {"do": "fork", "id": n, "identity": id or null, "drop_groups": bool, "rlimits": [[resource, value], ...],
              "landlock": bool, "namespaces": flags, "exchanged": bool}
@@ -21,6 +22,7 @@ are exchanged then. What is the same is told by the top-level names that it load
 """
 
 import base64
+import contextlib
 import ctypes
 import fcntl
 import gc
@@ -201,6 +203,7 @@ class Zygote:
         self.runner = None
         self.runner_path = None
         self.rehearse = None
+        self.template = None
 
     def say(self, fds=(), **message):
         socket.send_fds(self.control, [json.dumps(message).encode()], fds)
@@ -212,13 +215,13 @@ class Zygote:
                 return
             order = json.loads(data)
             if order["do"] == "setup":
-                self.setup(order)
+                self.setup(order, fds)
             elif order["do"] == "fork":
                 self.fork(order, fds)
             for fd in fds:
                 os.close(fd)
 
-    def setup(self, order):
+    def setup(self, order, own):
         self.programs = [Program.of(base64.b64decode(code)) for code in order["filters"]]
         self.runner_path = order["runner"]
         sys.path.extend(order["paths"])
@@ -239,13 +242,43 @@ class Zygote:
                 continue
         self.runner = module_at("previewd_runner", self.runner_path)
         self.rehearse = module_at("previewd_rehearsal", order["rehearsal"]).rehearse
-        self.rehearse()
+        self.gather()
         sys.meta_path.remove(missed)
         modules = {name.partition(".")[0] for name in sys.modules}
         gc.freeze()
         # The kernel allows this to processes with a single thread only, and then it does nothing.
         single = libc.unshare(CLONE_THREAD) == 0
+        if single and own:
+            self.found_template(*own)
         self.say(say="ready", preloaded=loaded, single=single, loaded=sorted(modules), missed=sorted(missed.names))
+
+    def beside(self, name):
+        """The path of a program that comes with the runner."""
+        return os.path.join(os.path.dirname(self.runner_path), name)
+
+    def gather(self):
+        """Rehearses, and leaves the memory so that forks copy little of it."""
+        density = module_at("previewd_density", self.beside("density.py"))
+        ran = density.run_code(self.rehearse)
+        density.fill()
+        density.gather(ran)
+        # The interpreter has met nothing yet in the code that is new.
+        self.rehearse()
+        density.fill()
+
+    def found_template(self, maps, page_map):
+        template = module_at("previewd_template", self.beside("template.py"))
+        try:
+            self.template = template.Template(self.beside("template.so"), maps, page_map)
+        except OSError:
+            # The kernel, or the C library, is another one than it needs: forks keep what they copy.
+            pass
+
+    def give_back(self):
+        """Pages that this fork has copied for nothing. Returns whether there is nothing to do any more."""
+        with contextlib.suppress(OSError):
+            return self.template is None or self.template.give_back()
+        return True
 
     def fork(self, order, fds):
         """The intermediate joins and forks again: a pid namespace holds for children only. It does not wait."""
@@ -308,6 +341,8 @@ class Zygote:
             awaited = select.poll()
             awaited.register(gate, select.POLLIN)
             self.rehearse(enough=lambda: awaited.poll(0))
+            if not awaited.poll(0):
+                self.give_back()
         except BaseException as error:
             return error
 
@@ -327,7 +362,7 @@ class Zygote:
         """Ends as an interpreter does: with the exit handlers, and the status that the program chose."""
         status = 0
         try:
-            self.runner.main(spec, LISTENER_FD, RECORDS_FD)
+            self.runner.main(spec, LISTENER_FD, RECORDS_FD, self.give_back)
         except SystemExit as error:
             status = exit_status(error)
         except BaseException:

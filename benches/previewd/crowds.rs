@@ -1,6 +1,6 @@
 //! Many previews: at once, and one after the other.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::launches::sample;
@@ -13,6 +13,8 @@ use crate::server::Server;
 /// How many are launched at once.
 const AT_ONCE: usize = 10;
 const ROUNDS: usize = 5;
+/// From then on they are as they stay while nobody asks them: a preview gives memory back when it was quiet for a while.
+const SETTLED: Duration = Duration::from_secs(4);
 /// How many there are when a further one is looked at.
 const SIZES: [usize; 4] = [1, 10, 50, 100];
 
@@ -31,6 +33,7 @@ pub async fn measure(server: &Server, table: &mut Table) -> Outcome<()> {
         let launches = generations[..AT_ONCE].iter().map(|generation| server.launch(generation));
         futures_util::future::try_join_all(launches).await?;
         ours.add(began.elapsed());
+        tokio::time::sleep(SETTLED).await;
         memory = share_mb(&below_keeper(&server.data_dir)?)?;
         for generation in &generations[..AT_ONCE] {
             server.stop(generation).await?;
@@ -40,6 +43,7 @@ pub async fn measure(server: &Server, table: &mut Table) -> Outcome<()> {
         let serving = futures_util::future::try_join_all(starts).await?;
         theirs.add(began.elapsed());
         let pids: Vec<_> = serving.iter().filter_map(crate::plain::Serving::pid).collect();
+        tokio::time::sleep(SETTLED).await;
         plain_memory = share_mb(&pids)?;
         for one in serving {
             one.stop().await?;
@@ -67,6 +71,7 @@ async fn grow(server: &Server, generations: &[String], table: &mut Table) -> Out
             samples.add(began.elapsed());
             launched += 1;
         }
+        tokio::time::sleep(SETTLED).await;
         let memory = share_mb(&below_keeper(&server.data_dir)?)? / size as f64;
         table.told(&format!("up to {size} previews, a launch, median: ms"), samples.median());
         table.told(&format!("{size} previews, proportional share of each: MB"), memory);

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
@@ -92,7 +93,7 @@ impl Zygote {
             give_way(false);
             std::future::pending::<Infallible>().await
         };
-        let greeting = greet(&control, recipe, workshop.layers.seccomp);
+        let greeting = greet(&control, recipe, workshop.layers.seccomp, process.pid());
         let names = tokio::select! {
             ready = tokio::time::timeout(PATIENCE, greeting) => ready
                 .map_err(|_elapsed| io::Error::other("it did not finish its imports in time"))??,
@@ -236,14 +237,17 @@ impl Drop for Zygote {
     }
 }
 
-async fn greet(control: &Packets, recipe: &Recipe, seccomp: bool) -> io::Result<Names> {
+async fn greet(control: &Packets, recipe: &Recipe, seccomp: bool, pid: Pid) -> io::Result<Names> {
     let programs = if seccomp { sandbox::seccomp::programs(Role::Program) } else { Ok(Vec::new()) };
     let programs = programs.map_err(io::Error::other)?;
     let filters =
         programs.iter().map(|program| STANDARD.encode(sandbox::seccomp::as_bytes(program))).collect();
     let Recipe { runner, rehearsal, packages: paths, merge, .. } = recipe;
     let order = Order::Setup { runner, rehearsal, paths, filters, merge: *merge };
-    control.send(&serde_json::to_vec(&order)?, &[]).await?;
+    let own = memory_of(pid);
+    let fds: Vec<_> = own.iter().flatten().map(AsFd::as_fd).collect();
+    control.send(&serde_json::to_vec(&order)?, &fds).await?;
+    drop(own);
     let (bytes, _fds) =
         control.receive().await?.ok_or_else(|| io::Error::other("it died during its imports"))?;
     match serde_json::from_slice(&bytes)? {
@@ -253,4 +257,10 @@ async fn greet(control: &Packets, recipe: &Recipe, seccomp: bool) -> io::Result<
         }
         Reply::Started { .. } | Reply::Failed { .. } => Err(io::Error::other("it spoke out of turn")),
     }
+}
+
+/// What the kernel tells of a process's memory, for itself: a forker has no `/proc`. `None` where it is not the keeper's to read.
+fn memory_of(pid: Pid) -> Option<[File; 2]> {
+    let open = |name| File::open(format!("/proc/{}/{name}", pid.as_raw_nonzero()));
+    Some([open("maps").ok()?, open("pagemap").ok()?])
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -18,10 +18,10 @@ const LIMITS: Limits = Limits { memory: 256 << 20, tasks: 64, open_files: 256, d
 /// A runner that evaluates its instructions and prints what comes of it.
 const RUNNER: &str = "
 import os
-def main(spec, listener_fd, records_fd):
+def main(spec, listener_fd, records_fd, give_back=None):
     os.chdir(spec['dir'])
     os.write(records_fd, b'a record')
-    print(eval(spec['eval'], {'os': os, 'sys': __import__('sys')}))
+    print(eval(spec['eval'], {'os': os, 're': __import__('re'), 'sys': __import__('sys'), 'give_back': give_back}))
 if __name__ == '__main__':
     import json
     main(json.load(open(3)), 4, 5)
@@ -39,8 +39,12 @@ impl Nest {
         let directory = std::env::temp_dir().join(&name);
         std::fs::create_dir_all(directory.join("app")).unwrap();
         std::fs::write(directory.join("runner.py"), RUNNER).unwrap();
-        let zygote = concat!(env!("CARGO_MANIFEST_DIR"), "/runner/zygote.py");
-        std::fs::copy(zygote, directory.join("zygote.py")).unwrap();
+        let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("runner");
+        for program in ["zygote.py", "density.py", "template.py"] {
+            std::fs::copy(programs.join(program), directory.join(program)).unwrap();
+        }
+        let library = include_bytes!(concat!(env!("OUT_DIR"), "/template.so"));
+        std::fs::write(directory.join("template.so"), library).unwrap();
         std::fs::write(directory.join("rehearsal.py"), "def rehearse(enough=None): pass").unwrap();
         let helper = Helper::program(env!("CARGO_BIN_EXE_previewd"));
         let layers = sandbox::probe(&helper).unwrap().layers();
@@ -269,6 +273,27 @@ fn a_fork_rehearses_until_it_is_needed() {
         let zygote = nest.zygote().await;
         let (text, _) = nest.evaluate(&zygote, "os.environ['REHEARSED'], os.getpid()").await;
         assert_eq!(text, "('2', 2)\n");
+    });
+}
+
+/// A fork's memory: KiB of pages that are no file's, at first, when it has looked at everything that its zygote has, and when it has given
+/// back what it had copied of that; then what it had changed.
+const GIVES_BACK: &str = "(lambda own, gc: [own(), gc.unfreeze(), gc.collect(), vars(gc).update(changed=7), own(), give_back(), own(), gc.changed])(
+    lambda: int(re.search('Anonymous: *([0-9]+)', open('/proc/self/smaps_rollup').read())[1]), __import__('gc'))";
+
+#[test]
+fn a_fork_gives_back_what_it_copied_and_did_not_change() {
+    let nest = Nest::new("template");
+    alone(async {
+        let zygote = nest.zygote().await;
+        let (text, _) = nest.evaluate(&zygote, GIVES_BACK).await;
+        let told: Vec<Option<i64>> =
+            serde_json::from_str(&text.replace("None", "null").replace("True", "1")).unwrap();
+        let [Some(first), _, _, _, Some(copied), given, Some(left), changed] = told[..] else {
+            panic!("{text}")
+        };
+        assert_eq!((given, changed), (Some(1), Some(7)));
+        assert!(left - first < (copied - first) / 2, "{text}");
     });
 }
 

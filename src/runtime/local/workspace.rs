@@ -10,11 +10,15 @@ use super::RuntimeError;
 use crate::id::PreviewId;
 use crate::keeper::{Layout, places};
 
-/// The Python programs: the one that serves an application, the one that forks it, and what that one does before.
-const PROGRAMS: [(&str, &str); 3] = [
-    ("runner", include_str!("../../../runner/runner.py")),
-    ("zygote", include_str!("../../../runner/zygote.py")),
-    ("rehearsal", include_str!("../../../runner/rehearsal.py")),
+/// The Python programs: the one that serves an application, the one that forks it, and what that one does before; then what they
+/// find beside them.
+const PROGRAMS: [(&str, &[u8]); 6] = [
+    ("runner.py", include_bytes!("../../../runner/runner.py")),
+    ("zygote.py", include_bytes!("../../../runner/zygote.py")),
+    ("rehearsal.py", include_bytes!("../../../runner/rehearsal.py")),
+    ("density.py", include_bytes!("../../../runner/density.py")),
+    ("template.py", include_bytes!("../../../runner/template.py")),
+    ("template.so", include_bytes!(concat!(env!("OUT_DIR"), "/template.so"))),
 ];
 /// The database in its directory.
 const DATABASE: &str = "preview.db";
@@ -40,10 +44,9 @@ impl Workspaces {
     pub fn new(data_dir: &Path) -> io::Result<Self> {
         let data_dir = std::fs::canonicalize(data_dir)?;
         let root = places::workroom(&data_dir)?;
-        let programs = data_dir.join("programs");
-        std::fs::create_dir_all(&programs)?;
-        let [runner, zygote, rehearsal] = PROGRAMS.map(|(name, text)| install(&programs, name, text));
-        Ok(Self { root, programs: [runner?, zygote?, rehearsal?] })
+        let directory = install(&data_dir.join("programs"))?;
+        let [runner, zygote, rehearsal, ..] = PROGRAMS.map(|(name, _)| directory.join(name));
+        Ok(Self { root, programs: [runner, zygote, rehearsal] })
     }
 
     /// The program texts of the runner, the zygote and its rehearsal.
@@ -98,16 +101,23 @@ impl Workspaces {
     }
 }
 
-/// Puts a program where it can be started from, under a name that changes with its text.
-fn install(directory: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
-    let digest = hex::encode(Sha256::digest(text));
-    let path = directory.join(format!("{name}-{}.py", &digest[..12]));
-    if !path.exists() {
-        let aside = directory.join(format!("{name}-{}.tmp", std::process::id()));
-        std::fs::write(&aside, text)?;
-        std::fs::rename(&aside, &path)?;
+/// Puts the programs where they can be started from, in a directory whose name changes with what they are.
+fn install(programs: &Path) -> io::Result<PathBuf> {
+    let mut digest = Sha256::new();
+    for (name, content) in PROGRAMS {
+        digest.update(name);
+        digest.update(Sha256::digest(content));
     }
-    Ok(path)
+    let directory = programs.join(&hex::encode(digest.finalize())[..12]);
+    if !directory.exists() {
+        let aside = programs.join(format!("{}.tmp", std::process::id()));
+        std::fs::create_dir_all(&aside)?;
+        for (name, content) in PROGRAMS {
+            std::fs::write(aside.join(name), content)?;
+        }
+        std::fs::rename(aside, &directory)?;
+    }
+    Ok(directory)
 }
 
 fn write_all(dir: &Path, files: &BTreeMap<String, Vec<u8>>, database: &Path) -> io::Result<()> {
