@@ -17,6 +17,7 @@ mod serve;
 mod tls;
 mod token;
 mod upgrade;
+mod watched;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
