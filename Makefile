@@ -37,7 +37,7 @@ nightly:
 	PROPTEST_CASES=5000 cargo test --locked --workspace --lib
 	cargo test --locked --test it -- arbitrary::
 	PREVIEW_TEST_CASES=600 cargo test --locked --test it -- fuzzed:: --nocapture
-	PREVIEW_WALK_SECONDS=$${PREVIEW_WALK_SECONDS:-3600} cargo test --locked --test it -- walk:: --nocapture
+	PREVIEW_WALK_SECONDS=$${PREVIEW_WALK_SECONDS:-3600} cargo test --locked --test it -- a_walk --nocapture
 
 coverage: $(UI_PACKAGES)
 	cd web && npm run coverage
