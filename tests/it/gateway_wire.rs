@@ -108,7 +108,7 @@ async fn a_client_that_waits_with_its_body_is_asked_when_the_application_asks() 
 
 #[tokio::test]
 async fn a_head_leaves_whose_body_is_late() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (address, preview) = started(&server).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     for _ in 0..2 {
