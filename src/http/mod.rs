@@ -26,6 +26,7 @@ mod state;
 mod ticket;
 mod trail;
 pub mod ui;
+mod words;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
