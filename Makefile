@@ -11,12 +11,18 @@
 # caches of cargo, npm and uv; target/, web/node_modules, web/dist and storage/ may be removed at any time.
 
 SHELL := bash
+CORES := $(shell nproc)
 # Tests wait more than they compute: for servers to end, for time to be over.
 export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
-.NOTPARALLEL:
-.PHONY: run test bench load nightly coverage fmt rust web embed browser supply-chain
+.PHONY: run test bench load nightly coverage fmt rust web web-lint web-types web-typecheck web-test embed browser supply-chain
 
 UI_PACKAGES := web/node_modules/.package-lock.json
+HOST_PACKAGES := examples/embed/node_modules/.package-lock.json
+# What is built of the web, and of what: the page, and a host application with the React package.
+PAGE := web/dist/index.html
+PAGE_SOURCES := $(shell find web/src web/public) $(addprefix web/,index.html package.json package-lock.json tsconfig.json vite.config.ts)
+HOST := examples/embed/dist/index.html
+HOST_SOURCES := $(PAGE_SOURCES) $(wildcard web/*.config.ts) $(shell find examples/embed/src) $(filter-out %.tgz,$(wildcard examples/embed/*.*))
 
 run: $(UI_PACKAGES)
 	cargo build --locked
@@ -24,7 +30,7 @@ run: $(UI_PACKAGES)
 
 test:
 	scripts/setup test
-	$(MAKE) web rust browser supply-chain
+	$(MAKE) --jobs=1 web rust browser supply-chain
 
 bench: $(UI_PACKAGES)
 	cargo bench --locked --bench previewd
@@ -46,12 +52,21 @@ fmt: $(UI_PACKAGES)
 	cargo fmt --all
 	cd web && npm run format
 
-web: $(UI_PACKAGES)
+# What is checked of the web, side by side; each says what it has to say at its end, and one that fails ends no other.
+web: $(UI_PACKAGES) $(HOST_PACKAGES)
+	$(MAKE) --jobs=$(CORES) --keep-going --output-sync=target web-test $(HOST) web-typecheck $(PAGE) web-types web-lint
+
+web-lint: $(UI_PACKAGES)
 	cd web && npm run lint
+
+web-types: $(UI_PACKAGES)
 	cd web && npm run types:check
+
+web-typecheck: $(UI_PACKAGES)
 	cd web && npm run typecheck
+
+web-test: $(UI_PACKAGES)
 	cd web && npm test
-	cd web && npm run build
 
 # The same cases every day: nobody is to be stopped by what he has not changed. `make nightly` looks for others.
 rust: export PROPTEST_RNG_SEED ?= 1
@@ -63,13 +78,11 @@ rust: $(UI_PACKAGES)
 	cargo test --workspace --locked
 
 # The React package as a host application gets it.
-embed: $(UI_PACKAGES)
-	cd web && npm run build:lib
-	cd examples/embed && npm ci --no-audit --no-fund && npm run install:package && npm run build
+embed: $(HOST)
 
-# A real browser on the real binary.
-browser: embed
-	cargo build --locked
+# A real browser on the real binary: that of the tests in Rust, which `cargo build` alone would build anew with other features.
+browser: $(HOST) $(PAGE)
+	cargo test --workspace --locked --no-run --test it
 	cd web && npm run test:e2e
 
 supply-chain: $(UI_PACKAGES)
@@ -80,3 +93,14 @@ $(UI_PACKAGES): web/package-lock.json
 	scripts/setup run
 	cd web && npm ci --no-audit --no-fund
 	touch $@
+
+$(HOST_PACKAGES): examples/embed/package-lock.json
+	cd examples/embed && npm ci --no-audit --no-fund
+	touch $@
+
+$(PAGE): $(PAGE_SOURCES) $(UI_PACKAGES)
+	cd web && npm run build
+
+$(HOST): $(HOST_SOURCES) $(UI_PACKAGES) $(HOST_PACKAGES)
+	cd web && npm run build:lib
+	cd examples/embed && npm run install:package && npm run build
