@@ -42,7 +42,7 @@ nightly:
 	PROPTEST_CASES=5000 cargo test --locked --workspace --lib
 	cargo test --locked --test it -- arbitrary::
 	PREVIEW_TEST_CASES=600 cargo test --locked --test it -- fuzzed:: --nocapture
-	PREVIEW_WALK_SECONDS=$${PREVIEW_WALK_SECONDS:-3600} cargo test --locked --test it -- walk:: --nocapture
+	PREVIEW_WALK_SECONDS=$${PREVIEW_WALK_SECONDS:-3600} cargo test --locked --test it -- a_walk --nocapture
 
 coverage: $(UI_PACKAGES)
 	cd web && npm run coverage
@@ -80,7 +80,8 @@ rust: $(UI_PACKAGES)
 # The React package as a host application gets it.
 embed: $(HOST)
 
-# A real browser on the real binary: that of the tests in Rust, which `cargo build` alone would build anew with other features.
+# A real browser on the real binary: the one of the tests, which `cargo build` would make once more, since what tests need besides
+# turns on features of libraries that both have.
 browser: $(HOST) $(PAGE)
 	cargo test --workspace --locked --no-run --test it
 	cd web && npm run test:e2e
@@ -98,6 +99,7 @@ $(HOST_PACKAGES): examples/embed/package-lock.json
 	cd examples/embed && npm ci --no-audit --no-fund
 	touch $@
 
+# Only when it is older than what it is made from: cargo compiles what embeds it again after each time. build.rs says the same.
 $(PAGE): $(PAGE_SOURCES) $(UI_PACKAGES)
 	cd web && npm run build
 

@@ -3,12 +3,14 @@
 mod answer;
 mod apps;
 mod disk;
+mod guest;
 mod leftovers;
 mod litter;
 mod ports;
 mod postgres;
 mod raw;
 mod server;
+mod shared;
 mod sse;
 mod user;
 
@@ -18,6 +20,7 @@ use std::time::Duration;
 pub use answer::Answer;
 pub use apps::{NO_MORE_THAN_A_SERVER, REQUIREMENTS, asgi, directory, example, fastapi, packages, probe};
 pub use disk::Disk;
+pub use guest::Guest;
 pub use leftovers::{
     Process, cgroups, descendants, descriptors, descriptors_but_the_stores, is_ahead, is_alive, is_spare,
     spares,
