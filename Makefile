@@ -3,8 +3,8 @@
 # make bench   an optimised build, measured against plain uvicorn
 # make load    a hundred previews at once, a thousand launches and stops: what they take, and that nothing grows
 # make nightly an hour of the random walk (PREVIEW_WALK_SECONDS and PREVIEW_WALK_SEED make it another), over 10,000 cases
-#              of schemathesis, and other values for the tests of properties than every day
-# make coverage lines of Rust and of the web's logic that the tests reach; it builds everything once more
+#              of schemathesis, 200 reloads under load, and other values for the tests of properties than every day
+# make coverage lines of Rust and of the web's logic that the tests reach, 90 % of each at the least; it builds everything once more
 # make fmt     formats Rust and TypeScript
 #
 # scripts/setup installs what is missing, or says what to install. Nothing is written outside this directory but the
@@ -40,11 +40,14 @@ load: $(UI_PACKAGES)
 
 nightly:
 	PROPTEST_CASES=5000 cargo test --locked --workspace --lib
+	cargo test --locked --package pysource --test hostile
 	cargo test --locked --test it -- arbitrary::
+	PREVIEW_RELOADS=200 cargo test --locked --test it -- reload::no_request_fails
 	PREVIEW_TEST_CASES=600 cargo test --locked --test it -- fuzzed:: --nocapture
 	PREVIEW_WALK_SECONDS=$${PREVIEW_WALK_SECONDS:-3600} cargo test --locked --test it -- a_walk --nocapture
 
 coverage: $(UI_PACKAGES)
+	scripts/setup test
 	cd web && npm run coverage
 	scripts/coverage
 

@@ -41,6 +41,8 @@ pub struct LocalRuntime {
     settings: Settings,
     /// Taken by each import.
     describing: tokio::sync::Semaphore,
+    /// Taken by whatever compiles ahead, which no import is to wait for.
+    compiling: tokio::sync::Semaphore,
 }
 
 /// How previews are run on this machine.
@@ -73,8 +75,8 @@ impl LocalRuntime {
         let client = connect(&layout, &watched).await?;
         let workspaces = workspace::Workspaces::new(data_dir)?;
         let (client, connecting) = (Mutex::new(client), tokio::sync::Mutex::default());
-        let describing = tokio::sync::Semaphore::new(describe::AT_ONCE);
-        Ok(Self { layout, workspaces, client, connecting, watched, settings, describing })
+        let [describing, compiling] = [describe::AT_ONCE, compile::AT_ONCE].map(tokio::sync::Semaphore::new);
+        Ok(Self { layout, workspaces, client, connecting, watched, settings, describing, compiling })
     }
 
     /// The connection, made anew after the keeper died.

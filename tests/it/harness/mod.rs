@@ -46,6 +46,11 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
     }
 }
 
+/// Where a file of `testdata` is.
+pub fn testdata(name: &str) -> String {
+    format!("{}/tests/it/testdata/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
 /// What a program says that succeeds.
 pub fn output_of(command: &mut Command) -> String {
     let output = command.output().unwrap();

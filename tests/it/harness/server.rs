@@ -70,7 +70,9 @@ impl Server {
     /// Starts `serve`, after it was killed or has ended, and waits until it accepts connections.
     pub async fn serve_again(&self) {
         let log = std::fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let listen = self.settings.iter().find(|(name, _)| *name == "LISTEN");
+        let listen = listen.map_or("127.0.0.1:0", |(_, address)| address.as_str());
+        let mut command = self.command(&["serve", "--listen", listen]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let read = tokio::task::spawn_blocking(move || {
