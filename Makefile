@@ -3,20 +3,26 @@
 # make bench   an optimised build, measured against plain uvicorn
 # make load    a hundred previews at once, a thousand launches and stops: what they take, and that nothing grows
 # make nightly an hour of the random walk (PREVIEW_WALK_SECONDS and PREVIEW_WALK_SEED make it another), over 10,000 cases
-#              of schemathesis, and other values for the tests of properties than every day
-# make coverage lines of Rust and of the web's logic that the tests reach; it builds everything once more
+#              of schemathesis, 200 reloads under load, and other values for the tests of properties than every day
+# make coverage lines of Rust and of the web's logic that the tests reach, 90 % of each at the least; it builds everything once more
 # make fmt     formats Rust and TypeScript
 #
 # scripts/setup installs what is missing, or says what to install. Nothing is written outside this directory but the
 # caches of cargo, npm and uv; target/, web/node_modules, web/dist and storage/ may be removed at any time.
 
 SHELL := bash
+CORES := $(shell nproc)
 # Tests wait more than they compute: for servers to end, for time to be over.
 export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
-.NOTPARALLEL:
-.PHONY: run test bench load nightly coverage fmt rust web embed browser supply-chain
+.PHONY: run test bench load nightly coverage fmt rust web web-lint web-types web-typecheck web-test embed browser supply-chain
 
 UI_PACKAGES := web/node_modules/.package-lock.json
+HOST_PACKAGES := examples/embed/node_modules/.package-lock.json
+# What is built of the web, and of what: the page, and a host application with the React package.
+PAGE := web/dist/index.html
+PAGE_SOURCES := $(shell find web/src web/public) $(addprefix web/,index.html package.json package-lock.json tsconfig.json vite.config.ts)
+HOST := examples/embed/dist/index.html
+HOST_SOURCES := $(PAGE_SOURCES) $(wildcard web/*.config.ts) $(shell find examples/embed/src) $(filter-out %.tgz,$(wildcard examples/embed/*.*))
 
 run: $(UI_PACKAGES)
 	cargo build --locked
@@ -24,7 +30,7 @@ run: $(UI_PACKAGES)
 
 test:
 	scripts/setup test
-	$(MAKE) web rust browser supply-chain
+	$(MAKE) --jobs=1 web rust browser supply-chain
 
 bench: $(UI_PACKAGES)
 	cargo bench --locked --bench previewd
@@ -34,11 +40,14 @@ load: $(UI_PACKAGES)
 
 nightly:
 	PROPTEST_CASES=5000 cargo test --locked --workspace --lib
+	cargo test --locked --package pysource --test hostile
 	cargo test --locked --test it -- arbitrary::
+	PREVIEW_RELOADS=200 cargo test --locked --test it -- reload::no_request_fails
 	PREVIEW_TEST_CASES=600 cargo test --locked --test it -- fuzzed:: --nocapture
-	PREVIEW_WALK_SECONDS=$${PREVIEW_WALK_SECONDS:-3600} cargo test --locked --test it -- walk:: --nocapture
+	PREVIEW_WALK_SECONDS=$${PREVIEW_WALK_SECONDS:-3600} cargo test --locked --test it -- a_walk --nocapture
 
 coverage: $(UI_PACKAGES)
+	scripts/setup test
 	cd web && npm run coverage
 	scripts/coverage
 
@@ -46,12 +55,21 @@ fmt: $(UI_PACKAGES)
 	cargo fmt --all
 	cd web && npm run format
 
-web: $(UI_PACKAGES)
+# What is checked of the web, side by side; each says what it has to say at its end, and one that fails ends no other.
+web: $(UI_PACKAGES) $(HOST_PACKAGES)
+	$(MAKE) --jobs=$(CORES) --keep-going --output-sync=target web-test $(HOST) web-typecheck $(PAGE) web-types web-lint
+
+web-lint: $(UI_PACKAGES)
 	cd web && npm run lint
+
+web-types: $(UI_PACKAGES)
 	cd web && npm run types:check
+
+web-typecheck: $(UI_PACKAGES)
 	cd web && npm run typecheck
+
+web-test: $(UI_PACKAGES)
 	cd web && npm test
-	cd web && npm run build
 
 # The same cases every day: nobody is to be stopped by what he has not changed. `make nightly` looks for others.
 rust: export PROPTEST_RNG_SEED ?= 1
@@ -63,13 +81,12 @@ rust: $(UI_PACKAGES)
 	cargo test --workspace --locked
 
 # The React package as a host application gets it.
-embed: $(UI_PACKAGES)
-	cd web && npm run build:lib
-	cd examples/embed && npm ci --no-audit --no-fund && npm run install:package && npm run build
+embed: $(HOST)
 
-# A real browser on the real binary.
-browser: embed
-	cargo build --locked
+# A real browser on the real binary: the one of the tests, which `cargo build` would make once more, since what tests need besides
+# turns on features of libraries that both have.
+browser: $(HOST) $(PAGE)
+	cargo test --workspace --locked --no-run --test it
 	cd web && npm run test:e2e
 
 supply-chain: $(UI_PACKAGES)
@@ -80,3 +97,15 @@ $(UI_PACKAGES): web/package-lock.json
 	scripts/setup run
 	cd web && npm ci --no-audit --no-fund
 	touch $@
+
+$(HOST_PACKAGES): examples/embed/package-lock.json
+	cd examples/embed && npm ci --no-audit --no-fund
+	touch $@
+
+# Only when it is older than what it is made from: cargo compiles what embeds it again after each time. build.rs says the same.
+$(PAGE): $(PAGE_SOURCES) $(UI_PACKAGES)
+	cd web && npm run build
+
+$(HOST): $(HOST_SOURCES) $(UI_PACKAGES) $(HOST_PACKAGES)
+	cd web && npm run build:lib
+	cd examples/embed && npm run install:package && npm run build

@@ -14,7 +14,10 @@ export default defineConfig({
   build: { target: "es2022", assetsInlineLimit: 0 },
   server: { proxy: { "/api": api, "/healthz": api } },
   test: {
-    environment: "jsdom",
+    // A document takes longer to make than most tests: those that need one say `@vitest-environment jsdom`.
+    environment: "node",
+    // Nor is each file given a process of its own, which takes longer than what it tests.
+    isolate: false,
     include: ["src/**/*.test.{ts,tsx}"],
     // Some run Python, Node and curl: it is the machine that may be slow.
     testTimeout: 30_000,

@@ -12,6 +12,7 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header};
 
 use self::claims::{Claims, user};
+pub use self::preview_token::is_same as is_same_token;
 use self::public_keys::PublicKeys;
 use self::secret::Secret;
 use crate::config::Config;

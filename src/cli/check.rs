@@ -11,7 +11,7 @@ use super::{USAGE, fail};
 use crate::config::Config;
 use crate::endpoints::from_source;
 use crate::error::Error;
-use crate::generation::{Files, Plan, plan, read_directory};
+use crate::generation::{Files, Plan, plan_of_read, read_directory};
 
 /// What a project offers and what stands against its launch, as `--json` prints it.
 #[derive(Serialize)]
@@ -53,8 +53,8 @@ pub(super) fn run(config: &Config, dir: &Path, json: bool, openapi: bool) -> Exi
 }
 
 fn report(files: &Arc<Files>) -> Report {
-    let Analysis { endpoints, mut warnings, openapi } = from_source(files, None);
-    let (entrypoint, requirements, mut problems) = match plan(files, None) {
+    let Analysis { endpoints, mut warnings, openapi, served } = from_source(files, None);
+    let (entrypoint, requirements, mut problems) = match plan_of_read(files, None, served) {
         Ok(plan) => {
             let found = pysource::problems(files, &plan.served(), &plan.requirements.to_lines());
             warnings.extend(plan.warnings.iter().map(|message| about(&plan, message)));

@@ -205,6 +205,7 @@ async fn open_store(config: &Config, address: SocketAddr) -> Result<Store, Faile
     }
     let id = server_id(&config.data_dir).map_err(doing("the data directory cannot be written"))?;
     let found_at = config.advertise.clone().unwrap_or_else(|| reachable(address).to_string());
+    let found_at = crate::http::found_at(config, &found_at);
     store.of_server(&id, &found_at).await.map_err(doing("the store does not take this server"))
 }
 

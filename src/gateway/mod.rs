@@ -8,6 +8,7 @@ mod known;
 mod limit;
 mod origin;
 mod page;
+mod peer;
 mod pool;
 mod quiet;
 mod record;
@@ -17,6 +18,7 @@ mod serve;
 mod tls;
 mod token;
 mod upgrade;
+mod watched;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +31,7 @@ pub use hop::strip_request;
 pub use host::Named;
 pub use origin::{Origin, request_id};
 pub use serve::{http_server, serve};
-pub use tls::Tls;
+pub use tls::{Reached, Tls};
 
 use self::known::Known;
 use crate::auth::Auth;

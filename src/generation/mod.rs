@@ -18,7 +18,7 @@ use crate::error::Result;
 pub use directory::read_directory;
 pub use files::check_patch;
 pub use json::read_patch;
-pub use plan::{Plan, plan};
+pub use plan::{Plan, plan, plan_of_read};
 
 /// Most files in one generation.
 pub const MAX_FILES: usize = 5_000;
@@ -28,8 +28,6 @@ pub const MAX_DIRECTORIES: usize = 10_000;
 pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
 /// Most bytes in all files together.
 pub const MAX_TOTAL_BYTES: u64 = 50 * 1024 * 1024;
-/// Most bytes that a body of an upload or a patch can need: all files as base64 in JSON, with room to spare.
-pub const MAX_BODY_BYTES: usize = 80 * 1024 * 1024;
 
 /// Files by their path: relative, `/` between segments, no `.` or `..`.
 pub type Files = BTreeMap<String, Vec<u8>>;

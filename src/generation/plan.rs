@@ -1,5 +1,7 @@
 //! What it takes to serve a generation: its entry point and its packages.
 
+use pysource::Entrypoint;
+
 use super::Files;
 use crate::environment::Requirements;
 use crate::error::{Error, Result};
@@ -27,10 +29,10 @@ pub struct Plan {
 impl Plan {
     /// The entry point, taken apart.
     #[must_use]
-    pub fn served(&self) -> pysource::Entrypoint {
+    pub fn served(&self) -> Entrypoint {
         let (module, attribute) = self.entrypoint.split_once(':').unwrap_or((&self.entrypoint, "app"));
         let (module, attribute) = (module.to_owned(), attribute.to_owned());
-        pysource::Entrypoint { module, attribute, factory: self.factory }
+        Entrypoint { module, attribute, factory: self.factory }
     }
 }
 
@@ -41,10 +43,26 @@ impl Plan {
 /// `InvalidGeneration` with what is missing, `InvalidRequest` for an entry point that cannot be meant, and
 /// `LaunchFailed` (`dependency_install_failed`) for requirements that are refused.
 pub fn plan(files: &Files, entrypoint: Option<&str>) -> Result<Plan> {
+    decide(files, entrypoint, || pysource::find_entrypoint(files))
+}
+
+/// As [`plan`], for files that have been read already: `served` is what was found in them.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_of_read(files: &Files, entrypoint: Option<&str>, served: Option<Entrypoint>) -> Result<Plan> {
+    decide(files, entrypoint, || served)
+}
+
+fn decide(
+    files: &Files,
+    entrypoint: Option<&str>,
+    find: impl FnOnce() -> Option<Entrypoint>,
+) -> Result<Plan> {
     let mut warnings = Vec::new();
     let served = match entrypoint {
         Some(text) => Some(explicit(files, text)?),
-        None => found(files, &mut warnings),
+        None => found(files, find(), &mut warnings),
     };
     let requirements = requirements(files);
     let mut missing = Vec::new();
@@ -96,8 +114,8 @@ fn is_identifier(text: &str) -> bool {
 
 /// What the source says, or else the conventional attribute of the conventional module: when it starts, Python
 /// itself says best what is wrong with it.
-fn found(files: &Files, warnings: &mut Vec<String>) -> Option<(String, bool)> {
-    if let Some(found) = pysource::find_entrypoint(files) {
+fn found(files: &Files, read: Option<Entrypoint>, warnings: &mut Vec<String>) -> Option<(String, bool)> {
+    if let Some(found) = read {
         return Some((format!("{}:{}", found.module, found.attribute), found.factory));
     }
     let (path, module) = CONVENTIONAL.iter().find(|(path, _)| files.contains_key(*path))?;

@@ -10,7 +10,7 @@ use crate::error::Result;
 
 /// What is in force for this user
 #[utoipa::path(get, operation_id = "get_preview_config", path = "/api/generations/{id}/preview/config", tag = "preview", params(("id" = String, Path)),
-    responses((status = 200, body = super::shapes::PreviewConfig), (status = 401, body = Failure), (status = 403, body = Failure),
+    responses((status = 200, description = "Limits and times as they are now.", body = super::shapes::PreviewConfig), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Json<Value>> {
     let config = &app.config;

@@ -15,7 +15,7 @@ use crate::preview::State as Life;
 ///
 /// The running application's own where it has one, else one of version 3.1 that is read from the source.
 #[utoipa::path(get, path = "/api/generations/{id}/openapi.json", tag = "preview", params(("id" = String, Path)),
-    responses((status = 200, body = serde_json::Value), (status = 401, body = Failure), (status = 403, body = Failure),
+    responses((status = 200, description = "An OpenAPI document of the generation's application.", body = serde_json::Value), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Json<Value>> {
     let active = app.previews.active(&owned.generation.id);

@@ -13,14 +13,17 @@ use tokio::net::TcpStream;
 
 use super::caller::parameter;
 use super::state::App;
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::gateway::hop;
+use crate::gateway::{Reached, Tls, hop};
 use crate::id::GenerationId;
 
 /// Says that a call has come from another server, and goes no further.
 const FORWARDED: HeaderName = HeaderName::from_static("x-previewd-forwarded");
 /// For the other server to be reached.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Before the address of a server that has a certificate.
+const WITH_TLS: &str = "https://";
 const GENERATION: &str = "/api/generations/{id}";
 
 /// Around every call.
@@ -40,7 +43,9 @@ pub(super) async fn forwarded(State(app): State<App>, request: Request, next: Ne
         return next.run(request).await;
     }
     match app.store.held_elsewhere(&id).await {
-        Ok(Some(address)) => pass_on(request, &address).await.unwrap_or_else(IntoResponse::into_response),
+        Ok(Some(address)) => {
+            pass_on(&app.gateway.tls, request, &address).await.unwrap_or_else(IntoResponse::into_response)
+        }
         Ok(None) => next.run(request).await,
         Err(e) => Error::from(e).into_response(),
     }
@@ -54,7 +59,7 @@ fn concerns_preview(method: &Method, route: &str) -> bool {
 }
 
 /// Asks the other server the same, and gives its answer as it comes.
-async fn pass_on(mut request: Request, address: &str) -> Result<Response> {
+async fn pass_on(tls: &Tls, mut request: Request, address: &str) -> Result<Response> {
     let away = |reason: String| {
         tracing::warn!(server = address, reason, "the server that holds a preview does not answer");
         let message = "The server that holds this preview does not answer: try again in a minute, or when its time is over.";
@@ -66,11 +71,9 @@ async fn pass_on(mut request: Request, address: &str) -> Result<Response> {
     // A name without a dot is answered to by everyone, whatever it is known as.
     request.headers_mut().insert(header::HOST, HeaderValue::from_static("previewd"));
     request.headers_mut().insert(FORWARDED, HeaderValue::from_static("1"));
-    let connecting = tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await;
+    let connecting = tokio::time::timeout(PATIENCE, connect(tls, address)).await;
     let stream = connecting.map_err(|_| away("no connection in time".to_owned()))?;
     let stream = stream.map_err(|e| away(e.to_string()))?;
-    // Small writes are log lines that somebody waits for.
-    let _not_fatal = stream.set_nodelay(true);
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| away(e.to_string()))?;
     // It ends with the answer, or with whoever reads that.
@@ -78,6 +81,21 @@ async fn pass_on(mut request: Request, address: &str) -> Result<Response> {
     let mut response = sender.send_request(request).await.map_err(|e| away(e.to_string()))?.map(Body::new);
     hop::strip(response.headers_mut());
     Ok(response)
+}
+
+/// The address says whether the other server has a certificate, as [`found_at`] wrote it.
+async fn connect(tls: &Tls, address: &str) -> std::io::Result<Reached> {
+    let plain = address.strip_prefix(WITH_TLS);
+    let stream = TcpStream::connect(plain.unwrap_or(address)).await?;
+    // Small writes are log lines that somebody waits for.
+    let _not_fatal = stream.set_nodelay(true);
+    tls.reach(stream, plain.is_some()).await
+}
+
+/// How the store is told where this server is: at `address`.
+pub fn found_at(config: &Config, address: &str) -> String {
+    let scheme = if config.tls_certificate.is_some() { WITH_TLS } else { "" };
+    format!("{scheme}{address}")
 }
 
 #[cfg(test)]

@@ -11,8 +11,9 @@ use super::listings::{Key, Of};
 use super::openapi::Failure;
 use super::state::App;
 use crate::endpoints::{ask, merge_running, read_offer};
-use crate::environment::{Environment, Requirements};
+use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::generation::{Plan, plan_of_read};
 use crate::preview::State as Life;
 use crate::runtime::Undescribed;
 use crate::store::Generation;
@@ -26,22 +27,22 @@ pub(super) struct Listing {
     pub source: &'static str,
     /// What could not be known.
     pub warnings: Vec<Value>,
-    /// The packages that the application is imported with, where its source leaves something open and it can be launched.
+    /// How the application is imported, where its source leaves something open and it can be launched.
     #[serde(skip)]
-    requirements: Option<Requirements>,
+    plan: Option<Arc<Plan>>,
 }
 
 impl Listing {
     /// The application's own word; the source describes what that leaves out.
     fn from_application(offer: crate::endpoints::Running, read: Self) -> Self {
         let endpoints = merge_running(offer, read.endpoints);
-        Self { endpoints, source: "openapi", warnings: Vec::new(), requirements: read.requirements }
+        Self { endpoints, source: "openapi", warnings: Vec::new(), plan: read.plan }
     }
 
     /// What was read from the source, as the application did not answer; nor is it asked again in another way.
     fn instead(mut self, why: &str) -> Self {
         self.warnings.insert(0, json!({ "message": why }));
-        Self { requirements: None, ..self }
+        Self { plan: None, ..self }
     }
 }
 
@@ -50,14 +51,13 @@ impl Listing {
 /// From the running application where there is one, else from the source. Where that leaves something open and the
 /// packages are there, the application is imported in a sandbox and asked.
 #[utoipa::path(get, operation_id = "list_endpoints", path = "/api/generations/{id}/endpoints", tag = "preview", params(("id" = String, Path)),
-    responses((status = 200, body = super::shapes::Endpoints), (status = 401, body = Failure), (status = 403, body = Failure),
+    responses((status = 200, description = "What it offers, and what of that could not be known.", body = super::shapes::Endpoints), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn list(State(app): State<App>, owned: Owned) -> Result<axum::Json<Listing>> {
     let generation = &owned.generation;
     let listing = listing(&app, generation).await?;
-    let environment = environment_for(&app, &listing);
-    let listing = match environment {
-        Some(environment) => imported(&app, generation, &environment, listing).await?,
+    let listing = match importable(&app, &listing) {
+        Some((plan, environment)) => imported(&app, generation, &plan, &environment, listing).await?,
         None => listing,
     };
     Ok(axum::Json((*listing).clone()))
@@ -80,10 +80,11 @@ pub(super) async fn listing(app: &App, generation: &Generation) -> Result<Arc<Li
     app.listings.get(Key::new(generation, of), make).await
 }
 
-/// The packages to import the application with, if its source leaves something open and they are there.
-fn environment_for(app: &App, listing: &Listing) -> Option<Environment> {
+/// How to import the application and with which packages, if its source leaves something open and they are there.
+fn importable(app: &App, listing: &Listing) -> Option<(Arc<Plan>, Environment)> {
     let open = listing.source == "static" && !listing.warnings.is_empty();
-    app.environments.existing(listing.requirements.as_ref().filter(|_| open)?)
+    let plan = listing.plan.as_ref().filter(|_| open)?;
+    Some((Arc::clone(plan), app.environments.existing(&plan.requirements)?))
 }
 
 /// The listing of the imported application. Made once for each revision and environment, unless it was the server's
@@ -91,13 +92,14 @@ fn environment_for(app: &App, listing: &Listing) -> Option<Environment> {
 async fn imported(
     app: &App,
     generation: &Generation,
+    plan: &Plan,
     environment: &Environment,
     read: Arc<Listing>,
 ) -> Result<Arc<Listing>> {
     let key = Key::new(generation, Of::Import(environment.key.clone()));
     let make = async {
         let read = (*read).clone();
-        let offered = match app.previews.describe(generation, environment).await? {
+        let offered = match app.previews.describe(generation, plan, environment).await? {
             Ok(text) => read_offer(&text).map_err(|error| error.to_string()),
             Err(Undescribed::Host(error)) => return Err(Error::internal(error)),
             Err(why) => Err(format!("The application was not asked what it offers: {why}.")),
@@ -122,12 +124,12 @@ async fn from_source(app: &App, generation: &Generation) -> Result<Listing> {
     let named = generation.entrypoint.clone();
     let read = tokio::task::spawn_blocking(move || {
         let analysis = crate::endpoints::from_source(&files, named.as_deref());
-        // Deciding how it is served reads the project once more, and matters only where its application may have to be asked.
-        let open = !analysis.warnings.is_empty();
-        let plan = open.then(|| crate::generation::plan(&files, named.as_deref()).ok()).flatten();
-        (analysis, plan.map(|plan| plan.requirements))
+        // It matters only where the application may have to be asked.
+        let served = Some(analysis.served.clone()).filter(|_| !analysis.warnings.is_empty());
+        let plan = served.and_then(|served| plan_of_read(&files, named.as_deref(), served).ok());
+        (analysis, plan.map(Arc::new))
     });
-    let (analysis, requirements) = read.await.map_err(Error::internal)?;
+    let (analysis, plan) = read.await.map_err(Error::internal)?;
     let warnings = analysis.warnings.iter().filter_map(|w| serde_json::to_value(w).ok()).collect();
-    Ok(Listing { endpoints: analysis.endpoints, source: "static", warnings, requirements })
+    Ok(Listing { endpoints: analysis.endpoints, source: "static", warnings, plan })
 }

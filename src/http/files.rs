@@ -52,7 +52,7 @@ pub(super) struct Patched {
 
 /// The files of a generation
 #[utoipa::path(get, operation_id = "list_files", path = "/api/generations/{id}/files", tag = "generations", params(("id" = String, Path)),
-    responses((status = 200, body = Files), (status = 401, body = Failure), (status = 403, body = Failure),
+    responses((status = 200, description = "Every file with its size and digest.", body = Files), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn list(State(app): State<App>, owned: Owned) -> Result<axum::Json<Files>> {
     let files = app.store.files(&owned.generation.id).await?;
@@ -63,7 +63,7 @@ pub(super) async fn list(State(app): State<App>, owned: Owned) -> Result<axum::J
 /// One file's bytes
 #[utoipa::path(get, operation_id = "get_file", path = "/api/generations/{id}/files/{*path}", tag = "generations",
     params(("id" = String, Path), ("path" = String, Path)),
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, description = "The file's bytes, as a download.", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 401, body = Failure), (status = 403, body = Failure), (status = 404, body = Failure)))]
 pub(super) async fn get(State(app): State<App>, owned: Owned, request: Request<Body>) -> Result<Response> {
     let (mut parts, _) = request.into_parts();
@@ -85,7 +85,7 @@ pub(super) async fn get(State(app): State<App>, owned: Owned, request: Request<B
 /// does not start, the old goes on serving and `details` says why.
 #[utoipa::path(patch, operation_id = "patch_files", path = "/api/generations/{id}/files", tag = "generations", params(("id" = String, Path)),
     request_body = super::shapes::Patch,
-    responses((status = 200, body = Patched), (status = 400, body = Failure), (status = 401, body = Failure),
+    responses((status = 200, description = "The files have changed; whether what runs has is `reloaded`.", body = Patched), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 403, body = Failure), (status = 404, body = Failure), (status = 413, body = Failure)))]
 pub(super) async fn patch(
     State(app): State<App>,

@@ -83,7 +83,7 @@ impl From<Generation> for GenerationBody {
     params(("projectId" = String, Path), ("name" = Option<String>, Query), ("entrypoint" = Option<String>, Query)),
     request_body(content((super::shapes::Upload = "application/json"), (Vec<u8> = "application/zip"),
         (Vec<u8> = "application/gzip"), (Vec<u8> = "application/x-tar"))),
-    responses((status = 201, body = GenerationBody), (status = 400, body = Failure), (status = 401, body = Failure),
+    responses((status = 201, description = "The generation that was made.", body = GenerationBody), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 403, body = Failure), (status = 404, body = Failure), (status = 413, body = Failure),
         (status = 415, body = Failure), (status = 429, body = Failure)))]
 pub(super) async fn upload(
@@ -173,7 +173,7 @@ fn warm(app: &App, generation: &Generation, modules: Files, requirements: Option
 
 /// The caller's generations
 #[utoipa::path(get, operation_id = "list_generations", path = "/api/generations", tag = "generations", params(("projectId" = Option<String>, Query)),
-    responses((status = 200, body = Generations), (status = 401, body = Failure), (status = 403, body = Failure),
+    responses((status = 200, description = "The generations, newest first.", body = Generations), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn list(
     State(app): State<App>,
@@ -213,7 +213,7 @@ async fn read_again(app: &App, generation: Generation) -> Result<GenerationBody>
 
 /// One generation
 #[utoipa::path(get, operation_id = "get_generation", path = "/api/generations/{id}", tag = "generations", params(("id" = String, Path)),
-    responses((status = 200, body = GenerationBody), (status = 401, body = Failure), (status = 403, body = Failure),
+    responses((status = 200, description = "The generation.", body = GenerationBody), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Json<GenerationBody>> {
     Ok(axum::Json(read_again(&app, owned.generation).await?))
@@ -223,7 +223,7 @@ pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Js
 ///
 /// 503 where its preview does not end: the generation is still there then, to be deleted by another try.
 #[utoipa::path(delete, operation_id = "delete_generation", path = "/api/generations/{id}", tag = "generations", params(("id" = String, Path)),
-    responses((status = 204), (status = 401, body = Failure), (status = 403, body = Failure),
+    responses((status = 204, description = "The generation, its preview and its kept database are gone."), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure), (status = 503, body = Failure)))]
 pub(super) async fn delete(State(app): State<App>, owned: Owned) -> Result<StatusCode> {
     /// Whoever launches it as fast as it is stopped does not keep this call busy for ever.

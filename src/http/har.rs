@@ -17,6 +17,7 @@ const UNKNOWN: i64 = -1;
 /// A document of HAR 1.2.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Har {
+    /// All of it.
     log: HarLog,
 }
 
@@ -25,6 +26,7 @@ pub(super) struct Har {
 struct HarLog {
     /// `1.2`
     version: &'static str,
+    /// What made it.
     creator: HarCreator,
     /// Oldest first.
     entries: Vec<HarEntry>,
@@ -33,7 +35,9 @@ struct HarLog {
 /// What made a document.
 #[derive(Serialize, ToSchema)]
 struct HarCreator {
+    /// `previewd`
     name: &'static str,
+    /// Its version.
     version: &'static str,
 }
 
@@ -41,13 +45,18 @@ struct HarCreator {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct HarEntry {
+    /// When it was asked.
     #[schema(value_type = String, format = DateTime)]
     started_date_time: UnixMillis,
     /// Milliseconds.
     time: f64,
+    /// What was asked.
     request: HarRequest,
+    /// What came back.
     response: HarResponse,
+    /// Nothing.
     cache: HarCache,
+    /// Where the time went.
     timings: HarTimings,
     /// Its name in the log.
     #[serde(rename = "_requestId")]
@@ -61,17 +70,25 @@ pub(super) struct HarEntry {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct HarRequest {
+    /// `GET`, …
     method: String,
+    /// The whole address, without its secrets.
     url: String,
+    /// Always `HTTP/1.1`.
     http_version: &'static str,
     /// Always empty: they are among the headers.
     cookies: Vec<HarPair>,
+    /// Without their secrets.
     headers: Vec<HarPair>,
+    /// Without its secrets.
     query_string: Vec<HarPair>,
+    /// The body, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     post_data: Option<HarPostData>,
+    /// Not known: -1.
     headers_size: i64,
+    /// Bytes of the body.
     body_size: i64,
 }
 
@@ -79,9 +96,11 @@ struct HarRequest {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct HarPostData {
+    /// Its content type.
     mime_type: String,
     /// Always empty: they are in the text.
     params: Vec<HarPair>,
+    /// As it is kept: not all of a long one.
     text: String,
 }
 
@@ -91,15 +110,22 @@ struct HarPostData {
 struct HarResponse {
     /// 0 if there was no answer.
     status: i64,
+    /// Always empty: the status says it.
     status_text: &'static str,
+    /// Always `HTTP/1.1`.
     http_version: &'static str,
     /// Always empty: they are among the headers.
     cookies: Vec<HarPair>,
+    /// Without their secrets.
     headers: Vec<HarPair>,
+    /// The body.
     content: HarContent,
+    /// Where it leads on, or empty.
     #[serde(rename = "redirectURL")]
     redirect_url: String,
+    /// Not known: -1.
     headers_size: i64,
+    /// Bytes of the body.
     body_size: i64,
 }
 
@@ -107,8 +133,11 @@ struct HarResponse {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct HarContent {
+    /// Its bytes.
     size: i64,
+    /// Its content type.
     mime_type: String,
+    /// As it is kept: not all of a long one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     text: Option<String>,
@@ -125,15 +154,20 @@ struct HarCache {}
 /// Milliseconds of an exchange.
 #[derive(Serialize, ToSchema)]
 struct HarTimings {
+    /// Not told apart: 0.
     send: f64,
+    /// All of it.
     wait: f64,
+    /// Not told apart: 0.
     receive: f64,
 }
 
 /// A header, or a parameter of the query.
 #[derive(Serialize, ToSchema)]
 struct HarPair {
+    /// Its name.
     name: String,
+    /// Its value.
     value: String,
 }
 

@@ -45,7 +45,7 @@ pub(super) struct Readiness {
 }
 
 /// Whether the process answers
-#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = Alive)))]
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, description = "The process answers.", body = Alive)))]
 pub(super) async fn healthz() -> axum::Json<Alive> {
     axum::Json(Alive { status: "ok" })
 }
@@ -55,7 +55,7 @@ pub(super) async fn healthz() -> axum::Json<Alive> {
 /// 503 with the names of the checks that fail, where the store does not answer, the keeper does not, the data directory
 /// cannot be written or is full, or the server is about to end.
 #[utoipa::path(get, path = "/readyz", tag = "operation",
-    responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
+    responses((status = 200, description = "Everything that it needs is there.", body = Readiness), (status = 503, description = "Something that it needs is not there: `failing` names it.", body = Readiness)))]
 pub(super) async fn readyz(State(app): State<App>) -> Response {
     let (store, keeper) = tokio::join!(
         in_time(async { app.store.ping().await.is_ok() }),
@@ -96,7 +96,7 @@ fn has_room(directory: &Path) -> bool {
 
 /// Metrics in Prometheus' text format
 #[utoipa::path(get, path = "/metrics", tag = "operation",
-    responses((status = 200, body = String, content_type = "text/plain")))]
+    responses((status = 200, description = "All metrics.", body = String, content_type = "text/plain")))]
 pub(super) async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
     let states: Vec<_> = app.previews.all_active().into_iter().map(|preview| preview.state()).collect();
     app.metrics.set_previews(states.iter().map(Life::name));

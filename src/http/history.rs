@@ -113,7 +113,7 @@ impl From<&RequestRow> for KeptRequest {
     params(("id" = String, Path), ("beforeId" = Option<i64>, Query),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 500), ("method" = Option<String>, Query),
         ("status" = Option<String>, Query, pattern = "^([1-9][0-9]{2}|[1-5]xx)$", description = "`404`, or `4xx`"), ("q" = Option<String>, Query)),
-    responses((status = 200, body = KeptRequests), (status = 400, body = Failure), (status = 401, body = Failure),
+    responses((status = 200, description = "A page of the history.", body = KeptRequests), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 403, body = Failure), (status = 404, body = Failure)))]
 pub(super) async fn list(
     State(app): State<App>,
@@ -140,7 +140,7 @@ pub(super) async fn list(
 /// One request with its headers and bodies
 #[utoipa::path(get, operation_id = "get_request", path = "/api/generations/{id}/preview/requests/{requestId}", tag = "history",
     params(("id" = String, Path), ("requestId" = i64, Path)),
-    responses((status = 200, body = KeptExchange), (status = 401, body = Failure), (status = 403, body = Failure),
+    responses((status = 200, description = "The request and its answer, without their secrets.", body = KeptExchange), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn get(State(app): State<App>, owned: Owned, id: Id) -> Result<axum::Json<KeptExchange>> {
     let (row, detail) = find(&app, &owned, &id).await?;
@@ -152,7 +152,7 @@ pub(super) async fn get(State(app): State<App>, owned: Owned, id: Id) -> Result<
 /// What the body names takes the place of what was kept; the secrets that were not kept can be given so.
 #[utoipa::path(post, operation_id = "replay_request", path = "/api/generations/{id}/preview/requests/{requestId}/replay", tag = "history",
     params(("id" = String, Path), ("requestId" = i64, Path)), request_body = Option<Content>,
-    responses((status = 200, body = Answer), (status = 400, body = Failure), (status = 401, body = Failure),
+    responses((status = 200, description = "What the preview answered this time.", body = Answer), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 403, body = Failure), (status = 404, body = Failure), (status = 503, body = Failure),
         (status = 504, body = Failure)))]
 pub(super) async fn replay(
@@ -207,7 +207,7 @@ pub(super) async fn replay(
 
 /// The history as HAR 1.2
 #[utoipa::path(get, operation_id = "export_requests", path = "/api/generations/{id}/preview/requests.har", tag = "history", params(("id" = String, Path)),
-    responses((status = 200, body = har::Har), (status = 401, body = Failure), (status = 403, body = Failure),
+    responses((status = 200, description = "The history, without its secrets.", body = har::Har), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn har(State(app): State<App>, owned: Owned) -> Result<Response> {
     app.gateway.history.flush().await;

@@ -76,7 +76,7 @@ pub(super) struct Launched {
 /// Answers when it really serves, or when it is known that it will not; with `wait=false` at once.
 #[utoipa::path(post, operation_id = "launch_preview", path = "/api/generations/{id}/preview/launch", tag = "preview",
     params(("id" = String, Path), ("wait" = Option<bool>, Query)), request_body = Option<LaunchBody>,
-    responses((status = 200, body = Launched), (status = 202, body = Launched), (status = 400, body = Failure),
+    responses((status = 200, description = "The preview serves.", body = Launched), (status = 202, description = "The launch has begun: `status` and the log tell what becomes of it.", body = Launched), (status = 400, body = Failure),
         (status = 401, body = Failure), (status = 403, body = Failure), (status = 404, body = Failure),
         (status = 409, body = Failure), (status = 429, body = Failure), (status = 500, body = Failure),
         (status = 504, body = Failure)))]

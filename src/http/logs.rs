@@ -49,7 +49,7 @@ pub(super) struct Ticket {
     params(("id" = String, Path), ("afterId" = Option<u64>, Query), ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000),
         ("level" = Option<super::shapes::LogLevel>, Query), ("source" = Option<super::shapes::LogSource>, Query), ("q" = Option<String>, Query, max_length = 1000),
         ("requestId" = Option<String>, Query)),
-    responses((status = 200, body = super::shapes::LogPage), (status = 400, body = Failure), (status = 401, body = Failure),
+    responses((status = 200, description = "Lines in the order of their ids.", body = super::shapes::LogPage), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 403, body = Failure), (status = 404, body = Failure)))]
 pub(super) async fn page(State(app): State<App>, owned: Owned, query: Query) -> Result<axum::Json<Page>> {
     let after = query.parse("afterId", "the id of an entry", id)?.unwrap_or(0);
@@ -65,7 +65,7 @@ pub(super) async fn page(State(app): State<App>, owned: Owned, query: Query) -> 
     params(("id" = String, Path), ("Last-Event-ID" = Option<u64>, Header), ("lastEventId" = Option<u64>, Query),
         ("level" = Option<super::shapes::LogLevel>, Query), ("source" = Option<super::shapes::LogSource>, Query), ("tail" = Option<u64>, Query, maximum = 100_000),
         ("q" = Option<String>, Query, max_length = 1000), ("requestId" = Option<String>, Query), ("ticket" = Option<String>, Query)),
-    responses((status = 200, body = super::shapes::Event, content_type = "text/event-stream"), (status = 204),
+    responses((status = 200, description = "What is kept of the log, then what comes.", body = super::shapes::Event, content_type = "text/event-stream"), (status = 204, description = "The preview is over, and the client has all of its log."),
         (status = 400, body = Failure), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn stream(
@@ -102,7 +102,7 @@ pub(super) async fn stream(
 ///
 /// Good for one connection within 60 s to this preview's logs and nothing else.
 #[utoipa::path(post, operation_id = "create_log_ticket", path = "/api/generations/{id}/preview/logs/ticket", tag = "logs", params(("id" = String, Path)),
-    responses((status = 200, body = Ticket), (status = 401, body = Failure), (status = 403, body = Failure),
+    responses((status = 200, description = "A ticket that nobody has used.", body = Ticket), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn ticket(State(app): State<App>, owned: Owned) -> Result<axum::Json<Ticket>> {
     const { assert!(LIFETIME <= 60) };
@@ -117,7 +117,7 @@ pub(super) async fn ticket(State(app): State<App>, owned: Owned) -> Result<axum:
 #[utoipa::path(get, operation_id = "download_log", path = "/api/generations/{id}/preview/logs/download", tag = "logs",
     params(("id" = String, Path), ("format" = Option<super::shapes::LogFormat>, Query), ("level" = Option<super::shapes::LogLevel>, Query),
         ("source" = Option<super::shapes::LogSource>, Query), ("q" = Option<String>, Query, max_length = 1000), ("requestId" = Option<String>, Query)),
-    responses((status = 200, content((String = "text/plain"), (String = "application/x-ndjson"))), (status = 400, body = Failure),
+    responses((status = 200, description = "The log as a file.", content((String = "text/plain"), (String = "application/x-ndjson"))), (status = 400, body = Failure),
         (status = 401, body = Failure), (status = 403, body = Failure), (status = 404, body = Failure)))]
 pub(super) async fn download(State(app): State<App>, owned: Owned, query: Query) -> Result<Response> {
     let format = query.parse("format", "text or ndjson", Format::parse)?.unwrap_or(Format::Text);

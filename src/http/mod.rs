@@ -26,6 +26,7 @@ mod state;
 mod ticket;
 mod trail;
 pub mod ui;
+mod words;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -34,6 +35,7 @@ use axum::routing::any;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use elsewhere::found_at;
 pub use state::App;
 
 use crate::error::Error;

@@ -16,6 +16,7 @@ use utoipa::{OpenApi as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::state::App;
+use super::words;
 
 /// Every error of the API.
 #[derive(Serialize, ToSchema)]
@@ -71,12 +72,21 @@ fn complete((path, mut item): (String, PathItem)) -> (String, PathItem) {
         for (status, _) in common.into_iter().filter(|(_, may)| *may) {
             call.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(failure()));
         }
+        for (status, response) in &mut call.responses.responses {
+            if let RefOr::T(response) = response
+                && response.description.is_empty()
+            {
+                response.description = words::refusal(status).to_owned();
+            }
+        }
         if open {
             call.security = Some(Vec::new());
         }
         for parameter in call.parameters.iter_mut().flatten() {
             if let RefOr::T(parameter) = parameter {
                 parameter.schema = parameter.schema.take().map(not_null);
+                let meaning = words::parameter(&parameter.parameter_in, &parameter.name);
+                parameter.description = parameter.description.take().or(meaning.map(str::to_owned));
             }
         }
     }

@@ -85,7 +85,7 @@ pub(super) struct Mine {
 
 /// What the preview is doing
 #[utoipa::path(get, operation_id = "get_preview_status", path = "/api/generations/{id}/preview/status", tag = "preview", params(("id" = String, Path)),
-    responses((status = 200, body = StatusBody), (status = 401, body = Failure), (status = 403, body = Failure),
+    responses((status = 200, description = "What the preview is doing, or how it failed.", body = StatusBody), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn status(State(app): State<App>, owned: Owned) -> Result<axum::Json<StatusBody>> {
     let Some(active) = app.previews.active(&owned.generation.id) else {
@@ -168,7 +168,7 @@ async fn short_endpoints(app: &App, generation: &Generation) -> Vec<Value> {
 ///
 /// Once this has answered, no process of the preview is left, its port is free and its files are gone.
 #[utoipa::path(delete, operation_id = "stop_preview", path = "/api/generations/{id}/preview", tag = "preview", params(("id" = String, Path)),
-    responses((status = 200, body = Stopped), (status = 401, body = Failure), (status = 403, body = Failure),
+    responses((status = 200, description = "Nothing of the preview is left.", body = Stopped), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure)))]
 pub(super) async fn stop(State(app): State<App>, owned: Owned) -> Result<axum::Json<Stopped>> {
     let stopped_at = app.previews.stop(&owned.generation.id, StopReason::Stopped).await?;
@@ -178,7 +178,7 @@ pub(super) async fn stop(State(app): State<App>, owned: Owned) -> Result<axum::J
 
 /// The caller's previews
 #[utoipa::path(get, operation_id = "list_previews", path = "/api/previews", tag = "preview",
-    responses((status = 200, body = Mine), (status = 401, body = Failure)))]
+    responses((status = 200, description = "The caller's previews.", body = Mine), (status = 401, body = Failure)))]
 pub(super) async fn mine(State(app): State<App>, caller: Caller) -> Result<axum::Json<Mine>> {
     let mut seen = std::collections::HashSet::new();
     let mut previews = Vec::new();

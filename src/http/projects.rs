@@ -65,7 +65,7 @@ pub(super) fn check_name(name: &str) -> Result<()> {
 
 /// Makes a project
 #[utoipa::path(post, operation_id = "create_project", path = "/api/projects", tag = "projects", request_body = NewProject,
-    responses((status = 201, body = ProjectBody), (status = 400, body = Failure), (status = 401, body = Failure),
+    responses((status = 201, description = "The project that was made.", body = ProjectBody), (status = 400, body = Failure), (status = 401, body = Failure),
         (status = 413, body = Failure)))]
 pub(super) async fn create(
     State(app): State<App>,
@@ -79,7 +79,7 @@ pub(super) async fn create(
 
 /// The caller's projects
 #[utoipa::path(get, operation_id = "list_projects", path = "/api/projects", tag = "projects",
-    responses((status = 200, body = Projects), (status = 401, body = Failure)))]
+    responses((status = 200, description = "The projects, newest first.", body = Projects), (status = 401, body = Failure)))]
 pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<axum::Json<Projects>> {
     let projects = app.store.projects(&caller.user).await?;
     Ok(axum::Json(Projects { projects: projects.into_iter().map(Into::into).collect() }))

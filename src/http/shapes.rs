@@ -63,7 +63,10 @@ pub(super) struct LaunchPhases {
 #[serde(untagged)]
 pub(super) enum FileContent {
     Text(String),
-    Bytes { base64: String },
+    Bytes {
+        /// The bytes, in base64.
+        base64: String,
+    },
 }
 
 /// An upload as JSON.
@@ -82,7 +85,10 @@ pub(super) struct Upload {
 #[serde(untagged)]
 pub(super) enum FileChange {
     Text(String),
-    Bytes { base64: String },
+    Bytes {
+        /// The bytes, in base64.
+        base64: String,
+    },
     Deleted,
 }
 
@@ -96,8 +102,11 @@ pub(super) struct Patch {
 /// An endpoint, in short.
 #[derive(ToSchema)]
 pub(super) struct EndpointBrief {
+    /// `GET`, …
     method: String,
+    /// The full path, parameters in braces.
     path: String,
+    /// The description, or else the summary.
     description: String,
 }
 
@@ -126,8 +135,11 @@ pub(super) struct Endpoint {
     /// The body that it takes, likewise.
     #[schema(required = false)]
     body: RequestBody,
+    /// What it is filed under.
     tags: Vec<String>,
+    /// The operation's name in OpenAPI.
     operation_id: String,
+    /// Whether it is marked as one not to be used any more.
     deprecated: bool,
     /// Asks for credentials.
     secured: bool,
@@ -139,12 +151,16 @@ pub(super) struct Endpoint {
 /// Types by name.
 #[derive(ToSchema)]
 pub(super) struct ParameterTypes {
+    /// Of the query.
     #[schema(required = false)]
     query: BTreeMap<String, String>,
+    /// Of the path.
     #[schema(required = false)]
     path: BTreeMap<String, String>,
+    /// Of headers.
     #[schema(required = false)]
     header: BTreeMap<String, String>,
+    /// Of cookies.
     #[schema(required = false)]
     cookie: BTreeMap<String, String>,
 }
@@ -152,10 +168,13 @@ pub(super) struct ParameterTypes {
 /// A parameter. `schema` is JSON Schema without references, cut where it gets long.
 #[derive(ToSchema)]
 pub(super) struct Parameter {
+    /// Its name.
     name: String,
     /// `path`, `query`, `header` or `cookie`.
     r#in: String,
+    /// Whether it may not be left out.
     required: bool,
+    /// What it may be.
     #[schema(value_type = Object)]
     schema: serde_json::Value,
 }
@@ -166,7 +185,9 @@ pub(super) struct Parameter {
 pub(super) struct RequestBody {
     /// `application/json`, `multipart/form-data`, …
     content_type: String,
+    /// Whether it may not be left out.
     required: bool,
+    /// What it may be.
     #[schema(value_type = Object)]
     schema: serde_json::Value,
 }
@@ -176,16 +197,20 @@ pub(super) struct RequestBody {
 pub(super) struct EndpointWarning {
     /// Where in the source, if it is there.
     file: Option<String>,
+    /// The line of that file.
     line: Option<u64>,
+    /// What could not be known, and why.
     message: String,
 }
 
 /// What a generation offers.
 #[derive(ToSchema)]
 pub(super) struct Endpoints {
+    /// In the application's own order.
     endpoints: Vec<Endpoint>,
     /// `static` (read from the source) or `openapi` (told by the running application).
     source: String,
+    /// What could not be known.
     warnings: Vec<EndpointWarning>,
 }
 
@@ -193,17 +218,26 @@ pub(super) struct Endpoints {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(super) struct PreviewConfig {
+    /// How long a preview lives.
     preview_timeout: u64,
+    /// How many previews the caller may have at once.
     max_instances: u64,
+    /// The same as `previewTimeout`.
     session_expiry: u64,
+    /// After how long without a request it is stopped, or sleeps.
     auto_stop_inactive_after: u64,
+    /// What becomes of a preview that nobody uses: `stop` or `sleep`.
+    idle_action: String,
     /// What previews get.
     environment: BTreeMap<String, String>,
+    /// The same, with the caller's tier and what it has.
     #[schema(value_type = Object)]
     limitations: serde_json::Value,
+    /// What one preview may use.
     limits: PreviewLimits,
     /// What the caller may keep.
     quotas: Quotas,
+    /// How often the caller may do what is expensive.
     rates: Rates,
 }
 
@@ -211,15 +245,20 @@ pub(super) struct PreviewConfig {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(super) struct Quotas {
+    /// Projects.
     projects: Quota,
+    /// Generations of all projects.
     generations: Quota,
+    /// Bytes of the files of all generations.
     stored_bytes: Quota,
 }
 
 /// A limit, null where there is none, and what there is.
 #[derive(ToSchema)]
 pub(super) struct Quota {
+    /// How much there may be.
     limit: Option<u64>,
+    /// How much there is.
     used: u64,
 }
 
@@ -227,7 +266,9 @@ pub(super) struct Quota {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(super) struct Rates {
+    /// Launches.
     launches_per_minute: Option<u64>,
+    /// Uploads.
     uploads_per_minute: Option<u64>,
 }
 
@@ -235,11 +276,18 @@ pub(super) struct Rates {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(super) struct PreviewLimits {
+    /// Memory, in MiB.
     memory_mb: u64,
+    /// Processes and threads.
     tasks: u64,
+    /// Open files and connections.
     open_files: u64,
+    /// Files that it writes, in MiB.
     disk_mb: u64,
+    /// Processors.
     cpu: f64,
+    /// Whether it reaches the network: `off` or `on`.
+    egress: String,
 }
 
 /// How grave a line is.
@@ -288,9 +336,12 @@ pub(super) enum LogFormat {
 pub(super) struct LogLine {
     /// Counts up by one from 1.
     id: u64,
+    /// When it was printed.
     #[schema(format = DateTime)]
     timestamp: String,
+    /// How grave it is.
     level: LogLevel,
+    /// The line, or a traceback as a whole.
     message: String,
     /// `install`, `startup`, `app`, `request` or `server`.
     source: String,
@@ -305,6 +356,7 @@ pub(super) struct LogLine {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(super) struct LogPage {
+    /// In the order of their ids.
     logs: Vec<LogLine>,
     /// For `afterId` of the next page; null where this is the last.
     next_after_id: Option<u64>,

@@ -19,6 +19,8 @@ use super::protocol::{Answer, Call, Exit, Message, Request, VERSION};
 
 /// How long a keeper may take to answer at its start.
 const START: Duration = Duration::from_secs(10);
+/// In which a keeper leaves that keeps nothing, once nobody is connected to it.
+const LEAVES: Duration = Duration::from_secs(2);
 /// After so long without an answer the keeper is asked whether it lives, and it has as long to say so.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What the keeper gets of serve's environment; never its secrets.
@@ -96,11 +98,15 @@ impl Client {
     pub async fn connect_or_start(
         layout: &Layout,
     ) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<Event>), ClientError> {
-        let deadline = Instant::now() + START;
+        let began = Instant::now();
+        let deadline = began + START;
         loop {
             let started = match connect_in(layout.data_dir(), Layout::socket_name()) {
                 Ok(fd) => match Self::greet(fd).await {
                     Err(ClientError::Gone) => Ok(()),
+                    Err(ClientError::Version(_)) if began.elapsed() < LEAVES => {
+                        Err(io::Error::other("one of another version leaves"))
+                    }
                     result => return result,
                 },
                 Err(_nobody_answers) => start_keeper(layout).await,
@@ -110,7 +116,7 @@ impl Client {
                 return Err(ClientError::Start(why));
             }
             if started.is_err() {
-                // Another serve may be starting one at this moment and hold its lock.
+                // Another serve may be starting one at this moment and hold its lock, or an old one be about to leave.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
@@ -125,8 +131,17 @@ impl Client {
             heard: Mutex::new(Instant::now()),
         });
         let (sender, events) = mpsc::unbounded_channel();
-        tokio::spawn(Arc::clone(&client).listen(sender));
-        match client.call(Request::Hello { version: VERSION }).await? {
+        let listening = tokio::spawn(Arc::clone(&client).listen(sender));
+        let greeted = client.hello().await;
+        if greeted.is_err() {
+            // Nothing is to hold a keeper that would leave otherwise.
+            listening.abort();
+        }
+        greeted.map(|()| (client, events))
+    }
+
+    async fn hello(&self) -> Result<(), ClientError> {
+        match self.call(Request::Hello { version: VERSION }).await? {
             (Answer::Hello { version: VERSION, missing }, _) => {
                 for layer in missing {
                     tracing::warn!(
@@ -134,7 +149,7 @@ impl Client {
                         "this host does not offer a layer of isolation; see `previewd doctor`"
                     );
                 }
-                Ok((client, events))
+                Ok(())
             }
             (Answer::Hello { version, .. }, _) => Err(ClientError::Version(version)),
             _ => Err(ClientError::Gone),

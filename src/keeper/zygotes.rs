@@ -218,21 +218,49 @@ impl Zygotes {
 
     /// Ends the least recently used while they hold too much together; never the newest.
     fn trim(&self, newest: &str) {
-        let mut alive = self.alive();
-        alive.sort_by_key(|(_, used, _)| *used);
-        let mut held: u64 = alive.iter().map(|(_, _, zygote)| zygote.memory_bytes()).sum();
-        for (key, _, zygote) in alive {
-            if held <= MEMORY_CAP || key == newest {
-                continue;
-            }
-            held = held.saturating_sub(zygote.memory_bytes());
+        let alive = self.alive();
+        let others = alive.iter().filter(|(key, ..)| key != newest);
+        let held = alive.iter().filter(|(key, ..)| key == newest).map(|(_, _, zygote)| zygote.memory_bytes());
+        let room = MEMORY_CAP.saturating_sub(held.sum());
+        for (key, zygote) in
+            surplus(others.map(|(key, used, zygote)| (*used, zygote.memory_bytes(), (key, zygote))), room)
+        {
             zygote.end();
-            self.drop_dead(&key);
+            self.drop_dead(key);
         }
     }
 
     fn tick(&self) -> u64 {
         self.clock.set(self.clock.get() + 1);
         self.clock.get()
+    }
+}
+
+/// Those that there is no room for, of what was used last at a time and holds so much: what was used least recently goes first.
+fn surplus<T>(all: impl Iterator<Item = (u64, u64, T)>, mut room: u64) -> Vec<T> {
+    let mut all: Vec<_> = all.collect();
+    all.sort_by_key(|(used, ..)| std::cmp::Reverse(*used));
+    let mut too_many = Vec::new();
+    for (_, bytes, one) in all {
+        match room.checked_sub(bytes).filter(|_| too_many.is_empty()) {
+            Some(left) => room = left,
+            None => too_many.push(one),
+        }
+    }
+    too_many
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_used_least_recently_makes_room() {
+        let all = [(3, 40, "c"), (1, 10, "a"), (2, 40, "b")];
+        let gone = |room| surplus(all.into_iter(), room);
+        assert_eq!(gone(90), [""; 0]);
+        assert_eq!(gone(89), ["a"]);
+        assert_eq!(gone(79), ["b", "a"], "though there were room for the smaller one");
+        assert_eq!(gone(0), ["c", "b", "a"]);
     }
 }

@@ -4,6 +4,7 @@ use super::Previews;
 use super::launch::variables;
 use crate::environment::Environment;
 use crate::error::Result;
+use crate::generation::Plan;
 use crate::runtime::{Describe, Undescribed};
 use crate::store::Generation;
 
@@ -11,20 +12,17 @@ impl Previews {
     /// What the generation's application says of itself when it is imported, as the runner writes it.
     ///
     /// # Errors
-    /// The store's failure, or that there is no plan; inside, why the application could not be asked.
+    /// The store's failure; inside, why the application could not be asked.
     pub async fn describe(
         &self,
         generation: &Generation,
+        plan: &Plan,
         environment: &Environment,
     ) -> Result<Result<Vec<u8>, Undescribed>> {
-        let project = self.project(generation).await?;
-        let plan = match project.plan {
-            Ok(plan) => plan,
-            Err(failure) => return Ok(Err(Undescribed::Failed(failure.message))),
-        };
-        let variables = variables(&plan, &self.host.config, 0);
+        let files = self.host.store.contents(&generation.id).await?;
+        let variables = variables(plan, &self.host.config, 0);
         let describe = Describe {
-            files: &project.files,
+            files: &files,
             environment,
             entrypoint: &plan.entrypoint,
             factory: plan.factory,

@@ -62,17 +62,6 @@ impl Previews {
         }
     }
 
-    /// Ends all previews, as `previewd up` does when it ends.
-    pub async fn stop_all(&self) {
-        let all = self.all_active();
-        for active in &all {
-            active.request_stop(StopReason::Stopped);
-        }
-        for active in all {
-            active.wait_for(State::is_over).await;
-        }
-    }
-
     /// Gives a task to a preview and keeps the preview in sight until the task is over.
     pub(super) fn adopt(&self, active: &Arc<Active>, task: impl Future<Output = ()> + Send + 'static) {
         self.registry().insert(active.generation_id.clone(), Arc::clone(active));

@@ -41,6 +41,11 @@ fn waiting(server: &Server) -> BTreeSet<PathBuf> {
     inside(server).into_iter().filter(|one| is_spare(one.pid)).map(|one| one.sandbox).collect()
 }
 
+fn niceness(pid: i32) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().parse().unwrap()
+}
+
 async fn spare(server: &Server) -> PathBuf {
     eventually("a sandbox made ahead", async || waiting(server).into_iter().next()).await
 }
@@ -115,6 +120,8 @@ async fn modules_are_compiled_before_they_are_imported_and_never_taken_for_other
 async fn a_launch_moves_into_the_sandbox_that_is_there() {
     let (server, app) = warmed().await;
     let made = spare(&server).await;
+    let first = inside(&server).into_iter().find(|one| one.sandbox == made && one.number == 1).unwrap();
+    assert!(niceness(first.pid) > 0, "it is made when nobody else wants the processor");
     let preview = app.launch().await;
     assert_eq!(preview.get("/x").await.text(), "you asked for /x");
     let used: BTreeSet<_> =

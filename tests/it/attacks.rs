@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use self::scene::{Scene, launched, run, shell};
-use crate::harness::{Server, asgi, descendants, eventually, is_alive};
+use crate::harness::{Guest, Server, asgi, descendants, eventually, is_alive};
 
 fn strings(attempts: &[&str]) -> Vec<String> {
     attempts.iter().map(|attempt| (*attempt).to_owned()).collect()
@@ -162,14 +162,14 @@ async fn the_shared_environment_cannot_be_poisoned(scene: &Scene) {
 
 #[tokio::test]
 async fn what_python_runs_by_itself_is_not_run() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let mut files = shell();
     for name in ["sitecustomize.py", "usercustomize.py", "evil.py", "app/sitecustomize.py"] {
         files[name] = json!("print('EVIL ran', flush=True)\n");
     }
     files["evil.pth"] = json!("import evil\n");
     files["app/evil.pth"] = json!("import evil\n");
-    let generation = server.user("eve").upload(&files).await;
+    let generation = server.user().upload(&files).await;
     let env = json!({ "PYTHONSTARTUP": "/box/app/evil.py", "PYTHONPATH": "/box/app", "LD_PRELOAD": "/box/app/evil.so",
         "LD_LIBRARY_PATH": "/box/app", "PYTHONHOME": "/nowhere", "PYTHONINSPECT": "1" });
     let preview = generation.launch_with(&json!({ "env": env })).await;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Generation, Preview, REQUIREMENTS, Server, probe};
+use crate::harness::{Generation, Guest, Preview, REQUIREMENTS, Server, probe};
 
 async fn count(app: &Generation, preview: &Preview) -> u64 {
     let answer = app.fetch(preview, "/count").await;
@@ -41,8 +41,8 @@ async fn a_launch_begins_with_an_empty_database_unless_it_keeps_one() {
 
 #[tokio::test]
 async fn generations_do_not_share_what_they_keep() {
-    let server = Server::start().await;
-    let user = server.user_of("pro", "ana");
+    let server = Guest::arrive().await;
+    let user = server.user();
     let (one, other) = (user.upload(&probe()).await, user.upload(&probe()).await);
     let keep = json!({ "database": "keep" });
     let (first, second) = (one.launch_with(&keep).await, other.launch_with(&keep).await);
@@ -52,8 +52,8 @@ async fn generations_do_not_share_what_they_keep() {
 
 #[tokio::test]
 async fn a_reload_keeps_the_database() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&probe()).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&probe()).await;
     let preview = app.launch().await;
     assert_eq!(count(&app, &preview).await, 1);
     let patched =
@@ -78,10 +78,9 @@ async def two():
     async with engine.connect() as connection:
         return {"two": (await connection.execute(text("select 1 + 1"))).scalar(), "url": os.environ["DATABASE_URL"]}
 "#;
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let requirements = format!("{REQUIREMENTS}sqlalchemy>=2,<3\n");
-    let app =
-        server.user("ana").upload(&json!({ "app/main.py": source, "requirements.txt": requirements })).await;
+    let app = server.user().upload(&json!({ "app/main.py": source, "requirements.txt": requirements })).await;
     let preview = app.launch().await;
     let answer = app.fetch(&preview, "/two").await;
     assert_eq!(answer["data"], json!({ "two": 2, "url": "sqlite+aiosqlite:///./preview.db" }), "{answer}");

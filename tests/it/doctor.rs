@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{REQUIREMENTS, Server, User, fastapi};
+use crate::harness::{Guest, REQUIREMENTS, Server, User, fastapi};
 
 /// For engines of all kinds, one environment.
 const DATABASES: &str = "fastapi\nuvicorn\nsqlalchemy\naiosqlite\ngreenlet\n";
@@ -38,7 +38,7 @@ async fn fails(user: User, files: Value, error: (u16, &str), place: &str, change
 
 #[tokio::test]
 async fn imports_that_fail_are_found_before_and_explained_after() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let import_failed = (500, "import_failed");
     let mut of_two = fastapi("from app.db import Session");
     of_two["app/db.py"] = "engine = None\n".into();
@@ -65,13 +65,13 @@ async fn imports_that_fail_are_found_before_and_explained_after() {
         ),
     ];
     for (files, place, change) in cases {
-        fails(server.user("ana"), files, import_failed, place, change).await;
+        fails(server.user(), files, import_failed, place, change).await;
     }
 }
 
 #[tokio::test]
 async fn engines_and_requirements_that_do_not_fit_are_explained() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let import_failed = (500, "import_failed");
     let cases = [
         (
@@ -113,11 +113,11 @@ async fn engines_and_requirements_that_do_not_fit_are_explained() {
         (with("fastapi\nuvicorn\naioredis\n", "import aioredis"), "requirements.txt:3", "Use redis.asyncio"),
     ];
     for (files, place, change) in cases {
-        fails(server.user("ana"), files, import_failed, place, change).await;
+        fails(server.user(), files, import_failed, place, change).await;
     }
     let files = with("fastapi\nuvicorn\nsqlite3\n", "import sqlite3");
     let error = (500, "dependency_install_failed");
-    fails(server.user("ana"), files, error, "requirements.txt:3", "Remove sqlite3").await;
+    fails(server.user(), files, error, "requirements.txt:3", "Remove sqlite3").await;
 }
 
 /// It serves, but on a port of its own in its sandbox: nobody ever gets an answer.
@@ -132,9 +132,8 @@ async fn a_server_that_is_started_at_import_is_explained() {
 /// What is certain to fail next is told with what failed, so that one edit is enough.
 #[tokio::test]
 async fn several_problems_are_told_at_once() {
-    let server = Server::start().await;
-    let app =
-        server.user("ana").upload(&fastapi("import dotenv\nimport jose\nimport this_is_not_there")).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&fastapi("import dotenv\nimport jose\nimport this_is_not_there")).await;
     let failure = app.try_launch(&json!({})).await.error(500, "launch_failed");
     let hint = failure["details"]["hint"].as_str().unwrap();
     let at = |text: &str| hint.find(text).unwrap_or_else(|| panic!("no {text}: {hint}"));

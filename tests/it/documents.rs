@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, fastapi};
+use crate::harness::{Guest, fastapi};
 
 const ROUTE: &str = "@app.get('/kept')\ndef kept(q: int = 1):\n    'From the source.'\n    return {}\n";
 
 /// The listing while it runs.
-async fn listing(server: &Server, more: &str) -> Value {
-    let app = server.user_of("pro", "ana").upload(&fastapi(&format!("{ROUTE}\n{more}"))).await;
+async fn listing(server: &Guest, more: &str) -> Value {
+    let app = server.user().upload(&fastapi(&format!("{ROUTE}\n{more}"))).await;
     app.launch().await;
     let listing = app.get("/endpoints").await.expect(200);
     app.stop().await.expect(200);
@@ -20,7 +20,7 @@ async fn listing(server: &Server, more: &str) -> Value {
 
 #[tokio::test]
 async fn it_is_found_wherever_it_is_published() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     for more in [
         "app.openapi_url = '/elsewhere/spec.json'",
         "app.openapi_url = None",
@@ -39,7 +39,7 @@ async fn it_is_found_wherever_it_is_published() {
 
 #[tokio::test]
 async fn one_that_cannot_be_used_gives_way_to_the_source() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     for (document, told) in [
         ("1 / 0", "ZeroDivisionError"),
         ("['no', 'document']", "cannot be used"),
@@ -58,7 +58,7 @@ async fn one_that_cannot_be_used_gives_way_to_the_source() {
 
 #[tokio::test]
 async fn references_in_circles_and_to_nowhere_end() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let circle = "A = {'$ref': '#/components/schemas/B'}\nB = {'allOf': [{'$ref': '#/components/schemas/A'}, {'$ref': '#/nowhere'}]}\n\
         plain = app.openapi\n\n\ndef circular():\n    document = plain()\n    \
         document['components'] = {'schemas': {'A': A, 'B': B}}\n    \

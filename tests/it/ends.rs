@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Server, asgi, eventually, probe};
+use crate::harness::{Generation, Guest, Server, asgi, eventually, probe};
 
 /// When it was gone, as the status told.
 async fn gone(app: &Generation) -> (Value, i64) {
@@ -179,7 +179,7 @@ app = FastAPI(lifespan=lifespan)
 
 #[tokio::test]
 async fn stopping_waits_neither_for_open_requests_nor_for_what_previewd_asks() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let source = "
 import asyncio, time
 from contextlib import asynccontextmanager
@@ -204,7 +204,7 @@ def describe():
 app.openapi = describe
 ";
     let files = json!({ "app/main.py": source, "requirements.txt": crate::harness::REQUIREMENTS });
-    let app = server.user("ana").upload(&files).await;
+    let app = server.user().upload(&files).await;
     let preview = app.launch().await;
     let stop = async {
         app.line("describing").await;

@@ -5,7 +5,9 @@ use std::path::Path;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{BINARY, Generation, Server, User, asgi, descendants, eventually, is_alive, signal};
+use crate::harness::{
+    Answer, BINARY, Generation, Server, User, asgi, descendants, eventually, is_alive, signal,
+};
 
 /// A server whose environments nobody else has. uv is the shared one.
 async fn with_own_environments(settings: &[(&str, &str)]) -> Server {
@@ -79,6 +81,56 @@ async fn stopped_installer(server: &Server, user: &User) -> (Generation, i32) {
         }
     }
     panic!("no installer could be stopped");
+}
+
+/// Sends a signal to whatever installs while a call is under way, and gives the call's answer.
+async fn struck(
+    server: &Server,
+    signal_: Signal,
+    call: impl Future<Output = Answer> + Send + 'static,
+) -> Answer {
+    let call = tokio::spawn(call);
+    let serve = server.serve_pid();
+    while !call.is_finished() {
+        let all = tokio::task::spawn_blocking(move || descendants(serve)).await.unwrap();
+        for (pid, _) in all.into_iter().filter(|(pid, _)| command_line(*pid).contains("pip\0")) {
+            signal(pid, signal_);
+        }
+    }
+    call.await.unwrap()
+}
+
+#[tokio::test]
+async fn an_installer_that_is_killed_fails_what_waits_for_it_and_nothing_else() {
+    let server = with_own_environments(&[]).await;
+    let app = server.user("ana").upload(&project("uvicorn\n")).await;
+    let asks = |package: &str| json!({ "files": { "requirements.txt": format!("uvicorn\n{package}\n") } });
+    let change = async |app: &Generation, package: &str| {
+        app.user.patch(&app.path("/files"), &asks(package)).await.expect(200)
+    };
+    // A launch. One that it ended instead may have gone on.
+    for (package, signal) in [("six", Signal::KILL), ("attrs", Signal::TERM)] {
+        change(&app, package).await;
+        let caller = app.clone();
+        let answer = struck(&server, signal, async move { caller.try_launch(&json!({})).await }).await;
+        if answer.status != 200 || signal == Signal::KILL {
+            let failed = answer.error(500, "launch_failed");
+            assert_eq!(failed["details"]["reason"], "dependency_install_failed", "{failed}");
+            assert_eq!(app.launch().await.get("/x").await.text(), "you asked for /x");
+        }
+        app.stop().await.expect(200);
+    }
+    // An edit of what runs.
+    let preview = app.launch().await;
+    let caller = app.clone();
+    let edit = asks("jinja2");
+    let edited = async move { caller.user.patch(&caller.path("/files"), &edit).await };
+    let edited = struck(&server, Signal::KILL, edited).await.expect(200);
+    assert_eq!(edited["reloaded"], false, "{edited}");
+    assert_eq!(edited["details"]["reason"], "dependency_install_failed", "{edited}");
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x", "the old goes on serving");
+    let again = app.user.patch(&app.path("/files"), &json!({ "files": { "note.txt": "" } })).await;
+    assert_eq!(again.expect(200)["reloaded"], true);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, REQUIREMENTS, Server, asgi, eventually, fastapi};
+use crate::harness::{Generation, Guest, REQUIREMENTS, Server, asgi, eventually, fastapi};
 
 /// A failed launch frees everything that it held, and the failure is the preview's status until it is cleared.
 async fn check_freed(server: &Server, app: &Generation, reason: &str) {
@@ -31,8 +31,8 @@ fn tail(error: &Value) -> String {
 
 #[tokio::test]
 async fn missing_files_are_named() {
-    let server = Server::start().await;
-    let user = server.user("ana");
+    let server = Guest::arrive().await;
+    let user = server.user();
     let cases = [
         (json!({ "README.md": "" }), json!(["app/main.py", "requirements.txt"])),
         (json!({ "app/main.py": "app = 1" }), json!(["requirements.txt"])),
@@ -152,8 +152,8 @@ async fn a_launch_can_be_stopped_while_somebody_waits_for_it() {
 
 #[tokio::test]
 async fn a_failed_launch_can_be_launched_again() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&asgi("raise ValueError('not yet')")).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&asgi("raise ValueError('not yet')")).await;
     app.try_launch(&json!({})).await.error(500, "launch_failed");
     assert_eq!(app.status().await.expect(200)["status"], "failed");
     let files = json!({ "files": { "app/main.py": asgi("")["app/main.py"] } });

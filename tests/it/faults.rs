@@ -15,6 +15,8 @@ const MOMENTS: [u64; 5] = [0, 8, 25, 60, 120];
 /// For how long something is stopped that goes on then.
 const PAUSE: Duration = Duration::from_millis(150);
 
+pub const PARTS: [Part; 5] = [Part::Serve, Part::Keeper, Part::Zygote, Part::Init, Part::Preview];
+
 /// What a preview needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Part {
@@ -170,12 +172,12 @@ async fn of_the_keeper() {
 
 #[tokio::test]
 async fn of_a_zygote() {
-    strikes(Part::Zygote, &[Fault::Kill, Fault::Pause]).await;
+    strikes(Part::Zygote, &[Fault::Kill, Fault::Terminate, Fault::Pause]).await;
 }
 
 #[tokio::test]
 async fn of_a_sandboxs_first_process() {
-    strikes(Part::Init, &[Fault::Kill, Fault::Pause]).await;
+    strikes(Part::Init, &[Fault::Kill, Fault::Terminate, Fault::Pause]).await;
 }
 
 #[tokio::test]
@@ -190,15 +192,26 @@ async fn at_the_end_of_its_time() {
     let preview = app.launch().await;
     let until: jiff::Timestamp = preview.body["expiresAt"].as_str().unwrap().parse().unwrap();
     // Nobody looks at the time in the moment that it is over.
-    let parts = [Part::Serve, Part::Preview];
-    let pids: Vec<_> = parts.iter().flat_map(|part| part.pids(&server)).collect();
+    let pids: Vec<_> = PARTS.iter().flat_map(|part| part.pids(&server)).collect();
     pids.iter().for_each(|pid| signal(*pid, Signal::STOP));
     eventually("the end of its time", async || (jiff::Timestamp::now() > until).then_some(())).await;
-    signal(server.serve_pid(), Signal::CONT);
-    // The code does not hear that it is to end.
+    for part in [Part::Keeper, Part::Serve] {
+        part.pids(&server).into_iter().for_each(|pid| signal(pid, Signal::CONT));
+    }
+    // The code does not hear that it is to end, nor does its sandbox's first process.
     let gone = app.until_status("gone").await;
     assert_eq!(gone["details"]["lastPreview"]["stopReason"], "expired", "{gone}");
     nothing_is_left(&server, "an expiry that nobody saw").await;
+
+    // In that moment all of them are killed, one after the other.
+    let next = app.launch().await;
+    let until: jiff::Timestamp = next.body["expiresAt"].as_str().unwrap().parse().unwrap();
+    eventually("the end of its time", async || (jiff::Timestamp::now() > until).then_some(())).await;
+    for part in PARTS.iter().rev() {
+        Fault::Kill.strikes(*part, &server).await;
+    }
+    clear(&app, "an expiry under which all were killed").await;
+    nothing_is_left(&server, "an expiry under which all were killed").await;
     let next = app.launch().await;
     assert_eq!(next.get("/x").await.text(), "you asked for /x");
 }
@@ -234,10 +247,14 @@ async fn a_zygote_that_is_stopped_for_good() {
     let stopped = Part::Zygote.pids(&server)[0];
     signal(stopped, Signal::STOP);
     // Of what it made ahead there is one at most.
+    let mut told = false;
     for _ in 0..2 {
         assert_eq!(app.launch().await.get("/x").await.text(), "you asked for /x");
+        let says_why = |line: &Value| line["message"].as_str().unwrap().starts_with("Started without a fork");
+        told |= app.log().await.iter().any(says_why);
         app.stop().await.expect(200);
     }
+    assert!(told, "its user is told why it took so long");
     let gone = async || (!Part::Zygote.pids(&server).contains(&stopped)).then_some(());
     eventually("the end of a zygote that does not fork", gone).await;
 }

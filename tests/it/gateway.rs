@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::harness::{Answer, Generation, PATIENCE, Preview, Server, example, probe};
+use crate::harness::{Answer, Generation, Guest, PATIENCE, Preview, Server, User, example, probe};
 
-async fn started(server: &Server) -> (Generation, Preview) {
-    let app = server.user("ana").upload(&probe()).await;
+async fn started(user: User) -> (Generation, Preview) {
+    let app = user.upload(&probe()).await;
     let preview = app.launch().await;
     (app, preview)
 }
@@ -28,8 +28,8 @@ fn values<'a>(echoed: &'a Value, name: &str) -> Vec<&'a str> {
 
 #[tokio::test]
 async fn a_request_arrives_as_it_was_sent() {
-    let server = Server::start().await;
-    let (_, preview) = started(&server).await;
+    let server = Guest::arrive().await;
+    let (_, preview) = started(server.user()).await;
     for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
         let call = preview.call(method.clone(), "/echo/a%20b/%C3%BC//c;d=1?x=1&y=%20&x=2&z");
         let call = call.header("x-own", "one").header("x-own", "two").header("accept", "a/b").body("body");
@@ -55,8 +55,8 @@ async fn a_request_arrives_as_it_was_sent() {
 
 #[tokio::test]
 async fn an_answer_arrives_as_it_was_given() {
-    let server = Server::start().await;
-    let (_, preview) = started(&server).await;
+    let server = Guest::arrive().await;
+    let (_, preview) = started(server.user()).await;
     for status in [200, 201, 299, 304, 400, 404, 418, 500, 503] {
         assert_eq!(preview.get(&format!("/status/{status}")).await.status, status);
     }
@@ -79,8 +79,8 @@ async fn an_answer_arrives_as_it_was_given() {
 #[tokio::test]
 async fn large_bodies_pass_both_ways() {
     const SIZE: usize = 30 * 1024 * 1024;
-    let server = Server::start().await;
-    let (_, preview) = started(&server).await;
+    let server = Guest::arrive().await;
+    let (_, preview) = started(server.user()).await;
     let down = preview.get(&format!("/bytes/{SIZE}")).await;
     assert_eq!((down.status, down.bytes.len()), (200, SIZE));
     let body: Vec<u8> = (0..SIZE).map(|n| (n % 251) as u8).collect();
@@ -91,8 +91,8 @@ async fn large_bodies_pass_both_ways() {
 
 #[tokio::test]
 async fn streams_flow_both_ways_at_once() {
-    let server = Server::start().await;
-    let (_, preview) = started(&server).await;
+    let server = Guest::arrive().await;
+    let (_, preview) = started(server.user()).await;
     let (parts, body) = mpsc::channel::<Result<&'static str, std::io::Error>>(1);
     let body = futures_util::stream::unfold(body, |mut body| async { Some((body.recv().await?, body)) });
     let call = preview.call(Method::POST, "/mirror/").body(reqwest::Body::wrap_stream(body));
@@ -112,8 +112,8 @@ async fn streams_flow_both_ways_at_once() {
 
 #[tokio::test]
 async fn server_sent_events_come_one_by_one() {
-    let server = Server::start().await;
-    let shop = server.user("ana").upload(&example()).await;
+    let server = Guest::arrive().await;
+    let shop = server.user().upload(&example()).await;
     let preview = shop.launch().await;
     let began = std::time::Instant::now();
     let answer = preview.call(Method::GET, "/live/sales?count=2&interval=6").send().await.unwrap();
@@ -125,8 +125,8 @@ async fn server_sent_events_come_one_by_one() {
 
 #[tokio::test]
 async fn websockets_pass_both_ways() {
-    let server = Server::start().await;
-    let (_, preview) = started(&server).await;
+    let server = Guest::arrive().await;
+    let (_, preview) = started(server.user()).await;
     let address =
         format!("{}/ws?preview_token={}&room=1", preview.base_url.replace("http", "ws"), preview.token);
     let (mut socket, _) = tokio_tungstenite::connect_async(&address).await.unwrap();
@@ -159,7 +159,7 @@ async fn websockets_pass_both_ways() {
 #[tokio::test]
 async fn open_websockets_end_with_the_preview() {
     let server = Server::start().await;
-    let (app, preview) = started(&server).await;
+    let (app, preview) = started(server.user("ana")).await;
     let address = format!("{}/ws?preview_token={}", preview.base_url.replace("http", "ws"), preview.token);
     let (mut socket, _) = tokio_tungstenite::connect_async(&address).await.unwrap();
     socket.next().await.unwrap().unwrap();
@@ -172,9 +172,9 @@ async fn open_websockets_end_with_the_preview() {
 
 #[tokio::test]
 async fn a_request_waits_for_a_preview_that_launches_or_is_told() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let slow = crate::harness::asgi("import time\nprint('importing', flush=True)\ntime.sleep(2)");
-    let app = server.user("ana").upload(&slow).await;
+    let app = server.user().upload(&slow).await;
     let began = app.launch_unawaited().await;
     app.line("importing").await;
     let early = began.get("/x").await;

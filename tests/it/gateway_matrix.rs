@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::harness::{Answer, Preview, Server, probe};
+use crate::harness::{Answer, Guest, Preview, Server, probe};
 
 /// Headers that each hop writes for itself.
 const OWN: [&str; 4] = ["date", "connection", "x-request-id", "transfer-encoding"];
@@ -21,7 +21,7 @@ type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8]);
 /// Status, headers, body, trailers.
 type Told = (u16, BTreeMap<String, Vec<Vec<u8>>>, Bytes, Option<Vec<u8>>);
 
-fn socket(server: &Server, preview: &Preview) -> PathBuf {
+fn socket(server: &Guest, preview: &Preview) -> PathBuf {
     let mut open = vec![server.data_dir().join("run").join(&preview.id)];
     while let Some(path) = open.pop() {
         if path.is_dir() {
@@ -64,8 +64,8 @@ fn request(
 
 #[tokio::test]
 async fn answers_are_the_same_byte_for_byte() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&probe()).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&probe()).await;
     let preview = app.launch().await;
     let direct = UnixStream::connect(socket(&server, &preview)).await.unwrap();
     let (mut direct, connection) = hyper::client::conn::http1::handshake(TokioIo::new(direct)).await.unwrap();

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::harness::{Answer, Generation, Preview, Server, asgi, probe};
+use crate::harness::{Answer, Generation, Guest, Preview, Server, asgi, probe};
 
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
@@ -22,9 +22,9 @@ fn page(answer: &Answer, status: u16, title: &str) {
 
 #[tokio::test]
 async fn while_it_launches_people_get_a_page_that_looks_again() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let slow = asgi("import time\nprint('importing', flush=True)\ntime.sleep(600)");
-    let app: Generation = server.user("ana").upload(&slow).await;
+    let app: Generation = server.user().upload(&slow).await;
     let preview = app.launch_unawaited().await;
     app.line("importing").await;
     let waiting = asked_by(BROWSER, &preview, "/").await;
@@ -65,8 +65,8 @@ async fn where_it_dies_under_a_request_people_are_told_on_a_page() {
 
 #[tokio::test]
 async fn while_it_is_reloaded_everybody_gets_the_application() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&asgi("")).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&asgi("")).await;
     let preview = app.launch().await;
     let slow = asgi("import time\nprint('importing', flush=True)\ntime.sleep(2)");
     let edit = serde_json::json!({ "files": { "app/main.py": slow["app/main.py"] } });

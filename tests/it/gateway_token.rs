@@ -3,10 +3,10 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::harness::{Answer, Generation, Preview, Server, asgi, probe};
+use crate::harness::{Answer, Generation, Guest, Preview, asgi, probe};
 
-async fn started(server: &Server) -> (Generation, Preview) {
-    let app = server.user("ana").upload(&probe()).await;
+async fn started(server: &Guest) -> (Generation, Preview) {
+    let app = server.user().upload(&probe()).await;
     let preview = app.launch().await;
     (app, preview)
 }
@@ -22,7 +22,7 @@ fn header<'a>(echoed: &'a Value, name: &str) -> Option<&'a str> {
 
 #[tokio::test]
 async fn the_token_opens_it_and_is_taken_off() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (_, preview) = started(&server).await;
     let get = || preview.anonymous(Method::GET, "/echo");
     let echoed = send(get().header("x-preview-token", &preview.token)).await.expect(200);
@@ -37,8 +37,8 @@ async fn the_token_opens_it_and_is_taken_off() {
 
 #[tokio::test]
 async fn without_the_token_nothing_of_the_application_shows() {
-    let server = Server::start().await;
-    let user = server.user_of("pro", "ana");
+    let server = Guest::arrive().await;
+    let user = server.user();
     let (app, other) = (user.upload(&probe()).await, user.upload(&asgi("")).await);
     let (preview, others) = (app.launch().await, other.launch().await);
     let calls = [
@@ -69,7 +69,7 @@ async fn without_the_token_nothing_of_the_application_shows() {
 
 #[tokio::test]
 async fn a_browser_trades_the_token_for_a_cookie() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (_, preview) = started(&server).await;
     let path = format!("/echo/page?a=1&preview_token={}&b=%20", preview.token);
     let answer = send(preview.anonymous(Method::GET, &path)).await;
@@ -109,7 +109,7 @@ async fn a_browser_trades_the_token_for_a_cookie() {
 
 #[tokio::test]
 async fn the_health_check_needs_no_token_and_shows_nothing() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (_, preview) = started(&server).await;
     let url = preview.body["healthCheckUrl"].as_str().unwrap();
     let path = url.strip_prefix(&preview.base_url).unwrap();

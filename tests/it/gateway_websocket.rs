@@ -13,22 +13,24 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{Generation, PATIENCE, Preview, Server, directory, packages, probe};
+use crate::harness::{
+    Generation, Guest, PATIENCE, Preview, REQUIREMENTS, Server, asgi, directory, packages, probe,
+};
 
-async fn started(server: &Server) -> (Generation, Preview) {
-    let app = server.user("ana").upload(&directory("tests/apps/sockets")).await;
+async fn started(server: &Guest) -> (Generation, Preview) {
+    let app = server.user().upload(&directory("tests/apps/sockets")).await;
     let preview = app.launch().await;
     (app, preview)
 }
 
 /// Runs a client and waits for it to be satisfied.
-async fn satisfied(server: &Server, client: &str, preview: &Preview) {
+async fn satisfied(server: &Guest, client: &str, preview: &Preview) {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(client);
     let mut command = Command::new("python3");
     command
         .arg(script)
         .args([&preview.base_url, &preview.token])
-        .env("PYTHONPATH", packages(server, &["httpx", "h2", "websockets"]));
+        .env("PYTHONPATH", packages(&server.data_dir(), &["httpx", "h2", "websockets"]));
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -37,7 +39,7 @@ async fn satisfied(server: &Server, client: &str, preview: &Preview) {
 
 #[tokio::test]
 async fn the_clients_of_others_notice_nothing() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (_, preview) = started(&server).await;
     satisfied(&server, "with_websockets.py", &preview).await;
     satisfied(&server, "with_httpx.py", &preview).await;
@@ -45,7 +47,7 @@ async fn the_clients_of_others_notice_nothing() {
 
 #[tokio::test]
 async fn curl_notices_nothing() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (_, preview) = started(&server).await;
     let file = std::env::temp_dir().join(crate::harness::unique("previewd-curl"));
     std::fs::write(&file, vec![b'x'; 3_000_000]).unwrap();
@@ -95,11 +97,12 @@ async fn closed(address: &str, what: impl Future) -> Option<u16> {
     tokio::time::timeout(PATIENCE, end).await.expect("an end of the connection")
 }
 
+/// "Service restart": what uvicorn says when it is asked to end.
+const RESTART: Option<u16> = Some(1012);
+
 #[tokio::test]
 async fn a_websocket_is_closed_in_order_when_its_preview_ends() {
-    /// "Service restart": what uvicorn says when it is asked to end.
-    const RESTART: Option<u16> = Some(1012);
-    let server = Server::with(&[("SESSION_TIMEOUT", "20")]).await;
+    let server = Guest::arrive().await;
     let (app, preview) = started(&server).await;
     // The code is exchanged.
     let new = directory("tests/apps/sockets")["app/main.py"].as_str().unwrap().replace("s 1", "s 2");
@@ -109,12 +112,8 @@ async fn a_websocket_is_closed_in_order_when_its_preview_ends() {
     // It is stopped.
     let stopped = async { app.stop().await.expect(200) };
     assert_eq!(closed(&socket_address(&preview), stopped).await, RESTART);
-    // Its time is over.
-    let preview = app.launch().await;
-    assert_eq!(closed(&socket_address(&preview), async {}).await, RESTART);
-    app.until_status("gone").await;
     // It dies: there is nobody to say anything, but the connection ends.
-    let app = server.user("ben").upload(&probe()).await;
+    let app = server.user().upload(&probe()).await;
     let preview = app.launch().await;
     let address = format!("{}/ws?preview_token={}", preview.base_url.replace("http", "ws"), preview.token);
     let killed = async { preview.call(Method::GET, "/kill").send().await };
@@ -122,8 +121,31 @@ async fn a_websocket_is_closed_in_order_when_its_preview_ends() {
 }
 
 #[tokio::test]
+async fn a_websocket_is_closed_in_order_when_its_previews_time_is_over() {
+    let server = Server::with(&[("SESSION_TIMEOUT", "12")]).await;
+    // It imports nothing: a launch takes a small part of its time on any machine.
+    let files = asgi(
+        "
+async def told(receive, send):
+    await send({'type': 'websocket.accept'})
+    while (await receive())['type'] != 'websocket.disconnect':
+        pass
+",
+    );
+    let source = files["app/main.py"].as_str().unwrap();
+    let door =
+        "    if scope['type'] == 'websocket':\n        return await told(receive, send)\n    assert scope";
+    let source = source.replace("    assert scope", door);
+    let files = json!({ "app/main.py": source, "requirements.txt": REQUIREMENTS });
+    let app = server.user("ana").upload(&files).await;
+    let preview = app.launch().await;
+    assert_eq!(closed(&socket_address(&preview), async {}).await, RESTART);
+    app.until_status("gone").await;
+}
+
+#[tokio::test]
 async fn what_is_no_frame_is_the_applications_to_refuse() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (_, preview) = started(&server).await;
     let key = BASE64_STANDARD.encode([7; 16]);
     let head = format!(

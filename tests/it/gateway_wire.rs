@@ -12,10 +12,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{PATIENCE, Preview, Server, directory, raw_head};
+use crate::harness::{Guest, PATIENCE, Preview, directory, raw_head};
 
-async fn started(server: &Server) -> (SocketAddr, Preview) {
-    let app = server.user("ana").upload(&directory("tests/apps/wire")).await;
+async fn started(server: &Guest) -> (SocketAddr, Preview) {
+    let app = server.user().upload(&directory("tests/apps/wire")).await;
     let preview = app.launch().await;
     (SocketAddr::from(([127, 0, 0, 1], preview.port())), preview)
 }
@@ -26,7 +26,7 @@ fn head(preview: &Preview, line: &str, headers: &str) -> String {
 
 #[tokio::test]
 async fn trailers_pass_both_ways() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (address, preview) = started(&server).await;
     let headers =
         "TE: trailers\r\nConnection: TE, close\r\nTransfer-Encoding: chunked\r\nTrailer: x-sent\r\n";
@@ -74,7 +74,7 @@ async fn until(stream: &mut TcpStream, end: &str) -> String {
 
 #[tokio::test]
 async fn a_client_that_waits_with_its_body_is_asked_when_the_application_asks() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (address, preview) = started(&server).await;
     let expects = "Expect: 100-continue\r\nContent-Length: 4\r\n";
     let open = async |path: &str| {
@@ -107,8 +107,24 @@ async fn a_client_that_waits_with_its_body_is_asked_when_the_application_asks() 
 }
 
 #[tokio::test]
+async fn a_head_leaves_whose_body_is_late() {
+    let server = Guest::arrive().await;
+    let (address, preview) = started(&server).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for _ in 0..2 {
+        let sent = head(&preview, "POST /late", "Content-Length: 4\r\n");
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        let answer = until(&mut stream, "\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("content-length: 4"), "{answer}");
+        // The application sends it when it has heard this.
+        stream.write_all(b"body").await.unwrap();
+        assert_eq!(until(&mut stream, "late").await, "late");
+    }
+}
+
+#[tokio::test]
 async fn other_interim_answers_are_no_answers() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (address, preview) = started(&server).await;
     let request = head(&preview, "GET /hints", "Connection: close\r\n");
     let (status, answer) = raw_head(address, request.as_bytes()).await;
@@ -118,7 +134,7 @@ async fn other_interim_answers_are_no_answers() {
 #[tokio::test]
 async fn another_protocol_is_bytes_both_ways() {
     const SIZE: usize = 3_000_000;
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (address, preview) = started(&server).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     // The first bytes come with the head, as an eager client sends them.

@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Generation, Server, probe};
+use crate::harness::{Answer, Generation, Guest, Server, probe};
 
 async fn requests(app: &Generation, query: &str) -> Vec<Value> {
     let page = app.get(&format!("/preview/requests{query}")).await.expect(200);
@@ -81,8 +81,8 @@ async fn requests_are_kept_without_their_secrets_and_sent_again() {
 
 #[tokio::test]
 async fn sessions_forms_and_limits_of_requests_in_an_envelope() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&probe()).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&probe()).await;
     let preview = app.launch().await;
     let send = async |body: Value| app.request(&preview, &body).await.expect(200);
     let first = send(json!({ "method": "GET", "path": "/cookies", "session": "s" })).await;

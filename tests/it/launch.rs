@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, asgi, eventually, example, fastapi, probe};
+use crate::harness::{Guest, Server, asgi, eventually, example, fastapi, probe};
 
 #[tokio::test]
 async fn the_sample_is_launched_answers_logs_and_stops() {
@@ -52,8 +52,8 @@ async fn the_sample_is_launched_answers_logs_and_stops() {
 
 #[tokio::test]
 async fn a_launch_need_not_be_waited_for() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&probe()).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&probe()).await;
     let began = app.launch_unawaited().await;
     assert_eq!(began.body["generationId"], app.id);
     assert!(began.body["expiresAt"].is_string() && began.body["healthCheckUrl"].is_string());
@@ -68,8 +68,8 @@ async fn a_launch_need_not_be_waited_for() {
 
 #[tokio::test]
 async fn of_two_launches_at_once_one_is_refused() {
-    let server = Server::start().await;
-    let app = server.user_of("pro", "ana").upload(&asgi("")).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&asgi("")).await;
     for _ in 0..5 {
         let nothing = json!({});
         let (one, other) = tokio::join!(app.try_launch(&nothing), app.try_launch(&nothing));
@@ -169,8 +169,8 @@ async fn the_environment_of_a_preview_is_its_own() {
 
 #[tokio::test]
 async fn entry_points_are_found_or_named() {
-    let server = Server::start().await;
-    let user = server.user("ana");
+    let server = Guest::arrive().await;
+    let user = server.user();
     let source = "from fastapi import FastAPI\n\ndef create_app():\n    app = FastAPI()\n    app.get('/')(lambda: {'by': __name__})\n    return app\n";
     let requirements = "fastapi\nuvicorn\nwebsockets\n";
     let at_root = json!({ "files": { "main.py": source, "requirements.txt": requirements } });
@@ -188,8 +188,8 @@ async fn entry_points_are_found_or_named() {
 
 #[tokio::test]
 async fn an_application_without_a_health_route_is_launched() {
-    let server = Server::start().await;
-    let user = server.user("ana");
+    let server = Guest::arrive().await;
+    let user = server.user();
     let none = user.upload(&fastapi("@app.get('/')\ndef root():\n    return 1")).await;
     none.launch().await;
     let status = none.status().await.expect(200);

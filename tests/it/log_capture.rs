@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Preview, Server, Stream, directory, eventually};
+use crate::harness::{Generation, Guest, Preview, Stream, directory, eventually};
 
-async fn started(server: &Server) -> (Generation, Preview) {
-    let app = server.user("ana").upload(&directory("tests/apps/loggers")).await;
+async fn started(server: &Guest) -> (Generation, Preview) {
+    let app = server.user().upload(&directory("tests/apps/loggers")).await;
     let preview = app.launch().await;
     (app, preview)
 }
@@ -35,7 +35,7 @@ async fn said_by(app: &Generation, preview: &Preview, path: &str, id: &str) -> V
 
 #[tokio::test]
 async fn each_library_is_recognised_and_heard_once() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (app, preview) = started(&server).await;
     for library in ["dictconfig", "loguru", "structlog", "structlog-plain", "structlog-json", "rich"] {
         let log = said_by(&app, &preview, &format!("/{library}"), &format!("req-{library}")).await;
@@ -59,7 +59,7 @@ async fn each_library_is_recognised_and_heard_once() {
 
 #[tokio::test]
 async fn everything_that_a_request_says_names_it() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (app, preview) = started(&server).await;
     let cases: [(&str, &[&str]); 3] = [
         ("/sync", &["in sync"]),

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Preview, REQUIREMENTS, Server, Stream, asgi, eventually, probe};
+use crate::harness::{Generation, Guest, Preview, REQUIREMENTS, Server, Stream, asgi, eventually, probe};
 
-async fn started(server: &Server) -> (Generation, Preview) {
-    let app = server.user("ana").upload(&probe()).await;
+async fn started(server: &Guest) -> (Generation, Preview) {
+    let app = server.user().upload(&probe()).await;
     let preview = app.launch().await;
     (app, preview)
 }
@@ -21,7 +21,7 @@ fn about<'a>(log: &'a [Value], text: &str) -> Vec<&'a Value> {
 
 #[tokio::test]
 async fn the_level_is_what_the_program_said() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (app, preview) = started(&server).await;
     preview.get("/errors").await.expect(200);
     preview.get("/log?level=ERROR&text=the+till+is+empty").await.expect(200);
@@ -54,7 +54,7 @@ async fn the_level_is_what_the_program_said() {
 
 #[tokio::test]
 async fn an_exception_with_its_causes_is_one_entry() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (app, preview) = started(&server).await;
     assert_eq!(preview.get("/crash").await.status, 500);
     preview.get("/print?text=afterwards").await.expect(200);
@@ -82,7 +82,7 @@ async fn an_exception_with_its_causes_is_one_entry() {
 
 #[tokio::test]
 async fn threads_that_print_at_once_keep_their_lines() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (app, preview) = started(&server).await;
     preview.get("/threads?threads=4&lines=200").await.expect(200);
     preview.get("/print?text=done").await.expect(200);
@@ -100,7 +100,7 @@ async fn threads_that_print_at_once_keep_their_lines() {
 
 #[tokio::test]
 async fn a_line_without_an_end_is_cut_and_disturbs_nothing() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (app, preview) = started(&server).await;
     printed(&preview, &[b'x'; 1024], 5 * 1024).await;
     printed(&preview, b"\nthe next line\n", 1).await;
@@ -119,7 +119,7 @@ async fn a_line_without_an_end_is_cut_and_disturbs_nothing() {
 
 #[tokio::test]
 async fn garbage_is_shown_as_far_as_it_can_be() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (app, preview) = started(&server).await;
     let mut garbage: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n' && *byte != b'\r').collect();
     garbage.extend_from_slice(b"\xff\xfe\xc3\x28\xf0\x9f\n");
@@ -137,7 +137,7 @@ async fn garbage_is_shown_as_far_as_it_can_be() {
 
 #[tokio::test]
 async fn a_message_cannot_forge_events() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (app, preview) = started(&server).await;
     let forged = b"data: forged\nid: 999999\nevent: end\ndata: {\"reason\":\"stopped\"}\r\r\nid: 7\rdata: x\r\n\0id: 8\0\n: comment\nretry: 1\n\xe2\x80\xa8event: gap\n";
     printed(&preview, forged, 1).await;
@@ -161,7 +161,7 @@ async fn a_message_cannot_forge_events() {
 
 #[tokio::test]
 async fn lines_of_a_request_name_it() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let (app, preview) = started(&server).await;
     let call = preview
         .call(reqwest::Method::GET, "/log?level=WARNING&text=who+asked")

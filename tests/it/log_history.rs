@@ -8,7 +8,7 @@ use previewd::id::PreviewId;
 use previewd::store::Store;
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Preview, Server, asgi, eventually, probe};
+use crate::harness::{Generation, Guest, Preview, Server, asgi, eventually, probe};
 
 async fn started(server: &Server) -> (Generation, Preview) {
     let app = server.user("ana").upload(&probe()).await;
@@ -96,8 +96,8 @@ async fn files(app: &Generation) -> (String, String) {
 
 #[tokio::test]
 async fn a_failed_launch_has_files_as_well() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&asgi("print('so far', flush=True)\nraise SystemExit(2)")).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&asgi("print('so far', flush=True)\nraise SystemExit(2)")).await;
     app.try_launch(&json!({})).await.error(500, "launch_failed");
     let json = app.get("/preview/logs/download?format=ndjson").await.text();
     assert!(json.contains("\"so far\""), "{json}");

@@ -3,15 +3,15 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Event, Generation, Parser, Preview, Server, Stream, asgi, probe};
+use crate::harness::{Event, Generation, Guest, Parser, Preview, Server, Stream, User, asgi, probe};
 
 fn ids(events: &[Event]) -> Vec<u64> {
     events.iter().filter(|event| event.is_line()).map(Event::id).collect()
 }
 
 /// A preview that has printed lines `line 0` to `line N-1`.
-async fn spoken(server: &Server, lines: usize) -> (Generation, Preview) {
-    let app = server.user("ana").upload(&probe()).await;
+async fn spoken(user: User, lines: usize) -> (Generation, Preview) {
+    let app = user.upload(&probe()).await;
     let preview = app.launch().await;
     preview.get(&format!("/print?text=line+{{n}}&times={lines}")).await.expect(200);
     app.line(&format!("line {}", lines - 1)).await;
@@ -20,8 +20,8 @@ async fn spoken(server: &Server, lines: usize) -> (Generation, Preview) {
 
 #[tokio::test]
 async fn events_are_as_the_contract_says() {
-    let server = Server::start().await;
-    let (app, preview) = spoken(&server, 3).await;
+    let server = Guest::arrive().await;
+    let (app, preview) = spoken(server.user(), 3).await;
     let answer = app.open_stream("", None).await;
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     assert_eq!(answer.headers()["cache-control"], "no-cache, no-transform");
@@ -66,8 +66,8 @@ async fn events_are_as_the_contract_says() {
 
 #[tokio::test]
 async fn places_all_over_a_thousand_lines_can_be_resumed_from() {
-    let server = Server::start().await;
-    let (app, _) = spoken(&server, 1000).await;
+    let server = Guest::arrive().await;
+    let (app, _) = spoken(server.user(), 1000).await;
     app.stop().await.expect(200);
     let kept = app.log().await;
     let (first, newest) = (kept[0]["id"].as_u64().unwrap(), kept.last().unwrap()["id"].as_u64().unwrap());
@@ -85,8 +85,8 @@ async fn places_all_over_a_thousand_lines_can_be_resumed_from() {
 
 #[tokio::test]
 async fn a_reader_resumes_while_the_preview_runs() {
-    let server = Server::start().await;
-    let (app, preview) = spoken(&server, 20).await;
+    let server = Guest::arrive().await;
+    let (app, preview) = spoken(server.user(), 20).await;
     let newest = ids(&app.stream("").await.until_message("line 19").await).pop().unwrap();
     let mut stream = Stream::new(app.open_stream("", Some(newest)).await);
     preview.get("/print?text=new").await.expect(200);
@@ -104,7 +104,7 @@ async fn a_reader_resumes_while_the_preview_runs() {
 #[tokio::test]
 async fn lines_that_were_dropped_are_told() {
     let server = Server::with(&[("MAX_LOG_LINES", "50")]).await;
-    let (app, _) = spoken(&server, 300).await;
+    let (app, _) = spoken(server.user("ana"), 300).await;
     assert!(app.log().await.len() >= 50, "a running one keeps at least these");
     app.stop().await.expect(200);
     let kept = app.log().await;
@@ -122,8 +122,8 @@ async fn lines_that_were_dropped_are_told() {
 
 #[tokio::test]
 async fn level_source_and_tail_narrow_it() {
-    let server = Server::start().await;
-    let (app, preview) = spoken(&server, 30).await;
+    let server = Guest::arrive().await;
+    let (app, preview) = spoken(server.user(), 30).await;
     for level in ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] {
         preview.get(&format!("/log?level={level}&text=a+{level}")).await.expect(200);
     }
@@ -163,8 +163,8 @@ async fn level_source_and_tail_narrow_it() {
 
 #[tokio::test]
 async fn pages_are_the_same_log() {
-    let server = Server::start().await;
-    let (app, _) = spoken(&server, 500).await;
+    let server = Guest::arrive().await;
+    let (app, _) = spoken(server.user(), 500).await;
     let everything = app.log().await;
     let page = app.get("/preview/logs").await.expect(200);
     assert_eq!(page["logs"].as_array().unwrap().len(), 200);
@@ -217,8 +217,8 @@ async fn there_is_no_log_without_a_launch_and_one_for_a_failed_launch() {
 
 #[tokio::test]
 async fn a_ticket_opens_one_stream_of_one_preview() {
-    let server = Server::start().await;
-    let user = server.user_of("pro", "ana");
+    let server = Guest::arrive().await;
+    let user = server.user();
     let (app, other) = (user.upload(&asgi("")).await, user.upload(&asgi("")).await);
     app.launch().await;
     other.launch().await;
@@ -286,8 +286,8 @@ async fn nothing_is_lost_of_what_is_printed_at_full_speed() {
 async fn it_is_the_same_over_http_2() {
     use http_body_util::BodyExt as _;
     use hyper_util::rt::{TokioExecutor, TokioIo};
-    let server = Server::start().await;
-    let (app, preview) = spoken(&server, 3).await;
+    let server = Guest::arrive().await;
+    let (app, preview) = spoken(server.user(), 3).await;
     let connection = tokio::net::TcpStream::connect(server.address()).await.unwrap();
     let shake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(connection));
     let (mut sender, connection) = shake.await.unwrap();
@@ -323,8 +323,8 @@ async fn it_is_the_same_over_http_2() {
 
 #[tokio::test]
 async fn the_stream_is_kept_open_by_comments() {
-    let server = Server::start().await;
-    let (app, _) = spoken(&server, 1).await;
+    let server = Guest::arrive().await;
+    let (app, _) = spoken(server.user(), 1).await;
     let mut answer = app.open_stream("?tail=0", None).await;
     let mut parser = Parser::default();
     let silence = async {

@@ -61,3 +61,15 @@ mod up;
 mod uploads;
 mod walk;
 mod zygote;
+
+// Tests are started in the order of their names. What takes a minute, however fast the machine, begins before all others.
+
+#[tokio::test]
+async fn a_walk_in_any_order() {
+    walk::take().await;
+}
+
+#[tokio::test]
+async fn all_that_the_documents_say_works() {
+    snippets::run_all().await;
+}

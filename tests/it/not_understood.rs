@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Generation, Server, asgi};
+use crate::harness::{Answer, Generation, Guest, asgi};
 
 async fn send(app: &Generation, method: &str, rest: &str, kind: Option<&str>, body: &str) -> Answer {
     let mut call = app.user.call(Method::from_bytes(method.as_bytes()).unwrap(), &app.path(rest));
@@ -15,8 +15,8 @@ async fn send(app: &Generation, method: &str, rest: &str, kind: Option<&str>, bo
 
 #[tokio::test]
 async fn unknown_addresses_and_methods_are_told_as_json() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&asgi("")).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&asgi("")).await;
     for path in
         ["/api", "/api/", "/api/nothing", "/api/projects/", "/api/generations/x/y", "/apix", "/openapi.yaml"]
     {
@@ -41,8 +41,8 @@ async fn unknown_addresses_and_methods_are_told_as_json() {
 
 #[tokio::test]
 async fn bodies_that_are_not_json_are_told_as_such() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&asgi("")).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&asgi("")).await;
     let calls = [("POST", "/preview/launch"), ("POST", "/preview/request"), ("PATCH", "/files")];
     let json = Some("application/json");
     for (method, rest) in calls {
@@ -70,8 +70,8 @@ async fn bodies_that_are_not_json_are_told_as_such() {
 
 #[tokio::test]
 async fn a_launch_says_which_field_is_wrong() {
-    let server = Server::start().await;
-    let user = server.user("ana");
+    let server = Guest::arrive().await;
+    let user = server.user();
     let app = user.upload(&asgi("")).await;
     let other = user.upload(&asgi("")).await;
     let wrong: [(Value, &str); 4] = [

@@ -24,6 +24,50 @@ async fn the_description_is_the_one_that_is_kept() {
     );
     let document: Value = serde_json::from_str(&served).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
+    let mut wordless = Vec::new();
+    each_call_is_explained(&document, &mut wordless);
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        explained(schema, name, &mut wordless);
+        fields_are_explained(schema, name, &mut wordless);
+    }
+    assert!(wordless.is_empty(), "without a description: {wordless:#?}");
+}
+
+/// Adds what has no sentence of its own.
+fn explained(thing: &Value, place: &str, wordless: &mut Vec<String>) {
+    if thing["description"].as_str().unwrap_or_default().is_empty() {
+        wordless.push(place.to_owned());
+    }
+}
+
+fn each_call_is_explained(document: &Value, wordless: &mut Vec<String>) {
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, call) in item.as_object().unwrap() {
+            let place = format!("{method} {path}");
+            if call["summary"].as_str().unwrap_or_default().is_empty() {
+                wordless.push(place.clone());
+            }
+            for (status, response) in call["responses"].as_object().unwrap() {
+                explained(response, &format!("{place}: {status}"), wordless);
+            }
+            for parameter in call["parameters"].as_array().into_iter().flatten() {
+                explained(parameter, &format!("{place}: {}", parameter["name"]), wordless);
+            }
+        }
+    }
+}
+
+/// A field that may be null has its sentence beside what it is otherwise.
+fn fields_are_explained(schema: &Value, place: &str, wordless: &mut Vec<String>) {
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let place = format!("{place}.{name}");
+        let inner = field["oneOf"].as_array().and_then(|any| any.iter().find(|one| one["$ref"].is_string()));
+        explained(inner.unwrap_or(field), &place, wordless);
+        fields_are_explained(field, &place, wordless);
+    }
+    for one in ["oneOf", "anyOf", "allOf"].iter().filter_map(|any| schema[any].as_array()).flatten() {
+        fields_are_explained(one, place, wordless);
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
-//! What is killed, and what goes on all the same.
+//! What is killed or replaced, and what goes on all the same.
 
+use std::path::Path;
+
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -239,4 +242,53 @@ async fn time_is_over_even_if_nobody_serves() {
     );
     app.line("hello").await;
     whole_log(&app).await;
+}
+
+/// Stands where the keeper of another previewd would, which no build of this one is: says a version, for as long as it is to.
+fn keeper_of_another_version(data_dir: &Path, leaves: bool) -> std::thread::JoinHandle<()> {
+    let socket = data_dir.join("keeper.sock");
+    let _nobody_listens_there = std::fs::remove_file(&socket);
+    let flags = SocketFlags::CLOEXEC;
+    let listener = net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    net::bind(&listener, &SocketAddrUnix::new(&socket).unwrap()).unwrap();
+    net::listen(&listener, 4).unwrap();
+    std::thread::spawn(move || {
+        loop {
+            let connection = net::accept_with(&listener, flags).unwrap();
+            let mut call = vec![0; 4096];
+            let length = rustix::io::read(&connection, &mut call).unwrap();
+            let call: Value = serde_json::from_slice(&call[..length]).unwrap();
+            let hello = json!({ "is": "hello", "version": 1, "missing": [] });
+            let answer = json!({ "say": "answer", "seq": call["seq"], "answer": hello });
+            rustix::io::write(&connection, answer.to_string().as_bytes()).unwrap();
+            // It goes on when nobody is connected any more.
+            let _end = rustix::io::read(&connection, &mut [0; 16]);
+            if leaves {
+                return;
+            }
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_keeper_of_another_version_is_followed_once_it_leaves_and_is_left_alone_while_it_does_not() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    assert!(server.terminate_serve().success());
+    let over = async || server.keeper().is_none().then_some(());
+    eventually("the end of a keeper with nothing to keep", over).await;
+    let leaves = keeper_of_another_version(&server.data_dir(), true);
+    server.serve_again().await;
+    leaves.join().unwrap();
+    assert_eq!(app.launch().await.get("/x").await.text(), "you asked for /x");
+
+    app.stop().await.expect(200);
+    assert!(server.terminate_serve().success());
+    eventually("the end of a keeper with nothing to keep", over).await;
+    let _stays = keeper_of_another_version(&server.data_dir(), false);
+    let output = server.command(&["serve", "--listen", "127.0.0.1:0"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("speaks version 1"), "{said}");
+    std::fs::remove_file(server.data_dir().join("keeper.sock")).unwrap();
+    server.serve_again().await;
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Generation, REQUIREMENTS, Server, asgi, fastapi};
+use crate::harness::{Answer, Generation, Guest, REQUIREMENTS, Server, asgi, fastapi};
 
 fn version(number: u32) -> Value {
     fastapi(&format!("@app.get('/version')\ndef version():\n    return {number}"))["app/main.py"].clone()
@@ -149,12 +149,12 @@ async fn code_that_does_not_start_changes_nothing() {
 
 #[tokio::test]
 async fn changed_requirements_make_another_environment_first() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let source = |import: &str| {
         let body = format!("import {import}\n@app.get('/version')\ndef version():\n    return '{import}'");
         fastapi(&body)["app/main.py"].clone()
     };
-    let app = server.user("ana").upload(&fastapi("@app.get('/version')\ndef version():\n    return 1")).await;
+    let app = server.user().upload(&fastapi("@app.get('/version')\ndef version():\n    return 1")).await;
     let preview = app.launch().await;
     // Imported without being asked for, asked for in vain, and then asked for.
     let patched = patch(&app, json!({ "app/main.py": source("itsdangerous") })).await;
@@ -199,9 +199,9 @@ def end():
 
 #[tokio::test]
 async fn no_line_is_lost_or_repeated_when_code_that_speaks_is_reloaded() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let source = |name: &str| asgi(&SPEAKER.replace("NAME", name));
-    let app = server.user("ana").upload(&source("one")).await;
+    let app = server.user().upload(&source("one")).await;
     app.launch().await;
     let (mut stream, mut other) = (app.stream("").await, app.stream("").await);
     // Who does not read misses what is said meanwhile.
@@ -229,8 +229,8 @@ async fn no_line_is_lost_or_repeated_when_code_that_speaks_is_reloaded() {
 
 #[tokio::test]
 async fn a_patch_is_applied_whole_or_not_at_all() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&json!({ "a.txt": "one", "b.txt": "two" })).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&json!({ "a.txt": "one", "b.txt": "two" })).await;
     let path = app.path("/files");
     let wrong = [
         json!({ "files": { "a.txt": "new", "../c": "x" } }),

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Preview, Server, asgi, probe};
+use crate::harness::{Generation, Guest, Preview, Server, asgi, probe};
 
-async fn started(settings: &[(&str, &str)]) -> (Server, Generation, Preview) {
-    let server = Server::with(settings).await;
-    let app = server.user("ana").upload(&probe()).await;
+async fn started() -> (Guest, Generation, Preview) {
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&probe()).await;
     let preview = app.launch().await;
     (server, app, preview)
 }
@@ -18,7 +18,7 @@ fn header<'a>(echoed: &'a Value, name: &str) -> Option<&'a str> {
 
 #[tokio::test]
 async fn what_is_sent_is_what_arrives() {
-    let (_server, app, preview) = started(&[]).await;
+    let (_server, app, preview) = started().await;
     let send = async |body: &Value| app.request(&preview, body).await.expect(200);
     let query = json!({ "a": [1, "zwei", true], "b": "x y&z", "empty": "" });
     let echoed =
@@ -68,7 +68,7 @@ async fn what_is_sent_is_what_arrives() {
 
 #[tokio::test]
 async fn what_is_answered_is_what_comes_back() {
-    let (_server, app, preview) = started(&[]).await;
+    let (_server, app, preview) = started().await;
     let get = async |path: &str| app.fetch(&preview, path).await;
     let binary = get("/binary").await;
     assert_eq!(binary["dataEncoding"], "base64");
@@ -103,7 +103,7 @@ async fn what_is_answered_is_what_comes_back() {
 
 #[tokio::test]
 async fn a_path_stays_in_the_preview() {
-    let (server, app, preview) = started(&[]).await;
+    let (server, app, preview) = started().await;
     let api = server.address();
     let authority = format!("@{api}/healthz");
     let absolute = format!("http://{api}/healthz");
@@ -159,7 +159,7 @@ async fn a_path_stays_in_the_preview() {
 
 #[tokio::test]
 async fn a_request_that_cannot_be_meant_is_refused() {
-    let (_server, app, preview) = started(&[]).await;
+    let (_server, app, preview) = started().await;
     let with = |extra: Value| {
         let mut body = json!({ "method": "POST", "path": "/echo" });
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
@@ -204,7 +204,7 @@ async fn a_request_that_cannot_be_meant_is_refused() {
 
 #[tokio::test]
 async fn the_token_is_needed_and_checked() {
-    let (_server, app, preview) = started(&[]).await;
+    let (_server, app, preview) = started().await;
     let mut body = json!({ "method": "GET", "path": "/health" });
     app.post("/preview/request", &body).await.error(403, "invalid_preview_token");
     body["headers"] = json!({ "x-preview-token": "guess" });
@@ -219,7 +219,7 @@ async fn the_token_is_needed_and_checked() {
 #[tokio::test]
 async fn bodies_have_a_limit_each_way() {
     const LIMIT: usize = 10 * 1024 * 1024;
-    let (_server, app, preview) = started(&[]).await;
+    let (_server, app, preview) = started().await;
     let digest = |size: usize| json!({ "method": "POST", "path": "/digest", "bodyEncoding": "text", "body": "x".repeat(size) });
     assert_eq!(app.request(&preview, &digest(LIMIT)).await.expect(200)["data"]["size"], LIMIT);
     let error = app.request(&preview, &digest(LIMIT + 1)).await.error(413, "too_large");
@@ -234,7 +234,9 @@ async fn bodies_have_a_limit_each_way() {
 
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_given_up() {
-    let (_server, app, preview) = started(&[("REQUEST_TIMEOUT", "1")]).await;
+    let server = Server::with(&[("REQUEST_TIMEOUT", "1")]).await;
+    let app = server.user("ana").upload(&probe()).await;
+    let preview = app.launch().await;
     let slow =
         app.request(&preview, &json!({ "method": "GET", "path": "/slow", "query": { "seconds": 30 } })).await;
     assert_eq!(slow.error(504, "request_timeout")["statusCode"], 504);
@@ -245,8 +247,8 @@ async fn a_request_that_takes_too_long_is_given_up() {
 
 #[tokio::test]
 async fn without_a_preview_there_is_nobody_to_ask() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&asgi("")).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&asgi("")).await;
     let body = json!({ "method": "GET", "path": "/", "headers": { "X-Preview-Token": "any" } });
     let error = app.post("/preview/request", &body).await.error(503, "preview_unavailable");
     assert_eq!(error["statusCode"], 503);

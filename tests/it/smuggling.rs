@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Preview, Server, probe, raw_head};
+use crate::harness::{Generation, Guest, Preview, probe, raw_head};
 
 /// How each begins; the token comes with it.
 fn head(preview: &Preview, line: &str) -> String {
@@ -22,8 +22,8 @@ async fn seen(app: &Generation, after: &mut u64) -> Vec<Value> {
 
 #[tokio::test]
 async fn nothing_is_smuggled_in_a_body() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&probe()).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&probe()).await;
     let preview = app.launch().await;
     let address = SocketAddr::from(([127, 0, 0, 1], preview.port()));
     let inner = "GET /env HTTP/1.1\r\nHost: x\r\n\r\n";

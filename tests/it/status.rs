@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, asgi, example, probe};
+use crate::harness::{Guest, Server, asgi, example, probe};
 
 #[tokio::test]
 async fn the_status_of_a_preview_that_runs() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&example()).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&example()).await;
     let none = app.status().await.error(404, "no_active_preview");
     assert_eq!(none["details"], json!({}));
     let preview = app.launch().await;
@@ -37,8 +37,8 @@ async fn the_status_of_a_preview_that_runs() {
 
 #[tokio::test]
 async fn endpoints_come_from_the_source_or_from_what_runs() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&example()).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&example()).await;
     let read = app.get("/endpoints").await.expect(200);
     assert_eq!((&read["source"], &read["warnings"]), (&json!("static"), &json!([])), "{read}");
     let described = app.get("/openapi.json").await.expect(200);

@@ -1,6 +1,5 @@
 //! Addresses that speak TLS, where a certificate is configured.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -17,17 +16,12 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{PATIENCE, Server, directory};
-
-fn file(name: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/testdata").join(name);
-    path.to_str().unwrap().to_owned()
-}
+use crate::harness::{PATIENCE, Server, directory, testdata};
 
 /// A connection of a client that trusts the certificate and speaks these protocols.
 async fn connect(port: u16, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
     let mut trusted = RootCertStore::empty();
-    trusted.add(CertificateDer::from_pem_file(file("localhost.pem")).unwrap()).unwrap();
+    trusted.add(CertificateDer::from_pem_file(testdata("localhost.pem")).unwrap()).unwrap();
     let provider = Arc::new(crypto::ring::default_provider());
     let versions =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
@@ -39,7 +33,7 @@ async fn connect(port: u16, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
 
 #[tokio::test]
 async fn with_a_certificate_addresses_speak_tls_and_http2() {
-    let (certificate, key) = (file("localhost.pem"), file("localhost.key.pem"));
+    let (certificate, key) = (testdata("localhost.pem"), testdata("localhost.key.pem"));
     let settings = [("TLS_CERTIFICATE", certificate.as_str()), ("TLS_KEY", &key), ("HEADER_TIMEOUT", "2")];
     let server = Server::with(&settings).await;
     // This machine's own programs may go on in the clear.
@@ -125,7 +119,7 @@ async fn a_certificate_that_cannot_be_used_is_told_at_the_start() {
         assert!(!output.status.success());
         String::from_utf8(output.stderr).unwrap()
     };
-    let certificate = file("localhost.pem");
+    let certificate = testdata("localhost.pem");
     for (certificate, key) in [(certificate.as_str(), certificate.as_str()), ("/nowhere.pem", "/nowhere.key")]
     {
         let said = serve(certificate, key);

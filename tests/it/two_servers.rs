@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Server, asgi, eventually, postgres_database};
+use crate::harness::{Generation, Server, asgi, eventually, postgres_database, testdata};
 
 const SECRET: &str = "a secret that both servers have, and long enough";
 
@@ -106,4 +106,28 @@ async fn either_one_answers_for_the_other() {
     assert_eq!(last, "Stopped");
     same.launch().await;
     assert_eq!(app.status().await.expect(200)["status"], "running");
+}
+
+#[tokio::test]
+async fn where_they_have_a_certificate_they_speak_tls_to_each_other() {
+    let url = tokio::task::spawn_blocking(postgres_database).await.unwrap();
+    let (certificate, key) = (testdata("localhost.pem"), testdata("localhost.key.pem"));
+    let shared = [("STORE_URL", url.as_str()), ("JWT_SECRET", SECRET)];
+    let secure = [("TLS_CERTIFICATE", certificate.as_str()), ("TLS_KEY", key.as_str())];
+    let at = |address: &'static str| [&shared[..], &secure[..], &[("LISTEN", address)]].concat();
+    let one = Server::with(&at("127.0.0.1:0")).await;
+    let two = Server::with(&at("127.0.0.2:0")).await;
+    let app = one.user("ana").upload(&asgi("print('hello', flush=True)")).await;
+    let preview = app.launch().await;
+    let same = through(&two, &app);
+    assert_eq!(same.status().await.expect(200)["previewInstanceId"], preview.id);
+    assert_eq!(same.fetch(&preview, "/x").await["data"], "you asked for /x");
+    same.stream("").await.until_message("hello").await;
+
+    // Nothing of it is said in the clear, nor to who has another one.
+    let plain = Server::with(&shared).await;
+    through(&plain, &app).status().await.error(503, "preview_unavailable");
+    assert!(plain.log().contains("it has a certificate, and this server has none"), "{}", plain.log());
+    same.stop().await.expect(200);
+    assert_eq!(one.preview_processes(), Vec::<i32>::new());
 }

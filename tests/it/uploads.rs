@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 
-use crate::harness::{Answer, Server, User, asgi};
+use crate::harness::{Answer, Guest, Server, User, asgi};
 
 fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -94,8 +94,8 @@ async fn projects_and_generations_are_kept_and_listed() {
 
 #[tokio::test]
 async fn files_are_kept_byte_for_byte() {
-    let server = Server::start().await;
-    let user = server.user("ana");
+    let server = Guest::arrive().await;
+    let user = server.user();
     let all: Vec<u8> = (0..=255).collect();
     let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &all);
     let files = json!({ "a/b c/ü.txt": "grüß\r\n", "all.bin": { "base64": base64 }, "empty": "", "./dotted.txt": "x", "page.html": "<script>" });
@@ -131,8 +131,8 @@ async fn files_are_kept_byte_for_byte() {
 
 #[tokio::test]
 async fn archives_are_unpacked() {
-    let server = Server::start().await;
-    let user = server.user("ana");
+    let server = Guest::arrive().await;
+    let user = server.user();
     let source = asgi("")["app/main.py"].as_str().unwrap().to_owned();
     let entries = [
         ("shop/app/main.py", source.as_bytes()),
@@ -232,8 +232,8 @@ async fn what_is_too_large_is_refused_with_its_limit() {
     ];
     let allowed = [zip(&many[..5000]), zip(&[("as large as may be", &large[1..])])];
     // All of this takes a while to make.
-    let server = Server::start().await;
-    let user = server.user("ana");
+    let server = Guest::arrive().await;
+    let user = server.user();
     let project = user.project().await;
     for (kind, body, limit) in cases {
         let error = upload(&user, &project, kind, body).await.error(413, "too_large");
@@ -249,8 +249,8 @@ async fn what_is_too_large_is_refused_with_its_limit() {
 
 #[tokio::test]
 async fn an_upload_that_cannot_be_meant_is_refused() {
-    let server = Server::start().await;
-    let user = server.user("ana");
+    let server = Guest::arrive().await;
+    let user = server.user();
     let project = user.project().await;
     let path = format!("/api/projects/{project}/generations");
     let wrong: [(Value, &str); 8] = [

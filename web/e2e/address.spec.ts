@@ -81,11 +81,12 @@ test("a preview's own address in a browser", async ({ page, server, token }) => 
   // The page looks again by itself.
   await expect(page.getByRole("heading", { name: "The application" })).toBeVisible({ timeout: 30_000 });
   await expect(page).toHaveURL(`${launch.baseUrl}/`);
-  await expect(page.locator("#told")).toHaveText(
-    "mine,http 300000 hello:two closed:1005 event-0 event-1 event-2",
-  );
+  const told = "mine,http 300000 hello:two closed:1005 event-0 event-1 event-2";
+  await expect(page.locator("#told")).toHaveText(told);
   await page.goto(`${launch.baseUrl}/away`);
   await expect(page).toHaveURL(`${launch.baseUrl}/#back`);
+  // It has asked for everything again: nothing is under way when its cookie goes.
+  await expect(page.locator("#told")).toHaveText(told);
   // Whoever has not come through the door stays outside.
   await page.context().clearCookies();
   await page.goto(launch.baseUrl);

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -10,6 +10,9 @@ const binary = process.env.PREVIEWD_BIN ?? built.find((path) => existsSync(path)
 
 /** The project that the tests upload, and the sample that ships with previewd. */
 export const SAMPLE = join(root, "examples/bookshop");
+
+/** Packages are expensive and made to be shared: all servers of all runs use the same, those of the tests in Rust too. */
+const SHARED = join(root, "target/tmp/it");
 
 /** A real `previewd serve` with a data directory of its own. */
 export class Server {
@@ -23,7 +26,12 @@ export class Server {
 
   /** Starts one on a free port. `options` are flags of `serve`. */
   static async start(...options: string[]): Promise<Server> {
-    const server = new Server(mkdtempSync(join(tmpdir(), "previewd-e2e-")), await freePort(), options);
+    const dataDir = mkdtempSync(join(tmpdir(), "previewd-e2e-"));
+    for (const name of ["environments", "tools"]) {
+      mkdirSync(join(SHARED, name), { recursive: true });
+      symlinkSync(join(SHARED, name), join(dataDir, name));
+    }
+    const server = new Server(dataDir, await freePort(), options);
     await server.up();
     return server;
   }

@@ -126,11 +126,14 @@ pub struct Analysis {
     pub warnings: Vec<Warning>,
     /// OpenAPI 3.1 document of what the application would list itself.
     pub openapi: serde_json::Value,
+    /// What is served, as it was named or found.
+    pub served: Option<Entrypoint>,
 }
 
 impl Default for Analysis {
     /// Nothing: a document without paths.
     fn default() -> Self {
-        Self { endpoints: Vec::new(), warnings: Vec::new(), openapi: crate::document::empty() }
+        let openapi = crate::document::empty();
+        Self { endpoints: Vec::new(), warnings: Vec::new(), openapi, served: None }
     }
 }

@@ -108,9 +108,10 @@ impl Drop for Done<'_> {
 }
 
 fn read(interp: &mut Interp<'_>, entrypoint: &Entrypoint) -> Analysis {
+    let served = Some(entrypoint.clone());
     let Some(app) = application(interp, entrypoint) else {
         let warnings = interp.take_warnings();
-        return Analysis { warnings, ..Analysis::default() };
+        return Analysis { warnings, served, ..Analysis::default() };
     };
     let listed = listed(interp, app);
     let (visible, hidden): (Vec<&Listed>, Vec<&Listed>) = listed.iter().partition(|one| one.visible);
@@ -118,7 +119,7 @@ fn read(interp: &mut Interp<'_>, entrypoint: &Entrypoint) -> Analysis {
     let openapi = describe(interp, app, &visible, &mut found);
     describe(interp, app, &hidden, &mut found);
     let endpoints = listed.iter().filter_map(|one| found.remove(&one.key())).collect();
-    Analysis { endpoints, warnings: interp.take_warnings(), openapi }
+    Analysis { endpoints, warnings: interp.take_warnings(), openapi, served }
 }
 
 /// The application that is served, followed from its module; a factory is called.

@@ -25,17 +25,6 @@ pub enum Error {
     Unavailable(String),
 }
 
-impl Error {
-    /// Whether the kernel refused for want of a right, rather than because something is wrong.
-    #[must_use]
-    pub fn is_refusal(&self) -> bool {
-        match self {
-            Self::Step { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
-            Self::Helper(_) | Self::Unavailable(_) => false,
-        }
-    }
-}
-
 /// Names the step that an `io::Result` or `rustix::io::Result` belongs to.
 pub(crate) trait Context<T> {
     fn step(self, step: impl Into<String>) -> Result<T>;

@@ -128,8 +128,3 @@ pub struct Layers {
     /// A cgroup, with what controllers there are.
     pub cgroups: bool,
 }
-
-impl Layers {
-    /// None but rlimits.
-    pub const NONE: Self = Self { namespaces: false, landlock: false, seccomp: false, cgroups: false };
-}

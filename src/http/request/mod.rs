@@ -89,8 +89,8 @@ pub(super) enum Encoding {
 /// The preview's token is sent as `X-Preview-Token`, among the inner `headers` or on this request itself.
 #[utoipa::path(post, operation_id = "send_request", path = "/api/generations/{id}/preview/request", tag = "preview",
     params(("id" = String, Path), ("X-Preview-Token" = Option<String>, Header)), request_body = Envelope,
-    responses((status = 200, body = Answer), (status = 400, body = Failure), (status = 401, body = Failure),
-        (status = 403, body = Failure), (status = 404, body = Failure), (status = 413, body = Failure),
+    responses((status = 200, description = "What the preview answered, whatever that was: its status is `statusCode`.", body = Answer), (status = 400, body = Failure), (status = 401, body = Failure),
+        (status = 403, description = "The generation is another user's, or the preview's token is missing or wrong.", body = Failure), (status = 404, body = Failure), (status = 413, body = Failure),
         (status = 503, body = Failure), (status = 504, body = Failure)))]
 pub(super) async fn send(
     State(app): State<App>,

@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes of an answer that are read.
 const MAX_ANSWER: usize = 32 << 20;
 const MAX_SAID: usize = 16 * 1024;
+/// At once, on the whole server: nobody waits for it, and it leaves the processors to others.
+pub(super) const AT_ONCE: usize = 1;
 
 impl LocalRuntime {
     pub(super) async fn compile_code(
@@ -35,7 +37,7 @@ impl LocalRuntime {
         if !layers.is_some_and(|layers| layers.namespaces) {
             return Ok(BTreeMap::new());
         }
-        let _turn = self.describing.acquire().await.map_err(failed)?;
+        let _turn = self.compiling.acquire().await.map_err(failed)?;
         let input: BTreeMap<_, _> =
             modules.iter().map(|(path, text)| (path, STANDARD.encode(text))).collect();
         let input = serde_json::to_vec(&input).map_err(failed)?;

@@ -3,6 +3,7 @@
 mod compile;
 mod describe;
 mod output;
+mod stream;
 mod watched;
 mod workspace;
 
@@ -16,7 +17,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use self::watched::{WatchedMap, connect};
@@ -41,6 +42,8 @@ pub struct LocalRuntime {
     settings: Settings,
     /// Taken by each import.
     describing: tokio::sync::Semaphore,
+    /// Taken by whatever compiles ahead, which no import is to wait for.
+    compiling: tokio::sync::Semaphore,
 }
 
 /// How previews are run on this machine.
@@ -73,8 +76,8 @@ impl LocalRuntime {
         let client = connect(&layout, &watched).await?;
         let workspaces = workspace::Workspaces::new(data_dir)?;
         let (client, connecting) = (Mutex::new(client), tokio::sync::Mutex::default());
-        let describing = tokio::sync::Semaphore::new(describe::AT_ONCE);
-        Ok(Self { layout, workspaces, client, connecting, watched, settings, describing })
+        let [describing, compiling] = [describe::AT_ONCE, compile::AT_ONCE].map(tokio::sync::Semaphore::new);
+        Ok(Self { layout, workspaces, client, connecting, watched, settings, describing, compiling })
     }
 
     /// The connection, made anew after the keeper died.
@@ -239,8 +242,8 @@ impl Runtime for LocalRuntime {
     fn dial<'a>(&'a self, id: &'a PreviewId, slot: u32) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
         async move {
             let path = self.layout.socket(id.as_str(), slot);
-            let stream = UnixStream::connect(workspace::short(&path)?.path()).await?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
+            let path = workspace::short(&path)?;
+            Ok(Box::new(stream::CodeStream::connect(path.path())?) as Box<dyn Stream>)
         }
         .boxed()
     }

@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::Server;
-
 /// The same for most of them, so that one environment serves all.
 pub const REQUIREMENTS: &str = "fastapi\nuvicorn\nwebsockets\n";
 
@@ -64,9 +62,9 @@ async def app(scope, receive, send):
     json!({ "app/main.py": source, "requirements.txt": NO_MORE_THAN_A_SERVER })
 }
 
-/// The packages of an environment that has these, for clients in Python.
-pub fn packages(server: &Server, names: &[&str]) -> PathBuf {
-    let ready = std::fs::read_dir(server.data_dir().join("environments/ready")).unwrap();
+/// The packages of an environment of this data directory that has these, for clients in Python.
+pub fn packages(data_dir: &Path, names: &[&str]) -> PathBuf {
+    let ready = std::fs::read_dir(data_dir.join("environments/ready")).unwrap();
     let packages = ready.map(|environment| environment.unwrap().path().join("site-packages"));
     let has = |packages: &PathBuf| names.iter().all(|name| packages.join(name).is_dir());
     packages.into_iter().find(has).expect("an environment with these packages")

@@ -3,12 +3,14 @@
 mod answer;
 mod apps;
 mod disk;
+mod guest;
 mod leftovers;
 mod litter;
 mod ports;
 mod postgres;
 mod raw;
 mod server;
+mod shared;
 mod sse;
 mod user;
 
@@ -18,6 +20,7 @@ use std::time::Duration;
 pub use answer::Answer;
 pub use apps::{NO_MORE_THAN_A_SERVER, REQUIREMENTS, asgi, directory, example, fastapi, packages, probe};
 pub use disk::Disk;
+pub use guest::Guest;
 pub use leftovers::{
     Process, cgroups, descendants, descriptors, descriptors_but_the_stores, is_ahead, is_alive, is_spare,
     spares,
@@ -41,6 +44,11 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
         assert!(tokio::time::Instant::now() < deadline, "never came: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Where a file of `testdata` is.
+pub fn testdata(name: &str) -> String {
+    format!("{}/tests/it/testdata/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// What a program says that succeeds.

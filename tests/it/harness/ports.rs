@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 /// Ports of a range.
-const SIZE: u16 = 7;
+const SIZE: u16 = 15;
 /// Below what the kernel hands out for outgoing connections.
 const FIRST: u16 = 20_000;
-const RANGES: u16 = 1_500;
+const RANGES: u16 = 750;
 
 /// A range that is ours while this lives: the port before it is held as a sign for other test processes.
 #[derive(Debug)]

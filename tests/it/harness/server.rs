@@ -1,8 +1,8 @@
 //! The built binary, serving a data directory of its own. When it is dropped, nothing may be left of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -13,6 +13,7 @@ use rustix::fs::Mode;
 use rustix::process::{Pid, Signal, kill_process, umask};
 
 use super::ports::Ports;
+use super::shared::Shared;
 use super::{PATIENCE, User, leftovers, litter, output_of, probe};
 
 /// The binary under test.
@@ -29,40 +30,8 @@ pub struct Server {
     settings: BTreeMap<String, String>,
     serve: Mutex<Option<Child>>,
     preload: Mutex<Option<PathBuf>>,
-}
-
-/// What clients know of a server.
-#[derive(Debug)]
-pub struct Shared {
-    root: PathBuf,
-    address: Mutex<Option<SocketAddr>>,
-    pub client: reqwest::Client,
-    /// Every preview that an answer named.
-    previews: Mutex<BTreeSet<String>>,
     /// The process namespaces of every sandbox that was seen.
     namespaces: Mutex<leftovers::Namespaces>,
-    /// Every generation that was uploaded, with the token of its owner.
-    pub generations: Mutex<Vec<(String, String)>>,
-}
-
-impl Shared {
-    /// The server's data directory.
-    pub fn data_dir(&self) -> PathBuf {
-        self.root.join("data")
-    }
-
-    pub fn address(&self) -> SocketAddr {
-        self.address.lock().unwrap().expect("a server that runs")
-    }
-
-    /// Takes down that there is such a preview.
-    pub fn saw(&self, preview: &str) {
-        self.previews.lock().unwrap().insert(preview.to_owned());
-    }
-
-    pub fn previews(&self) -> BTreeSet<String> {
-        self.previews.lock().unwrap().clone()
-    }
 }
 
 impl Server {
@@ -85,21 +54,14 @@ impl Server {
         let own = [("PORT_MIN", ports.min.to_string()), ("PORT_MAX", ports.max.to_string())];
         let own = own.map(|(name, value)| (name.to_owned(), value));
         let given = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let shared = Shared {
-            root,
-            address: Mutex::default(),
-            client: client(),
-            previews: Mutex::default(),
-            namespaces: Mutex::default(),
-            generations: Mutex::default(),
-        };
         let settings = own.into_iter().chain(given).collect();
         let server = Self {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shared::new(root)),
             ports,
             settings,
             serve: Mutex::default(),
             preload: Mutex::default(),
+            namespaces: Mutex::default(),
         };
         server.serve_again().await;
         server
@@ -108,7 +70,9 @@ impl Server {
     /// Starts `serve`, after it was killed or has ended, and waits until it accepts connections.
     pub async fn serve_again(&self) {
         let log = std::fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let listen = self.settings.iter().find(|(name, _)| *name == "LISTEN");
+        let listen = listen.map_or("127.0.0.1:0", |(_, address)| address.as_str());
+        let mut command = self.command(&["serve", "--listen", listen]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let read = tokio::task::spawn_blocking(move || {
@@ -120,7 +84,7 @@ impl Server {
         let said = line.trim_end().strip_prefix("listening on http");
         let address = said.and_then(|said| said.trim_start_matches('s').strip_prefix("://")?.parse().ok());
         let address = address.unwrap_or_else(|| panic!("no address: {line:?}; {}", self.log()));
-        *self.shared.address.lock().unwrap() = Some(address);
+        self.shared.answers_at(address);
         *self.serve() = Some(child);
     }
 
@@ -128,8 +92,8 @@ impl Server {
     /// makes must not depend on whoever starts it.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
-        command.args(arguments).current_dir(&self.shared.root).env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", &self.shared.root);
+        command.args(arguments).current_dir(self.shared.root()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.shared.root());
         command
             .envs(std::env::vars().filter(|(name, _)| PASSED.iter().any(|prefix| name.starts_with(prefix))));
         command.env("PREVIEW_DATA_DIR", self.shared.data_dir());
@@ -162,6 +126,10 @@ impl Server {
     /// Whoever has this token.
     pub fn with_token(&self, token: &str) -> User {
         User::new(Arc::clone(&self.shared), token)
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     pub fn data_dir(&self) -> PathBuf {
@@ -235,7 +203,7 @@ impl Server {
 
     /// Processes of previews that run, whether their keeper lives or not.
     pub fn preview_processes(&self) -> Vec<i32> {
-        let mut namespaces = self.shared.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut namespaces = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
         let keeper = leftovers::keeper_of(&self.data_dir());
         namespaces.extend(keeper.map(leftovers::namespaces_below).unwrap_or_default());
         let mut all = leftovers::marked(&self.shared.previews());
@@ -244,7 +212,7 @@ impl Server {
     }
 
     fn log_path(&self) -> PathBuf {
-        self.shared.root.join("serve.log")
+        self.shared.root().join("serve.log")
     }
 
     fn serve(&self) -> MutexGuard<'_, Option<Child>> {
@@ -260,7 +228,7 @@ impl Drop for Server {
         } else {
             self.end_in_order();
         }
-        litter::remove(&self.shared.root);
+        litter::remove(self.shared.root());
     }
 }
 
@@ -271,9 +239,7 @@ impl Server {
         let mut started = keeper.map(leftovers::descendants).unwrap_or_default();
         started.extend(keeper.and_then(leftovers::process));
         if self.serve().is_some() {
-            for (generation, token) in &*self.shared.generations.lock().unwrap() {
-                self.delete_preview(generation, token);
-            }
+            self.shared.delete_previews();
             assert!(self.terminate_serve().success(), "serve failed: {}", self.log());
         }
         let deadline = Instant::now() + PATIENCE;
@@ -299,18 +265,6 @@ impl Server {
         let nothing = processes.is_empty() && ports.is_empty() && files.is_empty();
         (!nothing || keeper.is_some())
             .then(|| format!("keeper {keeper:?}, processes {processes:?}, ports {ports:?}, files {files:?}"))
-    }
-
-    fn delete_preview(&self, generation: &str, token: &str) {
-        let Ok(mut stream) = TcpStream::connect(self.address()) else { return };
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let head = format!(
-            "DELETE /api/generations/{generation}/preview HTTP/1.1\r\nHost: previewd\r\n\
-             Authorization: Bearer {token}\r\nConnection: close\r\n\r\n"
-        );
-        let mut answer = String::new();
-        // Nothing runs any more, or it is stopped now; what is left shows in either case.
-        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
     }
 
     fn kill_everything(&self) {
@@ -380,12 +334,4 @@ fn share_environments(data_dir: &Path) {
         std::fs::create_dir_all(place.join(name)).unwrap();
         std::os::unix::fs::symlink(place.join(name), data_dir.join(name)).unwrap();
     }
-}
-
-fn client() -> reqwest::Client {
-    // A launch may have to install packages first.
-    let patience = PATIENCE * 4;
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(patience);
-    // A server closes a connection that was idle for 30 seconds. A test that computed for so long has not seen it.
-    client.pool_idle_timeout(PATIENCE / 2).build().unwrap()
 }

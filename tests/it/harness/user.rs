@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::server::Shared;
+use super::shared::Shared;
 use super::{Answer, Stream};
 
 /// Somebody with a token.

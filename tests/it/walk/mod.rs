@@ -89,8 +89,8 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} takes a number")))
 }
 
-#[tokio::test]
-async fn everything_in_any_order() {
+/// A whole walk.
+pub async fn take() {
     let mut chosen = [0; 8];
     getrandom::fill(&mut chosen).unwrap();
     let seed = setting("PREVIEW_WALK_SEED").unwrap_or(u64::from_le_bytes(chosen));

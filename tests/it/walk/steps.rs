@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::random::Random;
 use super::{Walk, speaker};
-use crate::faults::{Fault, Part};
+use crate::faults::{Fault, PARTS, Part};
 use crate::harness::{Answer, Generation};
 
 /// What callers do to a generation.
@@ -50,7 +50,6 @@ const DEEDS: [Deed; 13] = [
     Deed::Stream,
     Deed::Replace,
 ];
-const PARTS: [Part; 5] = [Part::Serve, Part::Keeper, Part::Zygote, Part::Init, Part::Preview];
 const FAULTS: [Fault; 3] = [Fault::Kill, Fault::Terminate, Fault::Pause];
 const MOMENTS: [u64; 7] = [0, 2, 7, 20, 50, 110, 300];
 

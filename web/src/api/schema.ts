@@ -547,6 +547,7 @@ export interface components {
         Endpoint: {
             /** @description The body that it takes, likewise. */
             body?: components["schemas"]["RequestBody"];
+            /** @description Whether it is marked as one not to be used any more. */
             deprecated: boolean;
             /** @description The description, or else the summary. */
             description: string;
@@ -554,6 +555,7 @@ export interface components {
             inSchema?: boolean;
             /** @description `GET`, …; `WEBSOCKET`, `MOUNT` for a mounted application that cannot be read. */
             method: string;
+            /** @description The operation's name in OpenAPI. */
             operationId: string;
             /** @description What it takes besides the body, with all that a form must know of it. */
             parameters?: components["schemas"]["Parameter"][];
@@ -571,27 +573,37 @@ export interface components {
             };
             /** @description Asks for credentials. */
             secured: boolean;
+            /** @description What it is filed under. */
             tags: string[];
         };
         /** @description An endpoint, in short. */
         EndpointBrief: {
+            /** @description The description, or else the summary. */
             description: string;
+            /** @description `GET`, … */
             method: string;
+            /** @description The full path, parameters in braces. */
             path: string;
         };
         /** @description What of the endpoints could not be known. */
         EndpointWarning: {
             /** @description Where in the source, if it is there. */
             file?: string | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The line of that file.
+             */
             line?: number | null;
+            /** @description What could not be known, and why. */
             message: string;
         };
         /** @description What a generation offers. */
         Endpoints: {
+            /** @description In the application's own order. */
             endpoints: components["schemas"]["Endpoint"][];
             /** @description `static` (read from the source) or `openapi` (told by the running application). */
             source: string;
+            /** @description What could not be known. */
             warnings: components["schemas"]["EndpointWarning"][];
         };
         /** @description The request to send. */
@@ -635,10 +647,12 @@ export interface components {
         };
         /** @description What becomes of a file: another text, other bytes, or null, which deletes it. */
         FileChange: string | {
+            /** @description The bytes, in base64. */
             base64: string;
         } | null;
         /** @description A file: its text, or its bytes. */
         FileContent: string | {
+            /** @description The bytes, in base64. */
             base64: string;
         };
         /** @description The files of a generation. */
@@ -686,6 +700,7 @@ export interface components {
         };
         /** @description A document of HAR 1.2. */
         Har: {
+            /** @description All of it. */
             log: components["schemas"]["HarLog"];
         };
         /** @description Nothing is known of caches. */
@@ -694,14 +709,21 @@ export interface components {
         HarContent: {
             /** @description `base64`, if the text is that. */
             encoding?: components["schemas"]["KeptEncoding"];
+            /** @description Its content type. */
             mimeType: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Its bytes.
+             */
             size: number;
+            /** @description As it is kept: not all of a long one. */
             text?: string;
         };
         /** @description What made a document. */
         HarCreator: {
+            /** @description `previewd` */
             name: string;
+            /** @description Its version. */
             version: string;
         };
         /** @description One request with its answer. */
@@ -713,20 +735,28 @@ export interface components {
              * @description Revision of the code that answered.
              */
             _revision: number;
+            /** @description Nothing. */
             cache: components["schemas"]["HarCache"];
+            /** @description What was asked. */
             request: components["schemas"]["HarRequest"];
+            /** @description What came back. */
             response: components["schemas"]["HarResponse"];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was asked.
+             */
             startedDateTime: string;
             /**
              * Format: double
              * @description Milliseconds.
              */
             time: number;
+            /** @description Where the time went. */
             timings: components["schemas"]["HarTimings"];
         };
         /** @description What a document holds. */
         HarLog: {
+            /** @description What made it. */
             creator: components["schemas"]["HarCreator"];
             /** @description Oldest first. */
             entries: components["schemas"]["HarEntry"][];
@@ -735,57 +765,93 @@ export interface components {
         };
         /** @description A header, or a parameter of the query. */
         HarPair: {
+            /** @description Its name. */
             name: string;
+            /** @description Its value. */
             value: string;
         };
         /** @description The body that was sent. */
         HarPostData: {
+            /** @description Its content type. */
             mimeType: string;
             /** @description Always empty: they are in the text. */
             params: components["schemas"]["HarPair"][];
+            /** @description As it is kept: not all of a long one. */
             text: string;
         };
         /** @description What was asked. */
         HarRequest: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Bytes of the body.
+             */
             bodySize: number;
             /** @description Always empty: they are among the headers. */
             cookies: components["schemas"]["HarPair"][];
+            /** @description Without their secrets. */
             headers: components["schemas"]["HarPair"][];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Not known: -1.
+             */
             headersSize: number;
+            /** @description Always `HTTP/1.1`. */
             httpVersion: string;
+            /** @description `GET`, … */
             method: string;
+            /** @description The body, if there was one. */
             postData?: components["schemas"]["HarPostData"];
+            /** @description Without its secrets. */
             queryString: components["schemas"]["HarPair"][];
+            /** @description The whole address, without its secrets. */
             url: string;
         };
         /** @description What came back. */
         HarResponse: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Bytes of the body.
+             */
             bodySize: number;
+            /** @description The body. */
             content: components["schemas"]["HarContent"];
             /** @description Always empty: they are among the headers. */
             cookies: components["schemas"]["HarPair"][];
+            /** @description Without their secrets. */
             headers: components["schemas"]["HarPair"][];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Not known: -1.
+             */
             headersSize: number;
+            /** @description Always `HTTP/1.1`. */
             httpVersion: string;
+            /** @description Where it leads on, or empty. */
             redirectURL: string;
             /**
              * Format: int64
              * @description 0 if there was no answer.
              */
             status: number;
+            /** @description Always empty: the status says it. */
             statusText: string;
         };
         /** @description Milliseconds of an exchange. */
         HarTimings: {
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Not told apart: 0.
+             */
             receive: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Not told apart: 0.
+             */
             send: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description All of it.
+             */
             wait: number;
         };
         /**
@@ -980,7 +1046,9 @@ export interface components {
              * @description Counts up by one from 1.
              */
             id: number;
+            /** @description How grave it is. */
             level: components["schemas"]["LogLevel"];
+            /** @description The line, or a traceback as a whole. */
             message: string;
             /** @description The request that it belongs to, as `POST /preview/request` answers it. */
             requestId?: string;
@@ -988,11 +1056,15 @@ export interface components {
             source: string;
             /** @description `stdout`, `stderr` or `system`. */
             stream: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was printed.
+             */
             timestamp: string;
         };
         /** @description A page of a log. */
         LogPage: {
+            /** @description In the order of their ids. */
             logs: components["schemas"]["LogLine"][];
             /**
              * Format: int64
@@ -1019,21 +1091,28 @@ export interface components {
         Parameter: {
             /** @description `path`, `query`, `header` or `cookie`. */
             in: string;
+            /** @description Its name. */
             name: string;
+            /** @description Whether it may not be left out. */
             required: boolean;
+            /** @description What it may be. */
             schema: Record<string, unknown>;
         };
         /** @description Types by name. */
         ParameterTypes: {
+            /** @description Of cookies. */
             cookie?: {
                 [key: string]: string;
             };
+            /** @description Of headers. */
             header?: {
                 [key: string]: string;
             };
+            /** @description Of the path. */
             path?: {
                 [key: string]: string;
             };
+            /** @description Of the query. */
             query?: {
                 [key: string]: string;
             };
@@ -1059,35 +1138,69 @@ export interface components {
         };
         /** @description What is in force for the caller. Times are in seconds. */
         PreviewConfig: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description After how long without a request it is stopped, or sleeps.
+             */
             autoStopInactiveAfter: number;
             /** @description What previews get. */
             environment: {
                 [key: string]: string;
             };
+            /** @description What becomes of a preview that nobody uses: `stop` or `sleep`. */
+            idleAction: string;
+            /** @description The same, with the caller's tier and what it has. */
             limitations: Record<string, unknown>;
+            /** @description What one preview may use. */
             limits: components["schemas"]["PreviewLimits"];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How many previews the caller may have at once.
+             */
             maxInstances: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How long a preview lives.
+             */
             previewTimeout: number;
             /** @description What the caller may keep. */
             quotas: components["schemas"]["Quotas"];
+            /** @description How often the caller may do what is expensive. */
             rates: components["schemas"]["Rates"];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description The same as `previewTimeout`.
+             */
             sessionExpiry: number;
         };
         /** @description What one preview may use. */
         PreviewLimits: {
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Processors.
+             */
             cpu: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Files that it writes, in MiB.
+             */
             diskMb: number;
-            /** Format: int64 */
+            /** @description Whether it reaches the network: `off` or `on`. */
+            egress: string;
+            /**
+             * Format: int64
+             * @description Memory, in MiB.
+             */
             memoryMb: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Open files and connections.
+             */
             openFiles: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Processes and threads.
+             */
             tasks: number;
         };
         /**
@@ -1114,22 +1227,37 @@ export interface components {
         };
         /** @description A limit, null where there is none, and what there is. */
         Quota: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How much there may be.
+             */
             limit?: number | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How much there is.
+             */
             used: number;
         };
         /** @description What a user may keep, and keeps. */
         Quotas: {
+            /** @description Generations of all projects. */
             generations: components["schemas"]["Quota"];
+            /** @description Projects. */
             projects: components["schemas"]["Quota"];
+            /** @description Bytes of the files of all generations. */
             storedBytes: components["schemas"]["Quota"];
         };
         /** @description How often a user may do what is expensive, null where as often as they like. */
         Rates: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Launches.
+             */
             launchesPerMinute?: number | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Uploads.
+             */
             uploadsPerMinute?: number | null;
         };
         /** @description What the server can do: each is `ok` or `unavailable`. */
@@ -1151,7 +1279,9 @@ export interface components {
         RequestBody: {
             /** @description `application/json`, `multipart/form-data`, … */
             contentType: string;
+            /** @description Whether it may not be left out. */
             required: boolean;
+            /** @description What it may be. */
             schema: Record<string, unknown>;
         };
         /** @description A preview's status. */
@@ -1279,6 +1409,7 @@ export interface operations {
     list_generations: {
         parameters: {
             query?: {
+                /** @description Only those of this project. */
                 projectId?: string;
             };
             header?: never;
@@ -1287,6 +1418,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The generations, newest first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1295,6 +1427,7 @@ export interface operations {
                     "application/json": components["schemas"]["Generations"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1303,6 +1436,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1311,6 +1445,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1319,6 +1454,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1327,6 +1463,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1342,12 +1479,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The generation. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1356,6 +1495,7 @@ export interface operations {
                     "application/json": components["schemas"]["GenerationBody"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1364,6 +1504,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1372,6 +1513,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1380,6 +1522,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1388,6 +1531,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1403,18 +1547,21 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The generation, its preview and its kept database are gone. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1423,6 +1570,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1431,6 +1579,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1439,6 +1588,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1447,6 +1597,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1462,12 +1613,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description What it offers, and what of that could not be known. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1476,6 +1629,7 @@ export interface operations {
                     "application/json": components["schemas"]["Endpoints"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1484,6 +1638,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1492,6 +1647,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1500,6 +1656,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1508,6 +1665,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1523,12 +1681,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Every file with its size and digest. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1537,6 +1697,7 @@ export interface operations {
                     "application/json": components["schemas"]["Files"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1545,6 +1706,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1553,6 +1715,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1561,6 +1724,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1569,6 +1733,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1584,6 +1749,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
@@ -1594,6 +1760,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The files have changed; whether what runs has is `reloaded`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1602,6 +1769,7 @@ export interface operations {
                     "application/json": components["schemas"]["Patched"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1610,6 +1778,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1618,6 +1787,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1626,6 +1796,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1634,6 +1805,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is larger than what is taken, or over a quota: `details.limit` says how much may be. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1642,6 +1814,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description The body is of a kind that is not taken. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1650,6 +1823,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1665,13 +1839,16 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
+                /** @description The file's path. */
                 path: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The file's bytes, as a download. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1680,6 +1857,7 @@ export interface operations {
                     "application/octet-stream": number[];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1688,6 +1866,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1696,6 +1875,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1704,6 +1884,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1712,6 +1893,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1727,12 +1909,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description An OpenAPI document of the generation's application. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1741,6 +1925,7 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1749,6 +1934,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1757,6 +1943,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1765,6 +1952,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1773,6 +1961,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1788,12 +1977,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Nothing of the preview is left. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1802,6 +1993,7 @@ export interface operations {
                     "application/json": components["schemas"]["Stopped"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1810,6 +2002,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1818,6 +2011,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1826,6 +2020,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1834,6 +2029,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1849,12 +2045,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Limits and times as they are now. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1863,6 +2061,7 @@ export interface operations {
                     "application/json": components["schemas"]["PreviewConfig"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1871,6 +2070,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1879,6 +2079,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1887,6 +2088,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1895,6 +2097,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1908,10 +2111,12 @@ export interface operations {
     launch_preview: {
         parameters: {
             query?: {
+                /** @description `false` answers at once, while it launches. */
                 wait?: boolean;
             };
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
@@ -1922,6 +2127,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The preview serves. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1930,6 +2136,7 @@ export interface operations {
                     "application/json": components["schemas"]["Launched"];
                 };
             };
+            /** @description The launch has begun: `status` and the log tell what becomes of it. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -1938,6 +2145,7 @@ export interface operations {
                     "application/json": components["schemas"]["Launched"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1946,6 +2154,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1954,6 +2163,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1962,6 +2172,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1970,6 +2181,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description The generation has a preview already, or the user has as many as they may. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1978,6 +2190,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is larger than what is taken, or over a quota: `details.limit` says how much may be. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1986,6 +2199,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description The body is of a kind that is not taken. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1994,6 +2208,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There were too many of these calls: `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2002,6 +2217,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description The code could not be started: `details` says why. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2010,6 +2226,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2018,6 +2235,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description The preview did not answer in time. */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -2031,21 +2249,29 @@ export interface operations {
     get_log_page: {
         parameters: {
             query?: {
+                /** @description Only lines after this id. */
                 afterId?: number;
+                /** @description At most so many. */
                 limit?: number;
+                /** @description Only lines of this level, and graver ones. */
                 level?: components["schemas"]["LogLevel"];
+                /** @description Only lines of this source. */
                 source?: components["schemas"]["LogSource"];
+                /** @description Only what contains this text, in capitals or not. */
                 q?: string;
+                /** @description Only lines of this request. */
                 requestId?: string;
             };
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Lines in the order of their ids. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2054,6 +2280,7 @@ export interface operations {
                     "application/json": components["schemas"]["LogPage"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2062,6 +2289,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2070,6 +2298,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2078,6 +2307,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2086,6 +2316,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2099,20 +2330,27 @@ export interface operations {
     download_log: {
         parameters: {
             query?: {
+                /** @description How it is written. */
                 format?: components["schemas"]["LogFormat"];
+                /** @description Only lines of this level, and graver ones. */
                 level?: components["schemas"]["LogLevel"];
+                /** @description Only lines of this source. */
                 source?: components["schemas"]["LogSource"];
+                /** @description Only what contains this text, in capitals or not. */
                 q?: string;
+                /** @description Only lines of this request. */
                 requestId?: string;
             };
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The log as a file. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2122,6 +2360,7 @@ export interface operations {
                     "application/x-ndjson": string;
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2130,6 +2369,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2138,6 +2378,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2146,6 +2387,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2154,6 +2396,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2167,24 +2410,34 @@ export interface operations {
     stream_log: {
         parameters: {
             query?: {
+                /** @description Only lines after this id. */
                 lastEventId?: number;
+                /** @description Only lines of this level, and graver ones. */
                 level?: components["schemas"]["LogLevel"];
+                /** @description Only lines of this source. */
                 source?: components["schemas"]["LogSource"];
+                /** @description No more than so many of the lines that are there already. */
                 tail?: number;
+                /** @description Only what contains this text, in capitals or not. */
                 q?: string;
+                /** @description Only lines of this request. */
                 requestId?: string;
+                /** @description A ticket, in the place of a bearer token. */
                 ticket?: string;
             };
             header?: {
+                /** @description Only lines after this id; browsers send it by themselves. */
                 "Last-Event-ID"?: number;
             };
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description What is kept of the log, then what comes. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2193,12 +2446,14 @@ export interface operations {
                     "text/event-stream": components["schemas"]["Event"];
                 };
             };
+            /** @description The preview is over, and the client has all of its log. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2207,6 +2462,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2215,6 +2471,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2223,6 +2480,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2231,6 +2489,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2246,12 +2505,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A ticket that nobody has used. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2260,6 +2521,7 @@ export interface operations {
                     "application/json": components["schemas"]["Ticket"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2268,6 +2530,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2276,6 +2539,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2284,6 +2548,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2292,6 +2557,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2306,9 +2572,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The preview's token, if it is not among the inner headers. */
                 "X-Preview-Token"?: string;
             };
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
@@ -2319,6 +2587,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What the preview answered, whatever that was: its status is `statusCode`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2327,6 +2596,7 @@ export interface operations {
                     "application/json": components["schemas"]["Answer"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2335,6 +2605,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2343,6 +2614,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description The generation is another user's, or the preview's token is missing or wrong. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2351,6 +2623,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2359,6 +2632,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is larger than what is taken, or over a quota: `details.limit` says how much may be. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2367,6 +2641,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description The body is of a kind that is not taken. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2375,6 +2650,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2383,6 +2659,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description The preview did not answer in time. */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -2396,21 +2673,27 @@ export interface operations {
     list_requests: {
         parameters: {
             query?: {
+                /** @description Only requests before this id. */
                 beforeId?: number;
+                /** @description At most so many. */
                 limit?: number;
+                /** @description Only requests of this method. */
                 method?: string;
                 /** @description `404`, or `4xx` */
                 status?: string;
+                /** @description Only what contains this text, in capitals or not. */
                 q?: string;
             };
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A page of the history. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2419,6 +2702,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeptRequests"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2427,6 +2711,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2435,6 +2720,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2443,6 +2729,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2451,6 +2738,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2466,12 +2754,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The history, without its secrets. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2480,6 +2770,7 @@ export interface operations {
                     "application/json": components["schemas"]["Har"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2488,6 +2779,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2496,6 +2788,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2504,6 +2797,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2512,6 +2806,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2527,13 +2822,16 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
+                /** @description The request's `id` in the history. */
                 requestId: number;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The request and its answer, without their secrets. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2542,6 +2840,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeptExchange"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2550,6 +2849,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2558,6 +2858,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2566,6 +2867,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2574,6 +2876,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2589,7 +2892,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
+                /** @description The request's `id` in the history. */
                 requestId: number;
             };
             cookie?: never;
@@ -2600,6 +2905,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What the preview answered this time. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2608,6 +2914,7 @@ export interface operations {
                     "application/json": components["schemas"]["Answer"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2616,6 +2923,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2624,6 +2932,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2632,6 +2941,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2640,6 +2950,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is larger than what is taken, or over a quota: `details.limit` says how much may be. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2648,6 +2959,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description The body is of a kind that is not taken. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2656,6 +2968,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2664,6 +2977,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description The preview did not answer in time. */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -2679,12 +2993,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The generation. */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description What the preview is doing, or how it failed. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2693,6 +3009,7 @@ export interface operations {
                     "application/json": components["schemas"]["StatusBody"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2701,6 +3018,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2709,6 +3027,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2717,6 +3036,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2725,6 +3045,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2744,6 +3065,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The caller's previews. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2752,6 +3074,7 @@ export interface operations {
                     "application/json": components["schemas"]["Mine"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2760,6 +3083,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2768,6 +3092,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2787,6 +3112,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The projects, newest first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2795,6 +3121,7 @@ export interface operations {
                     "application/json": components["schemas"]["Projects"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2803,6 +3130,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2811,6 +3139,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2834,6 +3163,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The project that was made. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2842,6 +3172,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectBody"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2850,6 +3181,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2858,6 +3190,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is larger than what is taken, or over a quota: `details.limit` says how much may be. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2866,6 +3199,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description The body is of a kind that is not taken. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2874,6 +3208,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2887,11 +3222,14 @@ export interface operations {
     upload_generation: {
         parameters: {
             query?: {
+                /** @description What to call it, if the body is an archive. */
                 name?: string;
+                /** @description What to serve, if the body is an archive: `package.module:attribute`. */
                 entrypoint?: string;
             };
             header?: never;
             path: {
+                /** @description The project. */
                 projectId: string;
             };
             cookie?: never;
@@ -2905,6 +3243,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The generation that was made. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2913,6 +3252,7 @@ export interface operations {
                     "application/json": components["schemas"]["GenerationBody"];
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2921,6 +3261,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is no token, or one that is not valid or not any more. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2929,6 +3270,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is another user's. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2937,6 +3279,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There is none. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2945,6 +3288,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description It is larger than what is taken, or over a quota: `details.limit` says how much may be. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2953,6 +3297,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description The body is of a kind that is not taken. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2961,6 +3306,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description There were too many of these calls: `Retry-After` says when to try again. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2969,6 +3315,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description What it takes is not there at the moment: the store, the preview or the host's means. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2988,6 +3335,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The process answers. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3007,6 +3355,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description All metrics. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3015,6 +3364,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            /** @description It cannot be meant like this: `message` says what is wrong, and `details.field` where. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3034,6 +3384,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Everything that it needs is there. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3042,6 +3393,7 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
+            /** @description Something that it needs is not there: `failing` names it. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { cleanup, render, renderHook, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { refused, serve } from "../shared/testing/server";

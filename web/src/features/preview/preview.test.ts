@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { fireEvent, renderHook } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
 import type { PreviewState, PreviewStatus } from "../../api/types";

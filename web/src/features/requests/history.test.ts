@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { afterEach, expect, test, vi } from "vitest";
 import type { ProxyResponse } from "../../api/types";
 import { blankDraft, row } from "./draft";
