@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "@playwright/test";
 
 /** Debian's Chromium, and flags without which it looks for hosts that a closed network does not have. */
@@ -15,7 +16,8 @@ const flags = [
 export default defineConfig({
   testDir: "e2e",
   outputDir: "e2e/results",
-  workers: 2,
+  // They wait as often as they compute.
+  workers: 2 * availableParallelism(),
   timeout: 120_000,
   expect: { timeout: 15_000 },
   reporter: [["list"]],
@@ -23,6 +25,8 @@ export default defineConfig({
     actionTimeout: 20_000,
     viewport: { width: 1360, height: 860 },
     launchOptions: { executablePath: chromium, args: flags },
+    // Nothing moves by itself: drawn without a graphics card, what does takes the processor from the other tests.
+    contextOptions: { reducedMotion: "reduce" },
     screenshot: "only-on-failure",
     // It would take a fifth of the tests' time to note down what each of them does: `E2E_TRACE=1` has it done.
     trace: process.env.E2E_TRACE ? "retain-on-failure" : "off",

@@ -4,19 +4,20 @@ use std::path::PathBuf;
 
 use crate::Outcome;
 use crate::load::{Ask, Round, Way, round};
-use crate::measure::{Samples, Table};
+use crate::measure::Table;
 use crate::nginx::Nginx;
 use crate::server::{Preview, Server};
 
 const CONNECTIONS: [usize; 3] = [1, 32, 256];
-const ROUNDS: usize = 5;
+/// Of each way. They are short, so that the ways of one follow each other closely, and odd in number.
+const ROUNDS: usize = 15;
 const LARGE: usize = 1_000_000;
 
 /// Small answers, large answers, large requests.
 const ASKS: [Ask; 3] = [
-    Ask { name: "small JSON", path: "/small", sent: 0, answered: SMALL_ANSWER.len(), requests: 1024 },
-    Ask { name: "1 MB down", path: "/large", sent: 0, answered: LARGE, requests: 256 },
-    Ask { name: "1 MB up", path: "/up", sent: LARGE, answered: 7, requests: 256 },
+    Ask { name: "small JSON", path: "/small", sent: 0, answered: SMALL_ANSWER.len(), requests: 512 },
+    Ask { name: "1 MB down", path: "/large", sent: 0, answered: LARGE, requests: 96 },
+    Ask { name: "1 MB up", path: "/up", sent: LARGE, answered: 7, requests: 96 },
 ];
 const SMALL_ANSWER: &str = r#"{"status":"ok","items":[1,2,3]}"#;
 
@@ -56,26 +57,14 @@ pub fn app() -> Vec<(String, String)> {
     files.map(|(path, content)| (path.to_owned(), content.to_owned())).to_vec()
 }
 
-/// What one way took, in all rounds.
-#[derive(Default)]
-struct Taken {
-    samples: Samples,
-    rates: Vec<f64>,
-    failed: usize,
-}
+/// The ways of one round: through previewd, through nginx, and over the socket itself.
+type Turns = [Round; 3];
 
-impl Taken {
-    fn add(&mut self, round: Round) {
-        self.samples.extend(round.took);
-        self.rates.push(round.per_second);
-        self.failed += round.failed;
-    }
-
-    fn rate(&self) -> f64 {
-        let mut rates = self.rates.clone();
-        rates.sort_by(f64::total_cmp);
-        rates[rates.len() / 2]
-    }
+/// The middle of what all rounds say. Each compares what was measured right after each other: the machine's own speed changes.
+fn middle(rounds: &[Turns], of: impl Fn(&Turns) -> f64) -> f64 {
+    let mut all: Vec<_> = rounds.iter().map(of).collect();
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
 }
 
 /// Latency that is added, and requests a second.
@@ -108,26 +97,37 @@ async fn compare_all(ways: &[Way; 3], table: &mut Table) -> Outcome<()> {
 }
 
 async fn compare(ways: &[Way; 3], ask: Ask, connections: usize, table: &mut Table) -> Outcome<()> {
-    let mut taken: [Taken; 3] = Default::default();
+    let mut rounds: Vec<Turns> = Vec::with_capacity(ROUNDS);
     for number in 0..ROUNDS {
-        // Whoever is first in a round has it no better than the others.
-        for turn in 0..ways.len() {
-            let way = (number + turn) % ways.len();
-            taken[way].add(round(&ways[way], ask, connections).await?);
-        }
+        rounds.push(turns(ways, ask, connections, number).await?);
     }
-    let [ours, nginx, direct] = &taken;
     let what = format!("{}, {connections} at once", ask.name);
     for (name, share) in [("median", 0.5), ("99 of 100", 0.99)] {
-        let added = |way: &Taken| way.samples.quantile(share) - direct.samples.quantile(share);
-        table.no_more(&format!("{what}, added, {name}: ms"), added(ours), added(nginx));
+        let added = |way: usize| {
+            middle(&rounds, |turns| turns[way].took.quantile(share) - turns[2].took.quantile(share))
+        };
+        table.no_more(&format!("{what}, added, {name}: ms"), added(0), added(1));
     }
-    table.kept_up(&format!("{what}: requests/s"), ours.rate(), nginx.rate(), 1.0);
+    let rate = |way: usize| middle(&rounds, |turns| turns[way].per_second);
+    let ratio = middle(&rounds, |turns| turns[0].per_second / turns[1].per_second);
+    table.kept_up(&format!("{what}: requests/s"), rate(0), rate(1), ratio, 1.0);
     // With so many uploads at once nginx may answer 502. The lines above are of the requests that were answered.
-    if ours.failed + nginx.failed > 0 {
-        table.failed(&format!("{what}: requests that failed"), ours.failed, nginx.failed);
+    let failed = |way: usize| rounds.iter().map(|turns| turns[way].failed).sum::<usize>();
+    if failed(0) + failed(1) > 0 {
+        table.failed(&format!("{what}: requests that failed"), failed(0), failed(1));
     }
     Ok(())
+}
+
+/// Each way once. Whoever is first in a round has it no better than the others.
+async fn turns(ways: &[Way; 3], ask: Ask, connections: usize, number: usize) -> Outcome<Turns> {
+    let mut turns: [Option<Round>; 3] = Default::default();
+    for turn in 0..ways.len() {
+        let way = (number + turn) % ways.len();
+        turns[way] = Some(round(&ways[way], ask, connections).await?);
+    }
+    let [Some(ours), Some(nginx), Some(direct)] = turns else { return Err("a way has no round".into()) };
+    Ok([ours, nginx, direct])
 }
 
 /// Where the code of a preview listens.

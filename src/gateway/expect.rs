@@ -2,13 +2,15 @@
 //! when the application refuses the request by its headers.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use hyper::body::{Body as _, Bytes, Frame, SizeHint};
+use hyper::body::Body as _;
 use tokio::sync::watch;
+
+use super::watched::{Polled, Watch, watched};
 
 /// For an application to ask or to answer. Some never ask and read all the same.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -29,7 +31,7 @@ pub fn keep_back(mut request: Request<Body>) -> Request<Body> {
             ask.send_replace(true);
         }
     });
-    request.map(|body| Body::new(KeptBack { body, wait: Some(Box::pin(wait(asked))) }))
+    request.map(|body| watched(body, KeptBack(Some(Box::pin(wait(asked))))))
 }
 
 async fn wait(mut asked: watch::Receiver<bool>) {
@@ -40,32 +42,15 @@ async fn wait(mut asked: watch::Receiver<bool>) {
     }
 }
 
-/// A body that is not read yet.
-struct KeptBack<F> {
-    body: Body,
-    wait: Option<Pin<Box<F>>>,
-}
+/// Keeps a body from being read until then.
+struct KeptBack<F>(Option<Pin<Box<F>>>);
 
-impl<F: Future<Output = ()>> hyper::body::Body for KeptBack<F> {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if let Some(wait) = &mut self.wait {
+impl<F: Future<Output = ()> + Send + 'static> Watch for KeptBack<F> {
+    fn poll(&mut self, body: &mut Body, cx: &mut Context<'_>) -> Polled {
+        if let Some(wait) = &mut self.0 {
             std::task::ready!(wait.as_mut().poll(cx));
-            self.wait = None;
+            self.0 = None;
         }
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        Pin::new(body).poll_frame(cx)
     }
 }

@@ -10,8 +10,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::pool::{Answering, Connection, Pool};
-use super::record::{Counted, Recording, Watchers};
+use super::record::{Recording, Watchers};
 use super::report::Report;
+use super::watched::holding;
 use super::{Gateway, expect, hop};
 use crate::drain::Drain;
 use crate::error::{Error, Result};
@@ -93,18 +94,19 @@ impl Forwarder {
         );
         drop(span);
         let (answered, place) = answered?;
-        let response = recording.answered(answered.response);
-        Ok(Answered { response: hold(response, (place, under_way)), ..answered })
+        let held = is_awaited(&answered.response).then_some((place, under_way));
+        let response = recording.answered(answered.response, held);
+        Ok(Answered { response, ..answered })
     }
 
     /// A request as a span: what history keeps of it was said before.
     fn trace(&self, request: &mut Request<Body>, via: Via) -> Span {
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let method = request.method().clone();
         let parent = request.extensions_mut().remove::<Parent>().unwrap_or_default();
         let mut span = self.traces.answer(|| format!("{method} preview"), request.headers_mut(), parent);
         if span.is_kept() {
             span.set("http.request.method", method.to_string());
-            span.set("url.path", path);
+            span.set("url.path", request.uri().path().to_owned());
             span.set("previewd.via", via.as_str());
             span.set("previewd.preview", self.preview.id.to_string());
             span.set("previewd.generation", self.preview.generation_id.to_string());
@@ -129,7 +131,9 @@ impl Forwarder {
     }
 
     async fn send_in(&self, place: &Place, mut request: Request<Body>) -> Result<Answered> {
-        *request.uri_mut() = origin_form(request.uri())?;
+        if let Some(uri) = origin_form(request.uri())? {
+            *request.uri_mut() = uri;
+        }
         *request.version_mut() = axum::http::Version::HTTP_11;
         let (mut response, connect) = self.exchange(place.slot, request).await.map_err(|e| {
             tracing::debug!(preview = %self.preview.id, error = %e, "no answer from a preview");
@@ -151,7 +155,7 @@ impl Forwarder {
         let Some(again) = copy_if_safe(&request) else { return self.exchange_once(slot, request).await };
         let Some(mut used) = self.pool.take(slot) else { return self.exchange_anew(slot, request).await };
         match used.send(request).await {
-            Ok(response) => Ok((self.answering(slot, used, response), Duration::ZERO)),
+            Ok(response) => Ok((self.answering(slot, used, response).await, Duration::ZERO)),
             Err(_closed) => self.exchange_anew(slot, again).await,
         }
     }
@@ -164,7 +168,7 @@ impl Forwarder {
         let exchanged = match self.pool.take_unused(slot) {
             Some(mut unused) => {
                 let response = unused.send(request).await?;
-                (self.answering(slot, unused, response), Duration::ZERO)
+                (self.answering(slot, unused, response).await, Duration::ZERO)
             }
             None => self.exchange_anew(slot, request).await?,
         };
@@ -183,32 +187,45 @@ impl Forwarder {
         let mut new = Connection::open(&self.preview, slot).await?;
         let connected = began.elapsed();
         let response = new.send(request).await?;
-        Ok((self.answering(slot, new, response), connected))
+        Ok((self.answering(slot, new, response).await, connected))
     }
 
-    fn answering(&self, slot: u32, connection: Connection, response: Response<Incoming>) -> Response<Body> {
+    async fn answering(
+        &self,
+        slot: u32,
+        connection: Connection,
+        response: Response<Incoming>,
+    ) -> Response<Body> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return response.map(Body::new);
         }
-        response.map(|body| Body::new(Answering::new(body, connection, &self.pool, slot)))
+        let (head, body) = response.into_parts();
+        let mut body = Answering::new(body, connection, &self.pool, slot);
+        body.begin().await;
+        Response::from_parts(head, Body::new(body))
     }
 }
 
-/// Holds something until the answer's end: a place in the code, the server's patience. But for event streams, whose
-/// readers come back by themselves.
+/// Holds something until the answer's end: a place in the code, the server's patience.
 pub fn hold<T: Send + Unpin + 'static>(response: Response<Body>, place: T) -> Response<Body> {
+    if is_awaited(&response) { response.map(|body| holding(body, place)) } else { response }
+}
+
+/// Whether the answer's end is waited for. That of event streams is not, whose readers come back by themselves.
+fn is_awaited(response: &Response<Body>) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let endless = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
-    if endless || response.status() == StatusCode::SWITCHING_PROTOCOLS || response.body().is_end_stream() {
-        return response;
-    }
-    response.map(|body| Body::new(Counted::new(body, place)))
+    !endless && response.status() != StatusCode::SWITCHING_PROTOCOLS && !response.body().is_end_stream()
 }
 
-/// Only path and query: to whom a request goes is not the client's to say.
-fn origin_form(uri: &Uri) -> Result<Uri> {
+/// Only path and query, unless that is all there is: to whom a request goes is not the client's to say.
+fn origin_form(uri: &Uri) -> Result<Option<Uri>> {
+    if uri.scheme().is_none() && uri.authority().is_none() {
+        return Ok(None);
+    }
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    path.parse().map_err(|e| Error::invalid("path", format!("This is no path of a request: {e}.")))
+    let parsed = path.parse().map(Some);
+    parsed.map_err(|e| Error::invalid("path", format!("This is no path of a request: {e}.")))
 }
 
 /// The same request once more, if it changes nothing and has no body.

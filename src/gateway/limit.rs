@@ -10,10 +10,11 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Bytes, Frame, SizeHint};
+use hyper::body::{Body as _, Bytes};
 use tokio::time::Instant;
 
 use super::expect;
+use super::watched::{Polled, Watch, watched};
 use crate::config::ExchangeLimits;
 use crate::error::{Error, Result};
 
@@ -73,7 +74,7 @@ impl Meter {
     pub fn request(&self, body: Body) -> Body {
         let Some(counts) = &self.0 else { return body };
         let left = most(counts.limits);
-        Body::new(Counted { body, meter: self.clone(), left, over: None })
+        watched(body, Counted { meter: self.clone(), left, over: None })
     }
 
     /// The answer, which ends where time is over.
@@ -83,9 +84,8 @@ impl Meter {
         }
         let meter = self.clone();
         let over = async move { meter.over().await };
-        response.map(|body| {
-            Body::new(Counted { body, meter: self.clone(), left: None, over: Some(Box::pin(over)) })
-        })
+        let counted = Counted { meter: self.clone(), left: None, over: Some(Box::pin(over)) };
+        response.map(|body| watched(body, counted))
     }
 
     /// Why there is no answer: that of the limits, if one was reached.
@@ -127,9 +127,8 @@ async fn discard(mut body: Body) {
 
 type Over = Pin<Box<dyn Future<Output = Error> + Send>>;
 
-/// A body that is counted as it passes.
+/// Counts a body.
 struct Counted {
-    body: Body,
     meter: Meter,
     /// Bytes that it may still have.
     left: Option<u64>,
@@ -138,36 +137,27 @@ struct Counted {
 }
 
 impl Counted {
-    fn count(&mut self, data: &Bytes) -> Result<(), axum::Error> {
+    /// Whether so many more are not too many.
+    fn count(&mut self, data: &Bytes) -> bool {
         self.meter.touch();
-        let Some(left) = &mut self.left else { return Ok(()) };
-        match left.checked_sub(data.len() as u64) {
-            Some(rest) => *left = rest,
-            None => {
-                if let Some(counts) = &self.meter.0 {
-                    counts.too_large.store(true, Ordering::Relaxed);
-                }
-                tokio::spawn(discard(std::mem::take(&mut self.body)));
-                return Err(axum::Error::new("the body is too large"));
-            }
+        let Some(left) = &mut self.left else { return true };
+        let rest = left.checked_sub(data.len() as u64);
+        if let (None, Some(counts)) = (rest, &self.meter.0) {
+            counts.too_large.store(true, Ordering::Relaxed);
         }
-        Ok(())
+        *left = rest.unwrap_or(0);
+        rest.is_some()
     }
 }
 
-impl hyper::body::Body for Counted {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
+impl Watch for Counted {
+    fn poll(&mut self, body: &mut Body, cx: &mut Context<'_>) -> Polled {
+        let polled = Pin::new(&mut *body).poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
-                if let Some(Err(too_large)) = frame.data_ref().map(|data| self.count(data)) {
-                    return Poll::Ready(Some(Err(too_large)));
+                if frame.data_ref().is_some_and(|data| !self.count(data)) {
+                    tokio::spawn(discard(std::mem::take(body)));
+                    return Poll::Ready(Some(Err(axum::Error::new("the body is too large"))));
                 }
             }
             Poll::Pending => {
@@ -178,13 +168,5 @@ impl hyper::body::Body for Counted {
             Poll::Ready(_) => {}
         }
         polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

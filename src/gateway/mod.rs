@@ -18,6 +18,7 @@ mod serve;
 mod tls;
 mod token;
 mod upgrade;
+mod watched;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

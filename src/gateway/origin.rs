@@ -1,25 +1,33 @@
 //! What a preview's own address answers.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use hyper::body::{Body as HttpBody, Bytes};
 
 use super::forward::Forwarder;
 use super::limit::Meter;
-use super::record::Counted;
 use super::serve::Seat;
 use super::token::{self, Door, Shown};
+use super::watched::holding;
 use super::{Gateway, REQUEST_ID_HEADER, hop, limit, page, rewrite, upgrade};
 use crate::config::ExchangeLimits;
 use crate::error::{Error, Result};
 use crate::history::Via;
-use crate::id::random_hex;
 use crate::preview::Active;
 use crate::store::Health;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static(REQUEST_ID_HEADER);
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// What a client says of itself, and of which nothing is passed on.
+const CLAIMED: [HeaderName; 2] = [header::FORWARDED, HeaderName::from_static("x-previewd-probe")];
 
 /// One preview's origin. Clones share its connections.
 #[derive(Clone)]
@@ -41,19 +49,17 @@ impl Origin {
 
     /// As [`Self::answer`], for a request on a connection that may be for other previews as well: the request takes the place that
     /// a connection takes at the preview's own port.
-    pub async fn answer_in_turn<B>(&self, mut request: Request<B>, peer: SocketAddr) -> Response<Body>
+    pub async fn answer_in_turn<B>(&self, request: Request<B>, peer: SocketAddr) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        if let Some(place) = self.forwarder.place().await {
-            request.extensions_mut().insert::<Seat>(Arc::new(place));
-        }
-        self.answer(request, peer).await
+        let seat = self.forwarder.place().await.map(Arc::new);
+        self.answer(request, peer, seat).await
     }
 
-    /// Answers one request of the client at `peer`.
-    pub async fn answer<B>(&self, request: Request<B>, peer: SocketAddr) -> Response<Body>
+    /// Answers one request of the client at `peer`, which has its part in a place until its end.
+    pub async fn answer<B>(&self, request: Request<B>, peer: SocketAddr, seat: Option<Seat>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -64,7 +70,7 @@ impl Origin {
         let request = request.map(Body::new);
         match self.admit(&request) {
             Ok(Shown::InQuery) if is_page_visit(&request) => self.trade(request.uri()),
-            Ok(_) => self.pass_on(request, peer).await.unwrap_or_else(refuse),
+            Ok(_) => self.pass_on(request, peer, seat).await.unwrap_or_else(refuse),
             Err(error) => {
                 let answer = match error {
                     None => health(preview),
@@ -107,12 +113,16 @@ impl Origin {
         (StatusCode::SEE_OTHER, headers).into_response()
     }
 
-    async fn pass_on(&self, request: Request<Body>, peer: SocketAddr) -> Result<Response<Body>> {
+    async fn pass_on(
+        &self,
+        request: Request<Body>,
+        peer: SocketAddr,
+        seat: Option<Seat>,
+    ) -> Result<Response<Body>> {
         let preview = Arc::clone(self.forwarder.preview());
         let in_use = preview.in_use();
         let meter = Meter::start(self.limits);
         let (mut parts, body) = request.into_parts();
-        let seat = parts.extensions.remove::<Seat>();
         let client_side = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
         if let Some(uri) = token::without_token(&parts.uri) {
             parts.uri = uri;
@@ -124,6 +134,7 @@ impl Origin {
         let own = parts.headers.get(header::HOST).cloned();
         let request = Request::from_parts(parts, meter.request(body));
         let mut response = tokio::select! {
+            biased;
             answered = self.forwarder.send(request, Via::Address, &request_id) => {
                 answered.map_err(|error| meter.reason(error))?.response
             }
@@ -131,7 +142,7 @@ impl Origin {
         };
         rewrite::response(response.headers_mut(), own.as_ref(), self.secure, preview.port);
         if let Ok(value) = HeaderValue::from_str(&request_id) {
-            response.headers_mut().entry(REQUEST_ID_HEADER).or_insert(value);
+            response.headers_mut().entry(REQUEST_ID).or_insert(value);
         }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS && upgrades {
             if let Some(client_side) = client_side {
@@ -144,7 +155,7 @@ impl Origin {
             }
             return Ok(response);
         }
-        Ok(meter.response(response).map(|body| Body::new(Counted::new(body, (in_use, seat)))))
+        Ok(meter.response(response).map(|body| holding(body, (in_use, seat))))
     }
 }
 
@@ -154,14 +165,14 @@ fn prepare(headers: &mut HeaderMap, uri: &Uri, peer: SocketAddr, secure: bool) -
     let named = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
     if let Some(host) = named.or_else(|| headers.get(header::HOST).cloned()) {
         headers.insert(header::HOST, host.clone());
-        headers.insert("x-forwarded-host", host);
+        headers.insert(FORWARDED_HOST, host);
     }
     if let Ok(address) = HeaderValue::from_str(&peer.ip().to_canonical().to_string()) {
-        headers.insert("x-forwarded-for", address);
+        headers.insert(FORWARDED_FOR, address);
     }
     let proto = if secure { "https" } else { "http" };
-    headers.insert("x-forwarded-proto", HeaderValue::from_static(proto));
-    for claimed in ["forwarded", "x-previewd-probe"] {
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(proto));
+    for claimed in CLAIMED {
         headers.remove(claimed);
     }
     request_id(headers)
@@ -170,17 +181,24 @@ fn prepare(headers: &mut HeaderMap, uri: &Uri, peer: SocketAddr, secure: bool) -
 /// The request's own id if it has a usable one, else a new one.
 pub fn request_id(headers: &mut HeaderMap) -> String {
     const LONGEST: usize = 128;
-    let given = headers.get(REQUEST_ID_HEADER).and_then(|v| v.to_str().ok());
+    let given = headers.get(REQUEST_ID).and_then(|v| v.to_str().ok());
     let usable =
         |id: &&str| !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|b| b.is_ascii_graphic());
     if let Some(id) = given.filter(usable) {
         return id.to_owned();
     }
-    let id = random_hex::<8>().unwrap_or_default();
+    let id = new_request_id();
     if let Ok(value) = HeaderValue::from_str(&id) {
-        headers.insert(REQUEST_ID_HEADER, value);
+        headers.insert(REQUEST_ID, value);
     }
     id
+}
+
+/// One that no other request has. It is no secret, and need not be asked of the system.
+fn new_request_id() -> String {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    hex::encode(KEYS.hash_one(COUNT.fetch_add(1, Ordering::Relaxed)).to_be_bytes())
 }
 
 fn is_health_check<B>(request: &Request<B>) -> bool {

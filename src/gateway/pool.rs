@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Response, header};
@@ -11,7 +12,7 @@ use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 
-use super::record::Counted;
+use super::watched::holding;
 use crate::preview::Active;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -20,6 +21,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 const MOST: usize = 256;
 /// Bytes that one connection buffers, the headers of an answer with them.
 const BUFFER: usize = 128 * 1024;
+/// For how long the head of an answer waits for its body. uvicorn writes both one right after the other, but apart.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// One connection to the code. It takes a request when the answer before has passed.
 pub struct Connection {
@@ -79,9 +82,8 @@ impl Connection {
             self.detach();
         }
         let sending = Arc::new(());
-        let request = request.map(|body| {
-            if body.is_end_stream() { body } else { Body::new(Counted::new(body, Arc::clone(&sending))) }
-        });
+        let request =
+            request.map(|body| if body.is_end_stream() { body } else { holding(body, Arc::clone(&sending)) });
         let Self { requests, exchange } = self;
         let mut answer = pin!(requests.send_request(request));
         let answer = poll_fn(|cx| {
@@ -179,6 +181,8 @@ impl Pool {
 
 /// The body of an answer, which drives its connection and gives it to the pool at its end.
 pub struct Answering {
+    /// What came of it before it was asked for.
+    early: Option<hyper::Result<Frame<Bytes>>>,
     body: Incoming,
     connection: Option<Connection>,
     back: (Arc<Pool>, u32),
@@ -187,9 +191,22 @@ pub struct Answering {
 impl Answering {
     /// What comes over `connection`, which belongs to a start of the code.
     pub fn new(body: Incoming, connection: Connection, pool: &Arc<Pool>, slot: u32) -> Self {
-        let mut answering = Self { body, connection: Some(connection), back: (Arc::clone(pool), slot) };
+        let (connection, back) = (Some(connection), (Arc::clone(pool), slot));
+        let mut answering = Self { early: None, body, connection, back };
         answering.give_back_if_over();
         answering
+    }
+
+    /// Waits a moment for the beginning of a body of known length, so that it leaves with its head: written apart, they cost the client
+    /// a second reading. What has no length is a stream, which may say that it has begun.
+    pub async fn begin(&mut self) {
+        if self.body.is_end_stream() || self.body.size_hint().exact().is_none() {
+            return;
+        }
+        let first = poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx));
+        if let Ok(first) = tokio::time::timeout(MOMENT, first).await {
+            self.early = first;
+        }
     }
 
     fn give_back_if_over(&mut self) {
@@ -210,6 +227,9 @@ impl hyper::body::Body for Answering {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = &mut *self;
+        if let Some(early) = this.early.take() {
+            return Poll::Ready(Some(early));
+        }
         let polled = match &mut this.connection {
             Some(connection) => {
                 connection.exchange.drive(cx);
@@ -239,10 +259,13 @@ impl hyper::body::Body for Answering {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.early.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let early = self.early.as_ref().and_then(|early| early.as_ref().ok()?.data_ref());
+        let early = early.map_or(0, |data| data.len() as u64);
+        let rest = self.body.size_hint();
+        rest.exact().map_or(rest, |rest| SizeHint::with_exact(rest + early))
     }
 }

@@ -1,4 +1,4 @@
-//! Bodies that are watched as they pass.
+//! Exchanges on their way into the history.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,10 +6,11 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::http::{Request, Response};
-use hyper::body::{Body as _, Bytes, Frame, SizeHint};
+use hyper::body::Body as _;
 use prometheus_client::metrics::counter::Counter;
 use tokio::time::Instant;
 
+use super::watched::{Polled, Watch, watched};
 use crate::history::{Capture, Draft, Head, History, TakenDown, Via};
 use crate::metrics::Traffic;
 use crate::preview::Active;
@@ -63,41 +64,37 @@ impl Recording {
             request
         } else {
             let bytes = traffic.from_clients.clone();
-            request.map(|body| Body::new(Captured { body, capture: request_body, bytes, _taken_down: None }))
+            request.map(|body| watched(body, Captured { capture: request_body, bytes, _held: () }))
         };
         let (taken_down, to_clients) = (history.take_down(draft), traffic.to_clients.clone());
         (request, Self { taken_down, response_body, to_clients })
     }
 
-    /// The head of the answer has come.
-    pub fn answered(mut self, response: Response<Body>) -> Response<Body> {
+    /// The head of the answer has come. Until the end of its body something else is held with what is taken down.
+    pub fn answered<T: Send + Unpin + 'static>(
+        mut self,
+        response: Response<Body>,
+        held: T,
+    ) -> Response<Body> {
         self.taken_down.answered(response.status(), response.headers());
         if response.body().is_end_stream() {
             return response;
         }
         let Self { taken_down, response_body: capture, to_clients: bytes } = self;
-        let _taken_down = Some(taken_down);
-        response.map(|body| Body::new(Captured { body, capture, bytes, _taken_down }))
+        response.map(|body| watched(body, Captured { capture, bytes, _held: (taken_down, held) }))
     }
 }
 
-/// A body whose first bytes are taken down. The request is over when its answer's body is dropped.
-struct Captured {
-    body: Body,
+/// Takes down the first bytes of a body. The request is over when its answer's body is dropped.
+struct Captured<T> {
     capture: Capture,
     bytes: Counter,
-    _taken_down: Option<TakenDown>,
+    _held: T,
 }
 
-impl hyper::body::Body for Captured {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
+impl<T: Send + Unpin + 'static> Watch for Captured<T> {
+    fn poll(&mut self, body: &mut Body, cx: &mut Context<'_>) -> Polled {
+        let polled = Pin::new(body).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
@@ -105,46 +102,5 @@ impl hyper::body::Body for Captured {
             self.bytes.inc_by(data.len() as u64);
         }
         polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// A body that holds something until its end: a place in the code, the preview's being in use.
-pub struct Counted<T> {
-    body: Body,
-    _held: T,
-}
-
-impl<T> Counted<T> {
-    /// Holds `held` as long as there is more of `body`.
-    pub fn new(body: Body, held: T) -> Self {
-        Self { body, _held: held }
-    }
-}
-
-impl<T: Unpin> hyper::body::Body for Counted<T> {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -121,11 +121,10 @@ impl Client {
         // A request under way has a part in the place, and so has a connection that was changed to another protocol.
         let place = Arc::new(place);
         let asked = AtomicU64::new(0);
-        let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
+        let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
             asked.fetch_add(1, Ordering::Relaxed);
-            request.extensions_mut().insert(Arc::clone(&place));
-            let origin = Arc::clone(&origin);
-            async move { Ok::<_, Infallible>(origin.answer(request, peer).await) }
+            let (origin, seat) = (Arc::clone(&origin), Arc::clone(&place));
+            async move { Ok::<_, Infallible>(origin.answer(request, peer, Some(seat)).await) }
         });
         let server = http_server(patience);
         let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);

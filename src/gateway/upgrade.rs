@@ -40,6 +40,7 @@ pub async fn join(client: OnUpgrade, code: OnUpgrade, preview: Arc<Active>, mete
         }
     });
     tokio::select! {
+        biased;
         () = both => {}
         _ = preview.wait_for(State::is_over) => {}
         _ = meter.over() => {}

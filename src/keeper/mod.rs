@@ -32,6 +32,7 @@ mod zygotes;
 pub use client::{Client, ClientError, Event};
 pub use housing::bounds;
 pub use process::kill_marked as kill_strays;
+pub use readiness::watched_for;
 pub use server::run;
 
 use std::path::{Path, PathBuf};

@@ -107,6 +107,22 @@ async fn a_client_that_waits_with_its_body_is_asked_when_the_application_asks() 
 }
 
 #[tokio::test]
+async fn a_head_leaves_whose_body_is_late() {
+    let server = Guest::arrive().await;
+    let (address, preview) = started(&server).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for _ in 0..2 {
+        let sent = head(&preview, "POST /late", "Content-Length: 4\r\n");
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        let answer = until(&mut stream, "\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("content-length: 4"), "{answer}");
+        // The application sends it when it has heard this.
+        stream.write_all(b"body").await.unwrap();
+        assert_eq!(until(&mut stream, "late").await, "late");
+    }
+}
+
+#[tokio::test]
 async fn other_interim_answers_are_no_answers() {
     let server = Guest::arrive().await;
     let (address, preview) = started(&server).await;

@@ -76,6 +76,8 @@ async function checkAccess(page: Page, rules: "all" | "colours", what: string): 
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
   const options: RunOptions = {
     resultTypes: ["violations"],
+    // How to find an element again is worked out for each that was looked at.
+    selectors: false,
     // It would fetch all styles again, for rules that are not run.
     preload: false,
     ...(rules === "colours" ? { runOnly: ["color-contrast"] } : {}),

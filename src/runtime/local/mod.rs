@@ -3,6 +3,7 @@
 mod compile;
 mod describe;
 mod output;
+mod stream;
 mod watched;
 mod workspace;
 
@@ -16,7 +17,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use self::watched::{WatchedMap, connect};
@@ -241,8 +242,8 @@ impl Runtime for LocalRuntime {
     fn dial<'a>(&'a self, id: &'a PreviewId, slot: u32) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
         async move {
             let path = self.layout.socket(id.as_str(), slot);
-            let stream = UnixStream::connect(workspace::short(&path)?.path()).await?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
+            let path = workspace::short(&path)?;
+            Ok(Box::new(stream::CodeStream::connect(path.path())?) as Box<dyn Stream>)
         }
         .boxed()
     }

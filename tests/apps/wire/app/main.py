@@ -8,6 +8,7 @@ import uvicorn.config
 EARLY = {
     b"/asks": b"HTTP/1.1 100 Continue\r\n\r\n",
     b"/hints": b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n",
+    b"/late": b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n",
 }
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: wire\r\n\r\n"
 REFUSAL = b"HTTP/1.1 417 Expectation Failed\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno"
@@ -46,6 +47,9 @@ class Wire(asyncio.Protocol):
                 self.transport.write(REFUSAL)
                 return self.transport.close()
         if is_whole(head.lower(), body):
+            if path == b"/late":
+                self.begin()
+                return self.transport.write(b"late")
             chunk = b"%x\r\n%s\r\n" % (len(self.received), self.received)
             self.transport.write(HEAD + chunk + b"0\r\nx-sum: 7\r\n\r\n")
             self.begin()
