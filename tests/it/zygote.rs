@@ -276,6 +276,19 @@ fn a_fork_rehearses_until_it_is_needed() {
     });
 }
 
+#[test]
+fn a_fork_has_its_own_limits_and_not_its_zygotes() {
+    let nest = Nest::new("limits");
+    alone(async {
+        let zygote = nest.zygote().await;
+        let limit = |of| format!("__import__('resource').getrlimit(__import__('resource').RLIMIT_{of})[1]");
+        let expression = format!("[{}, {}]", limit("NOFILE"), limit("FSIZE"));
+        let (text, _) = nest.evaluate(&zygote, &expression).await;
+        let told: [u64; 2] = serde_json::from_str(&text).unwrap();
+        assert_eq!(told, [LIMITS.open_files, LIMITS.disk]);
+    });
+}
+
 /// A fork's memory: KiB of pages that are no file's, at first, when it has looked at everything that its zygote has, and when it has given
 /// back what it had copied of that; then what it had changed.
 const GIVES_BACK: &str = "(lambda own, gc: [own(), gc.unfreeze(), gc.collect(), vars(gc).update(changed=7), own(), give_back(), own(), gc.changed])(
