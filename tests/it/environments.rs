@@ -1,6 +1,7 @@
 //! Environments as the built binary makes them: by confined installers, complete or absent whatever is killed.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -96,6 +97,7 @@ async fn struck(
         for (pid, _) in all.into_iter().filter(|(pid, _)| command_line(*pid).contains("pip\0")) {
             signal(pid, signal_);
         }
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
     call.await.unwrap()
 }

@@ -195,7 +195,7 @@ async fn at_the_end_of_its_time() {
     let pids: Vec<_> = PARTS.iter().flat_map(|part| part.pids(&server)).collect();
     pids.iter().for_each(|pid| signal(*pid, Signal::STOP));
     eventually("the end of its time", async || (jiff::Timestamp::now() > until).then_some(())).await;
-    for part in [Part::Keeper, Part::Serve] {
+    for part in [Part::Zygote, Part::Keeper, Part::Serve] {
         part.pids(&server).into_iter().for_each(|pid| signal(pid, Signal::CONT));
     }
     // The code does not hear that it is to end, nor does its sandbox's first process.
