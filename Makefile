@@ -56,7 +56,7 @@ fmt: $(UI_PACKAGES)
 	cd web && npm run format
 
 # What is checked of the web, side by side; each says what it has to say at its end, and one that fails ends no other.
-web: $(UI_PACKAGES) $(HOST_PACKAGES)
+web: $(UI_PACKAGES)
 	$(MAKE) --jobs=$(CORES) --keep-going --output-sync=target web-test $(HOST) web-typecheck $(PAGE) web-types web-lint
 
 web-lint: $(UI_PACKAGES)

@@ -144,11 +144,11 @@ async fn a_crash_is_a_failure_with_its_reason() {
     assert_eq!(app.status().await.expect(200)["failure"], Value::Null);
 }
 
-#[tokio::test]
-async fn stopping_waits_for_the_application_but_not_for_ever() {
-    let server = Server::start().await;
-    let source = "
-import time, signal
+/// A project that says so when it is asked to end, with more routes.
+fn tidy(more: &str) -> Value {
+    let source = format!(
+        "
+import asyncio, time
 from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
@@ -158,11 +158,16 @@ async def lifespan(app):
     print('closing the books', flush=True)
 
 app = FastAPI(lifespan=lifespan)
-";
+{more}"
+    );
+    json!({ "app/main.py": source, "requirements.txt": crate::harness::REQUIREMENTS })
+}
+
+#[tokio::test]
+async fn stopping_waits_for_the_application_but_not_for_ever() {
+    let server = Server::start().await;
     let user = server.user("ana");
-    let tidy = user
-        .upload(&json!({ "app/main.py": source, "requirements.txt": crate::harness::REQUIREMENTS }))
-        .await;
+    let tidy = user.upload(&tidy("")).await;
     tidy.launch().await;
     tidy.stop().await.expect(200);
     assert!(tidy.log().await.iter().any(|line| line["message"] == "closing the books"));
@@ -180,18 +185,8 @@ app = FastAPI(lifespan=lifespan)
 #[tokio::test]
 async fn stopping_waits_neither_for_open_requests_nor_for_what_previewd_asks() {
     let server = Guest::arrive().await;
-    let source = "
-import asyncio, time
-from contextlib import asynccontextmanager
-from fastapi import FastAPI
-
-@asynccontextmanager
-async def lifespan(app):
-    yield
-    print('closing the books', flush=True)
-
-app = FastAPI(lifespan=lifespan)
-
+    let files = tidy(
+        "
 @app.get('/open')
 async def open_for_long():
     print('opened', flush=True)
@@ -202,8 +197,8 @@ def describe():
     time.sleep(60)
 
 app.openapi = describe
-";
-    let files = json!({ "app/main.py": source, "requirements.txt": crate::harness::REQUIREMENTS });
+",
+    );
     let app = server.user().upload(&files).await;
     let preview = app.launch().await;
     let stop = async {

@@ -32,14 +32,13 @@ const RESERVED_STACKS: u64 = 512 << 20;
 
 /// The rlimits that go with `limits`. `bounded` says what a cgroup counts already: for whole sandboxes, where these count for each
 /// process or user.
-pub(crate) fn rlimits(limits: &Limits, bounded: impl Fn(Controller) -> bool) -> Vec<(u32, u64)> {
-    let mut all = vec![
-        (libc::RLIMIT_CORE, 0),
-        (libc::RLIMIT_NOFILE, limits.open_files),
-        (libc::RLIMIT_FSIZE, limits.disk),
-        (libc::RLIMIT_MEMLOCK, 64 << 10),
-        (libc::RLIMIT_MSGQUEUE, 64 << 10),
-    ];
+pub(crate) fn rlimits(limits: &Limits, role: Role, bounded: impl Fn(Controller) -> bool) -> Vec<(u32, u64)> {
+    let mut all =
+        vec![(libc::RLIMIT_CORE, 0), (libc::RLIMIT_MEMLOCK, 64 << 10), (libc::RLIMIT_MSGQUEUE, 64 << 10)];
+    // What it forks could have no more than it has itself, and is told its own.
+    if role == Role::Program {
+        all.extend([(libc::RLIMIT_NOFILE, limits.open_files), (libc::RLIMIT_FSIZE, limits.disk)]);
+    }
     if !bounded(Controller::Pids) {
         all.push((libc::RLIMIT_NPROC, limits.tasks));
     }

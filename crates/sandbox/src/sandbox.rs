@@ -112,7 +112,7 @@ impl Workshop {
             // Without namespaces the files are where they are, and whose they are.
             identity: self.layers.namespaces.then_some(INNER_ID),
             drop_groups: privileged,
-            rlimits: rlimits(&policy.limits, bounded),
+            rlimits: rlimits(&policy.limits, policy.role, bounded),
             seccomp: self.layers.seccomp.then_some(policy.role),
         };
         if !self.layers.namespaces {

@@ -3,6 +3,7 @@
 mod answer;
 mod apps;
 mod disk;
+mod environments;
 mod guest;
 mod leftovers;
 mod litter;
@@ -20,6 +21,7 @@ use std::time::Duration;
 pub use answer::Answer;
 pub use apps::{NO_MORE_THAN_A_SERVER, REQUIREMENTS, asgi, directory, example, fastapi, packages, probe};
 pub use disk::Disk;
+pub use environments::again_as_an_ordinary_user;
 pub use guest::Guest;
 pub use leftovers::{
     Process, cgroups, descendants, descriptors, descriptors_but_the_stores, is_ahead, is_alive, is_spare,
@@ -27,7 +29,7 @@ pub use leftovers::{
 };
 pub use postgres::new_database as postgres_database;
 pub use raw::{raw, raw_head};
-pub use server::{BINARY, Server, again_as_an_ordinary_user, signal};
+pub use server::{BINARY, Server, signal};
 pub use sse::{Event, Parser, Stream};
 pub use user::{Generation, Preview, User};
 

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process, umask};
 
 use super::ports::Ports;
 use super::shared::Shared;
-use super::{PATIENCE, User, leftovers, litter, output_of, probe};
+use super::{PATIENCE, User, environments, leftovers, litter, output_of};
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_previewd");
@@ -47,9 +47,15 @@ impl Server {
 
     /// The same, in a data directory that was made ready before.
     pub async fn within(settings: &[(&str, &str)], prepare: impl FnOnce(&Path)) -> Self {
+        environments::made_ready().await;
+        Self::at_once(settings, prepare).await
+    }
+
+    /// The same, whatever environments there are.
+    pub(super) async fn at_once(settings: &[(&str, &str)], prepare: impl FnOnce(&Path)) -> Self {
         let root = litter::new_root();
         prepare(&root.join("data"));
-        share_environments(&root.join("data"));
+        environments::share(&root.join("data"));
         let ports = Ports::reserve();
         let own = [("PORT_MIN", ports.min.to_string()), ("PORT_MAX", ports.max.to_string())];
         let own = own.map(|(name, value)| (name.to_owned(), value));
@@ -289,49 +295,4 @@ fn variable(name: &str) -> String {
 
 pub fn signal(pid: i32, signal: Signal) {
     let _gone_already = kill_process(Pid::from_raw(pid).unwrap(), signal);
-}
-
-fn shared() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("it")
-}
-
-/// What only the user who made it can use.
-fn shared_by_user() -> PathBuf {
-    match rustix::process::geteuid() {
-        root if root.is_root() => shared(),
-        other => shared().join(other.as_raw().to_string()),
-    }
-}
-
-/// Runs tests of this binary again, as a user without rights and with what every user has.
-pub async fn again_as_an_ordinary_user(tests: &str) {
-    const NOBODY: u32 = 65534;
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
-    // All share the installer, and only who runs the tests may put it where it is.
-    if !shared().join("tools/uv").exists() {
-        Server::start().await.user("ann").upload(&probe()).await.launch().await;
-    }
-    let place = shared().join(NOBODY.to_string());
-    std::fs::create_dir_all(&place).unwrap();
-    std::os::unix::fs::chown(&place, Some(NOBODY), Some(NOBODY)).unwrap();
-    let output = Command::new("setpriv")
-        .args([&format!("--reuid={NOBODY}"), &format!("--regid={NOBODY}"), "--clear-groups"])
-        .arg("--bounding-set=-all")
-        .arg(std::env::current_exe().unwrap())
-        .args([tests, "--skip", "as_an_ordinary_user"])
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && !text.contains(" 0 passed"), "{text}");
-}
-
-/// Environments are expensive and made to be shared: all servers of all runs use the same.
-fn share_environments(data_dir: &Path) {
-    for (name, place) in [("environments", shared_by_user()), ("tools", shared())] {
-        std::fs::create_dir_all(place.join(name)).unwrap();
-        std::os::unix::fs::symlink(place.join(name), data_dir.join(name)).unwrap();
-    }
 }

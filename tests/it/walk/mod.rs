@@ -16,7 +16,7 @@ use random::Random;
 use steps::Step;
 
 /// How long it is if nobody says.
-const SECONDS: u64 = 40;
+const SECONDS: u64 = 60;
 /// A preview's time: it is over now and then within the walk.
 const SESSION: &str = "15";
 
