@@ -279,20 +279,11 @@ pub struct Parsed {
 
 #[cfg(test)]
 mod tests {
+    use super::super::structured::plain;
     use super::*;
 
     fn draft(message: &str) -> Draft {
-        Draft {
-            micros: 1_760_962_805_123_456,
-            level: LogLevel::Info,
-            source: Source::App,
-            stream: StreamName::Stdout,
-            message: message.to_owned(),
-            fields: Map::new(),
-            slot: 1,
-            offset: 24,
-            clean: true,
-        }
+        plain(1_760_962_805_123_456, 24, StreamName::Stdout, message.to_owned())
     }
 
     #[test]

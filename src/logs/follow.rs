@@ -157,9 +157,8 @@ fn tail(ring: &Ring, count: usize, filter: &Filter) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
-
-    use super::super::{Draft, Source, StreamName};
+    use super::super::structured::plain;
+    use super::super::{Draft, StreamName};
     use super::*;
     use crate::config::LogLevel;
 
@@ -167,15 +166,9 @@ mod tests {
         let hub = Hub::new(1000, 1);
         let drafts: Vec<_> = (1..=count)
             .map(|n| Draft {
-                micros: n,
                 level: if n % 10 == 0 { LogLevel::Error } else { LogLevel::Info },
-                source: Source::App,
-                stream: StreamName::Stdout,
-                message: format!("line {n}"),
-                fields: Map::new(),
                 slot: 1,
-                offset: n,
-                clean: true,
+                ..plain(n, n, StreamName::Stdout, format!("line {n}"))
             })
             .collect();
         hub.append(&drafts);

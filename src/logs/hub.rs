@@ -239,22 +239,12 @@ fn give_back_memory() {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Draft, Source, StreamName};
+    use super::super::structured::plain;
+    use super::super::{Draft, StreamName};
     use super::*;
-    use crate::config::LogLevel;
 
     fn draft(message: String) -> Draft {
-        Draft {
-            micros: 1,
-            level: LogLevel::Info,
-            source: Source::App,
-            stream: StreamName::Stdout,
-            message,
-            fields: serde_json::Map::new(),
-            slot: 1,
-            offset: 100,
-            clean: true,
-        }
+        Draft { slot: 1, clean: true, ..plain(1, 100, StreamName::Stdout, message) }
     }
 
     #[test]

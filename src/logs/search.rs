@@ -73,25 +73,12 @@ impl RequestId {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
-
-    use super::super::{Draft, Source, StreamName};
+    use super::super::StreamName;
+    use super::super::structured::plain;
     use super::*;
-    use crate::config::LogLevel;
 
     fn entry(message: &str) -> Entry {
-        let draft = Draft {
-            micros: 1,
-            level: LogLevel::Info,
-            source: Source::App,
-            stream: StreamName::Stdout,
-            message: message.to_owned(),
-            fields: Map::new(),
-            slot: 1,
-            offset: 0,
-            clean: true,
-        };
-        Entry::new(1, &draft)
+        Entry::new(1, &plain(1, 0, StreamName::Stdout, message.to_owned()))
     }
 
     fn finds(text: &str, message: &str) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -104,6 +105,8 @@ async fn modules_are_compiled_before_they_are_imported_and_never_taken_for_other
         if told(&preview).await[0] == true {
             return Some(preview);
         }
+        // What was not compiled after the upload is compiled once this has run for a second, if nobody hurries it.
+        tokio::time::sleep(Duration::from_secs(2)).await;
         app.stop().await.expect(200);
         None
     });
