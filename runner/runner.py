@@ -7,13 +7,9 @@ descriptor 4, structured records go to descriptor 5, one JSON document a line.
 
 import asyncio
 import atexit
-import concurrent.futures
 import contextlib
-import contextvars
-import functools
 import gc
-import importlib
-import io
+import importlib.util
 import json
 import logging
 import os
@@ -25,8 +21,6 @@ import time
 import traceback
 
 SPEC_FD, LISTENER_FD, RECORDS_FD = 3, 4, 5
-# A record is one line of previewd's journal, which cuts at 64 KiB; JSON escapes may double a text.
-MAX_TEXT = 30_000
 # Answered for previewd alone, which knows the probe's secret.
 OFFER_PATH = "/__previewd__/endpoints"
 # Seconds that open requests may take at the end: the rest of the keeper's five is the application's own shutdown's.
@@ -38,157 +32,17 @@ SHORT_TURN = 0.0001
 # What importing makes stays: to look for garbage in it as often as usual costs a tenth of the time.
 RARELY = (50_000, 20, 20)
 
-request_id = contextvars.ContextVar("previewd_request_id", default=None)
+
+def beside(name):
+    """A program that lies beside this one. No application finds it: it is not on the path, nor among what was imported."""
+    path = os.path.join(os.path.dirname(__file__), name + ".py")
+    spec = importlib.util.spec_from_file_location("previewd_" + name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-class Records:
-    """The side channel: what the program said, with the level and the exception that it said it with."""
-
-    def __init__(self, fd):
-        self.fd = fd
-        self.lock = threading.RLock()
-
-    def send(self, kind, **fields):
-        fields["kind"] = kind
-        rid = request_id.get()
-        if rid is not None:
-            fields.setdefault("requestId", rid)
-        line = json.dumps(fields, separators=(",", ":"), default=str).encode("utf-8", "replace") + b"\n"
-        with self.lock:
-            while line:
-                line = line[os.write(self.fd, line) :]
-
-
-def shorten(text):
-    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + " … (cut)"
-
-
-def capture_logging(records):
-    """Lets each record that a handler would print to a standard stream go through the side channel instead.
-
-    What a terminal would show is what the log shows, once, and with its real level.
-    """
-    plain_emit, plain_handle = logging.StreamHandler.emit, logging.Handler.handle
-
-    def emit(handler, record):
-        stream = handler.stream
-        if type(handler).format is not logging.Handler.format or stream not in (sys.stdout, sys.stderr):
-            return plain_emit(handler, record)
-        send(handler, record, stream)
-
-    def handle(handler, record):
-        # Rich draws tables for a terminal, from the same record.
-        stream = getattr(getattr(handler, "console", None), "file", None)
-        if type(handler).__module__ != "rich.logging" or stream not in (sys.stdout, sys.stderr):
-            return plain_handle(handler, record)
-        if handler.filter(record):
-            send(handler, record, stream)
-        return True
-
-    def send(handler, record, stream):
-        try:
-            records.send(
-                "log",
-                level=record.levelname,
-                levelno=record.levelno,
-                logger=record.name,
-                message=shorten(handler.format(record)),
-                stream="stdout" if stream is sys.stdout else "stderr",
-            )
-        except RecursionError:
-            raise
-        except Exception:
-            handler.handleError(record)
-
-    logging.StreamHandler.emit = emit
-    logging.Handler.handle = handle
-
-
-# In place of the beginning of a line: it is longer than a record, and goes the way of everything else.
-LONG = object()
-
-
-class Spoken(io.TextIOWrapper):
-    """A standard stream that tells which request a line was printed in."""
-
-    def __init__(self, stream, name, records):
-        # A forked stream believes to be what the zygote's was.
-        unbuffered = io.FileIO(stream.fileno(), "w", closefd=False)
-        super().__init__(unbuffered, encoding=stream.encoding, errors=stream.errors, write_through=True)
-        self.spoken = name
-        self.records = records
-        self.partial = {}
-
-    def write(self, text):
-        rid = request_id.get()
-        if rid is None:
-            return super().write(text)
-        speaker = (rid, threading.get_ident())
-        begun = self.partial.pop(speaker, "")
-        length = len(text)
-        if begun is LONG:
-            end, line_end, text = text.partition("\n")
-            super().write(end + line_end)
-            if not line_end:
-                self.partial[speaker] = LONG
-                return length
-            begun = ""
-        *lines, rest = (begun + text).split("\n")
-        if len(rest) > MAX_TEXT or any(len(line) > MAX_TEXT for line in lines):
-            super().write(begun + text)
-            rest = LONG if rest else ""
-            lines = []
-        if rest:
-            self.partial[speaker] = rest
-        for line in lines:
-            self.records.send("print", message=line, stream=self.spoken)
-        return length
-
-    def end_lines(self, rid):
-        """The rest of what a request printed, which has no line end."""
-        for speaker in [speaker for speaker in list(self.partial) if speaker[0] == rid]:
-            rest = self.partial.pop(speaker, LONG)
-            if rest is not LONG:
-                self.records.send("print", message=rest, stream=self.spoken, requestId=rid)
-
-
-def end_lines(rid):
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, Spoken):
-            stream.end_lines(rid)
-
-
-def follow_requests(records):
-    """Lets what a request prints, and the threads that it starts, name it."""
-    sys.stdout = Spoken(sys.stdout, "stdout", records)
-    sys.stderr = Spoken(sys.stderr, "stderr", records)
-    plain_start, plain_submit = threading.Thread.start, concurrent.futures.ThreadPoolExecutor.submit
-
-    def start(thread):
-        rid = request_id.get()
-        if rid is not None:
-            thread.run = naming(rid, thread.run)
-        plain_start(thread)
-
-    # A pool's thread works for many requests, one after the other.
-    def submit(pool, function, /, *args, **kwargs):
-        return plain_submit(pool, naming(request_id.get(), function), *args, **kwargs)
-
-    threading.Thread.start = start
-    concurrent.futures.ThreadPoolExecutor.submit = submit
-
-
-def naming(rid, function):
-    @functools.wraps(function)
-    def named(*args, **kwargs):
-        token = request_id.set(rid)
-        try:
-            return function(*args, **kwargs)
-        finally:
-            end_lines(rid)
-            request_id.reset(token)
-
-    return named
+said = beside("said")
 
 
 def describe(route, prefix, out):
@@ -230,7 +84,7 @@ def offer(app):
         if hasattr(app, "openapi"):
             answer["openapi"] = app.openapi()
     except Exception as error:
-        answer["error"] = type(error).__name__ + ": " + shorten(str(error))
+        answer["error"] = type(error).__name__ + ": " + said.shorten(str(error))
     return json.dumps(answer, default=str).encode("utf-8", "replace")
 
 
@@ -255,7 +109,7 @@ class Observed:
                 return await send({"type": "http.response.body", "body": body})
             return await self.app(scope, receive, send)
         # Each request has a context of its own; what the server logs of it afterwards names it as well.
-        request_id.set(headers.get(b"x-request-id", b"").decode("latin-1") or None)
+        said.request_id.set(headers.get(b"x-request-id", b"").decode("latin-1") or None)
         started = time.perf_counter()
         status = None
 
@@ -273,7 +127,7 @@ class Observed:
             status = status or 500
             raise
         finally:
-            end_lines(request_id.get())
+            said.end_lines(said.request_id.get())
             self.report(scope, status, (time.perf_counter() - started) * 1000)
 
     async def offered(self):
@@ -308,7 +162,7 @@ class Observed:
         self.records.send(
             "request",
             method=scope.get("method", "WEBSOCKET"),
-            path=shorten(path),
+            path=said.shorten(path),
             status=status,
             millis=round(millis, 2),
             client=client[0] if client else None,
@@ -366,9 +220,9 @@ def explain(records, error):
     records.send(
         "import_failed",
         type=type(error).__name__,
-        error=shorten(str(error)),
+        error=said.shorten(str(error)),
         module=getattr(error, "name", None),
-        message=shorten(text),
+        message=said.shorten(text),
     )
 
 
@@ -439,10 +293,10 @@ def make_server(app, started, give_back):
 
 def main(spec, listener_fd, records_fd, give_back=lambda: True):
     """Serves until it is asked to end. `give_back` is called when nothing happens, until it says that it has."""
-    records = Records(records_fd)
+    records = said.Records(records_fd)
     prepare_process(spec)
-    capture_logging(records)
-    follow_requests(records)
+    said.capture_logging(records)
+    said.follow_requests(records)
     as_usual = collect_garbage_rarely()
     try:
         app = load(spec)

@@ -12,10 +12,11 @@ use crate::keeper::{Layout, places};
 
 /// The Python programs: the one that serves an application, the one that forks it, and what that one does before; then what they
 /// find beside them.
-const PROGRAMS: [(&str, &[u8]); 6] = [
+const PROGRAMS: [(&str, &[u8]); 7] = [
     ("runner.py", include_bytes!("../../../runner/runner.py")),
     ("zygote.py", include_bytes!("../../../runner/zygote.py")),
     ("rehearsal.py", include_bytes!("../../../runner/rehearsal.py")),
+    ("said.py", include_bytes!("../../../runner/said.py")),
     ("density.py", include_bytes!("../../../runner/density.py")),
     ("template.py", include_bytes!("../../../runner/template.py")),
     ("template.so", include_bytes!(concat!(env!("OUT_DIR"), "/template.so"))),
