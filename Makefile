@@ -16,6 +16,8 @@ CORES := $(shell nproc)
 export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 .PHONY: run test bench load nightly coverage fmt rust web web-lint web-types web-typecheck web-test embed browser supply-chain
 
+# What build.rs compiles is no part of a crate, so that cargo does not format it.
+LIBRARY := --edition 2024 runner/template.rs
 UI_PACKAGES := web/node_modules/.package-lock.json
 HOST_PACKAGES := examples/embed/node_modules/.package-lock.json
 # What is built of the web, and of what: the page, and a host application with the React package.
@@ -53,6 +55,7 @@ coverage: $(UI_PACKAGES)
 
 fmt: $(UI_PACKAGES)
 	cargo fmt --all
+	rustfmt $(LIBRARY)
 	cd web && npm run format
 
 # What is checked of the web, side by side; each says what it has to say at its end, and one that fails ends no other.
@@ -77,6 +80,7 @@ rust: export PREVIEW_WALK_SEED ?= 1
 rust: export PREVIEW_TEST_SEED ?= 1
 rust: $(UI_PACKAGES)
 	cargo fmt --all --check
+	rustfmt --check $(LIBRARY)
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --workspace --locked
 
