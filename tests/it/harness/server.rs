@@ -12,6 +12,7 @@ use std::time::Instant;
 use rustix::fs::Mode;
 use rustix::process::{Pid, Signal, kill_process, umask};
 
+use super::path::path;
 use super::ports::Ports;
 use super::shared::Shared;
 use super::{PATIENCE, User, environments, leftovers, litter, output_of};
@@ -99,7 +100,7 @@ impl Server {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
         command.args(arguments).current_dir(self.shared.root()).env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.shared.root());
+        command.env("PATH", path()).env("HOME", self.shared.root());
         command
             .envs(std::env::vars().filter(|(name, _)| PASSED.iter().any(|prefix| name.starts_with(prefix))));
         command.env("PREVIEW_DATA_DIR", self.shared.data_dir());
