@@ -58,7 +58,12 @@ impl Server {
         prepare(&root.join("data"));
         environments::share(&root.join("data"));
         let ports = Ports::reserve();
-        let own = [("PORT_MIN", ports.min.to_string()), ("PORT_MAX", ports.max.to_string())];
+        // On a busy machine a launch takes longer than anybody waits who looks at a page.
+        let own = [
+            ("PORT_MIN", ports.min.to_string()),
+            ("PORT_MAX", ports.max.to_string()),
+            ("LAUNCH_TIMEOUT", (PATIENCE * 3).as_secs().to_string()),
+        ];
         let own = own.map(|(name, value)| (name.to_owned(), value));
         let given = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings = own.into_iter().chain(given).collect();
