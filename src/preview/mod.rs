@@ -37,6 +37,8 @@ pub use lane::Place;
 pub use launch::LaunchRequest;
 pub use state::{Phases, Running, State, StopReason};
 
+pub use crate::runtime::Look;
+
 use crate::background::Background;
 use crate::config::Config;
 use crate::environment::Environments;
