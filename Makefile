@@ -13,8 +13,8 @@
 SHELL := bash
 CORES := $(shell nproc)
 # Tests wait more than they compute: for servers to end, for time to be over.
-export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
-.PHONY: run test bench load nightly coverage fmt rust web web-lint web-types web-typecheck web-test embed browser supply-chain
+export RUST_TEST_THREADS ?= $(shell echo $$((3 * $$(nproc))))
+.PHONY: run test bench load nightly coverage fmt rust web web-lint web-types web-typecheck web-test static embed browser supply-chain
 
 # What build.rs compiles is no part of a crate, so that cargo does not format it.
 LIBRARY := --edition 2024 runner/template.rs
@@ -32,7 +32,7 @@ run: $(UI_PACKAGES)
 
 test:
 	scripts/setup test
-	$(MAKE) --jobs=1 web rust browser supply-chain
+	$(MAKE) --jobs=1 static rust browser
 
 bench: $(UI_PACKAGES)
 	cargo bench --locked --bench previewd
@@ -58,18 +58,25 @@ fmt: $(UI_PACKAGES)
 	rustfmt $(LIBRARY)
 	cd web && npm run format
 
-# What is checked of the web, side by side; each says what it has to say at its end, and one that fails ends no other.
-web: $(UI_PACKAGES)
-	$(MAKE) --jobs=$(CORES) --keep-going --output-sync=target web-test $(HOST) web-typecheck $(PAGE) web-types web-lint
+# What is checked without a server, side by side; each says what it has to say at its end, and one that fails ends no other.
+SIDE_BY_SIDE := --jobs=$(CORES) --keep-going --output-sync=target
+WEB := web-test $(HOST) web-typecheck $(PAGE) web-types web-lint
 
+static: $(UI_PACKAGES)
+	$(MAKE) $(SIDE_BY_SIDE) $(WEB) supply-chain
+
+web: $(UI_PACKAGES)
+	$(MAKE) $(SIDE_BY_SIDE) $(WEB)
+
+# They read files and nothing else: so they are not run again over the same ones.
 web-lint: $(UI_PACKAGES)
-	cd web && npm run lint
+	scripts/unless-passed web-lint web .gitignore -- npm --prefix web run lint
 
 web-types: $(UI_PACKAGES)
-	cd web && npm run types:check
+	scripts/unless-passed web-types web/src/api web/package*.json docs/openapi.json -- npm --prefix web run types:check
 
 web-typecheck: $(UI_PACKAGES)
-	cd web && npm run typecheck
+	scripts/unless-passed web-typecheck web -- npm --prefix web run typecheck
 
 web-test: $(UI_PACKAGES)
 	cd web && npm test

@@ -6,6 +6,14 @@ export default {
   testDir: "bench",
   testMatch: "**/*.bench.ts",
   workers: 1,
-  // Recording takes part of what is measured.
-  use: { ...base.use, trace: "off" as const },
+  use: {
+    ...base.use,
+    // Recording takes part of what is measured.
+    trace: "off" as const,
+    // The browser that people have.
+    launchOptions: {
+      ...base.use?.launchOptions,
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    },
+  },
 };

@@ -11,7 +11,7 @@ use super::{USAGE, fail};
 use crate::config::Config;
 use crate::endpoints::from_source;
 use crate::error::Error;
-use crate::generation::{Files, Plan, plan_of_read, read_directory};
+use crate::generation::{Files, Plan, plan_of_read, read_directory, requirements};
 
 /// What a project offers and what stands against its launch, as `--json` prints it.
 #[derive(Serialize)]
@@ -61,7 +61,7 @@ fn report(files: &Arc<Files>) -> Report {
             let entrypoint = format!("{}{}", plan.entrypoint, if plan.factory { "()" } else { "" });
             (Some(entrypoint), plan.requirements.to_lines(), found)
         }
-        Err(error) => (None, Vec::new(), vec![obstacle(&error)]),
+        Err(error) => (None, Vec::new(), vec![obstacle(files, &error)]),
     };
     problems.sort_by_key(|problem| !problem.fatal);
     let ok = !problems.iter().any(|problem| problem.fatal);
@@ -75,19 +75,16 @@ fn about(plan: &Plan, message: &str) -> Warning {
 }
 
 /// Why there is no plan at all.
-fn obstacle(error: &Error) -> Problem {
-    let (file, code, hint) = match error {
-        Error::InvalidGeneration { missing } => {
+fn obstacle(files: &Files, error: &Error) -> Problem {
+    let (file, line, code, hint) = match (error, requirements(files)) {
+        (Error::InvalidGeneration { missing }, _) => {
             let file = missing.first().cloned().unwrap_or_default();
-            (file, "missing_files", "Add the file, or name an entrypoint when uploading.".to_owned())
+            (file, 1, "missing_files", "Add the file, or name an entrypoint when uploading.".to_owned())
         }
-        Error::LaunchFailed(failure) => {
-            let hint = failure.hint.clone().unwrap_or_default();
-            ("requirements.txt".to_owned(), "refused_requirement", hint)
-        }
-        _ => (String::new(), "invalid", String::new()),
+        (_, Err(refused)) => (refused.file.to_owned(), refused.line, "refused_requirement", refused.hint),
+        _ => (String::new(), 1, "invalid", String::new()),
     };
-    Problem { file, line: 1, code, message: error.to_string(), hint, fatal: true, signs: Vec::new() }
+    Problem { file, line, code, message: error.to_string(), hint, fatal: true, signs: Vec::new() }
 }
 
 impl Report {
@@ -190,6 +187,14 @@ mod tests {
     fn what_is_missing_or_refused_is_a_problem() {
         let code = |entries: &[(&str, &str)]| report(&files(entries)).problems[0].code;
         assert_eq!(code(&[("main.py", APP)]), "missing_files");
-        assert_eq!(code(&[("main.py", APP), ("requirements.txt", "-r other.txt\n")]), "refused_requirement");
+        let refused = report(&files(&[("main.py", APP), ("requirements.txt", "fastapi\n-r other.txt\n")]));
+        let refused = &refused.problems[0];
+        assert_eq!(
+            (refused.code, &*refused.file, refused.line),
+            ("refused_requirement", "requirements.txt", 2)
+        );
+        let project = "[project]\ndependencies = [\"x @ file:///x\"]\n";
+        let refused = report(&files(&[("main.py", APP), ("pyproject.toml", project)]));
+        assert_eq!(refused.problems[0].file, "pyproject.toml");
     }
 }

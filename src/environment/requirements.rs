@@ -6,8 +6,11 @@ use sha2::{Digest, Sha256};
 
 use super::entry::Entry;
 
+/// How errors call the file.
+const FILE: &str = "requirements.txt";
 /// Most requirements of one project.
 const MAX_REQUIREMENTS: usize = 500;
+
 /// The packages that a project asks for, and those that a preview adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requirements {
@@ -22,6 +25,10 @@ pub struct Requirements {
 pub struct RequirementsError {
     /// The place and the reason.
     pub message: String,
+    /// The file that it is in.
+    pub file: &'static str,
+    /// The line there, from 1 on; 1 as well where it is about the whole file.
+    pub line: usize,
     /// What to change.
     pub hint: String,
 }
@@ -33,28 +40,31 @@ impl Requirements {
     /// For options, paths, URLs, and whatever is no requirement; with the number of the line.
     pub fn from_requirements_txt(content: &[u8]) -> Result<Self, RequirementsError> {
         let text = std::str::from_utf8(content)
-            .map_err(|_| refused("requirements.txt", "is not UTF-8 text", "Save it as UTF-8."))?;
+            .map_err(|_| refused(FILE, FILE, "is not UTF-8 text", "Save it as UTF-8."))?;
         let mut wanted = Vec::new();
         for (number, line) in logical_lines(text.strip_prefix('\u{feff}').unwrap_or(text)) {
-            wanted.push(parse(&line, &format!("requirements.txt, line {number},"))?);
+            let entry = parse(&line, FILE, &format!("{FILE}, line {number},"));
+            wanted.push(entry.map_err(|error| RequirementsError { line: number, ..error })?);
         }
-        Self::new(wanted, "requirements.txt")
+        Self::new(wanted, FILE)
     }
 
-    /// Takes requirements one by one, as `pyproject.toml` lists them.
+    /// Takes requirements one by one, as `table` of `file` lists them.
     pub(super) fn from_list<'a>(
         list: impl IntoIterator<Item = &'a str>,
-        place: &str,
+        file: &'static str,
+        table: &str,
     ) -> Result<Self, RequirementsError> {
         let numbered = list.into_iter().zip(1..);
-        let wanted = numbered.map(|(one, number)| parse(one, &format!("{place}, entry {number},")));
-        Self::new(wanted.collect::<Result<_, _>>()?, place)
+        let wanted =
+            numbered.map(|(one, number)| parse(one, file, &format!("{file}, {table}, entry {number},")));
+        Self::new(wanted.collect::<Result<_, _>>()?, file)
     }
 
-    fn new(mut wanted: Vec<Entry>, place: &str) -> Result<Self, RequirementsError> {
+    fn new(mut wanted: Vec<Entry>, file: &'static str) -> Result<Self, RequirementsError> {
         if wanted.len() > MAX_REQUIREMENTS {
             let why = format!("asks for more than {MAX_REQUIREMENTS} packages");
-            return Err(refused(place, &why, "List only what the project imports."));
+            return Err(refused(file, file, &why, "List only what the project imports."));
         }
         wanted.sort();
         wanted.dedup();
@@ -128,9 +138,9 @@ impl Requirements {
     }
 }
 
-/// The error for a place and what is wrong there.
-pub(super) fn refused(place: &str, why: &str, hint: &str) -> RequirementsError {
-    RequirementsError { message: format!("{place} {why}."), hint: hint.to_owned() }
+/// The error for a place in a file and what is wrong there.
+pub(super) fn refused(file: &'static str, place: &str, why: &str, hint: &str) -> RequirementsError {
+    RequirementsError { message: format!("{place} {why}."), file, line: 1, hint: hint.to_owned() }
 }
 
 /// Lines without comments, joined where a backslash continues them, with the number that they start at.
@@ -164,8 +174,8 @@ fn without_comment(line: &str) -> &str {
     start.map_or(line, |(at, _)| line[..at].trim_end())
 }
 
-fn parse(text: &str, place: &str) -> Result<Entry, RequirementsError> {
-    Entry::from_str(text).map_err(|(why, hint)| refused(place, why, hint))
+fn parse(text: &str, file: &'static str, place: &str) -> Result<Entry, RequirementsError> {
+    Entry::from_str(text).map_err(|(why, hint)| refused(file, place, why, hint))
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! A project as it lies in a directory, for the person who works on it.
 
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use ignore::{DirEntry, WalkBuilder};
 
-use super::Files;
 use super::files::Collector;
+use super::{Files, path};
 use crate::error::{Error, Result};
 
 /// Directories that are made from the project, or for it, and are no part of it.
@@ -34,7 +35,7 @@ pub fn read_directory(directory: &Path, except: &Path) -> Result<Files> {
             continue;
         }
         let Ok(relative) = entry.path().strip_prefix(&directory) else { continue };
-        let name = relative.to_string_lossy().into_owned();
+        let name = path::text(relative.as_os_str().as_bytes())?.to_owned();
         let broken = |error: &std::io::Error| Error::invalid(name.clone(), format!("{name}: {error}"));
         let file = match File::open(entry.path()) {
             Err(error) if is_gone(&error) => continue,
@@ -72,6 +73,7 @@ fn is_source(entry: &DirEntry) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
     use std::fs;
 
     use super::*;
@@ -112,5 +114,13 @@ mod tests {
         fs::write(root.path().join("large.bin"), vec![0; 10 * 1024 * 1024 + 1]).unwrap();
         let refused = read_directory(root.path(), Path::new("/nonexistent"));
         assert!(matches!(refused, Err(Error::TooLarge { limit: 10_485_760, .. })));
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_is_refused_and_not_another_name() {
+        let root = TempDir::new();
+        fs::write(root.path().join(OsStr::from_bytes(b"b\xff.txt")), "x").unwrap();
+        let refused = read_directory(root.path(), Path::new("/nonexistent")).unwrap_err();
+        assert_eq!(refused.to_string(), "The file \"b\u{fffd}.txt\" is refused: its path is not UTF-8.");
     }
 }

@@ -18,7 +18,7 @@ use crate::error::Result;
 pub use directory::read_directory;
 pub use files::check_patch;
 pub use json::read_patch;
-pub use plan::{Plan, plan, plan_of_read};
+pub use plan::{Plan, plan, plan_of_read, requirements};
 
 /// Most files in one generation.
 pub const MAX_FILES: usize = 5_000;

@@ -29,7 +29,7 @@ pub(super) fn directory(given: &str) -> Result<Option<String>> {
     Ok(Some(path.to_owned()))
 }
 
-/// An archive's name as text.
+/// The name of a file, or of an archive's entry, as text.
 pub(super) fn text(raw: &[u8]) -> Result<&str> {
     std::str::from_utf8(raw).map_err(|_| refused(&String::from_utf8_lossy(raw), "is not UTF-8"))
 }

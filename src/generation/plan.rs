@@ -3,7 +3,7 @@
 use pysource::Entrypoint;
 
 use super::Files;
-use crate::environment::Requirements;
+use crate::environment::{Requirements, RequirementsError};
 use crate::error::{Error, Result};
 
 /// Where a project keeps its application by convention, with the module's name.
@@ -72,7 +72,8 @@ fn decide(
         return Err(Error::InvalidGeneration { missing });
     };
     let async_sqlite = pysource::uses_async_engine(files);
-    let requirements = requirements?.unwrap_or_default().with_uvicorn();
+    let requirements = requirements.map_err(|error| Error::LaunchFailed(Box::new(error.into())))?;
+    let requirements = requirements.unwrap_or_default().with_uvicorn();
     let requirements = if async_sqlite { requirements.with_async_sqlite() } else { requirements };
     let requirements = if names_websockets(files) { requirements.with_websockets() } else { requirements };
     Ok(Plan { entrypoint, factory, requirements, async_sqlite, warnings })
@@ -124,13 +125,15 @@ fn found(files: &Files, read: Option<Entrypoint>, warnings: &mut Vec<String>) ->
 }
 
 /// From `requirements.txt`, or else from a `pyproject.toml` that declares dependencies.
-fn requirements(files: &Files) -> Result<Option<Requirements>> {
-    let read = match (files.get("requirements.txt"), files.get("pyproject.toml")) {
+///
+/// # Errors
+/// For requirements that are refused: where, and why.
+pub fn requirements(files: &Files) -> std::result::Result<Option<Requirements>, RequirementsError> {
+    match (files.get("requirements.txt"), files.get("pyproject.toml")) {
         (Some(text), _) => Requirements::from_requirements_txt(text).map(Some),
         (None, Some(project)) => Requirements::from_pyproject(project),
         (None, None) => Ok(None),
-    };
-    read.map_err(|error| Error::LaunchFailed(Box::new(error.into())))
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 import { expect, GREETER, look, project, test } from "./fixtures";
 import { SAMPLE } from "./server";
 
+test.describe.configure({ mode: "parallel" });
+
 test("from a folder to a request and its log line, in three clicks after the upload", async ({
   page,
   open,

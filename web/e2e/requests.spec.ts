@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { clickOn, expect, GREETER, look, project, test } from "./fixtures";
 import { SAMPLE } from "./server";
 
+test.describe.configure({ mode: "parallel" });
+
 test("sign in once, use the token, see refused fields, replay", async ({ page, open, server, token }) => {
   await open("/");
   await page.getByLabel("Folder to upload").setInputFiles(SAMPLE);

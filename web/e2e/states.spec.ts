@@ -1,6 +1,8 @@
 import { SLOW_START, UNHEALTHY } from "./apps";
 import { expect, forget, GREETER, hold, launched, look, project, test } from "./fixtures";
 
+test.describe.configure({ mode: "parallel" });
+
 const card = "Try this backend";
 
 test("launching: its phases, its log, and a way out", async ({ page, open, server, token }) => {

@@ -3,15 +3,15 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 
 use super::shared::Shared;
 use super::{Server, User};
 
-/// The server that guests have now. It ends with the last of them, and the next one starts another.
-static HOST: Mutex<Weak<Host>> = Mutex::const_new(Weak::new());
+/// The server of all guests, started for the first of them.
+static HOST: Mutex<Option<Arc<Host>>> = Mutex::new(None);
 
 struct Host {
     server: Server,
@@ -34,15 +34,27 @@ pub struct Guest {
     host: Arc<Host>,
 }
 
+/// Ends it in order, when the tests are over: it is looked at then for what they left, as any other server. A failure aborts.
+extern "C" fn end() {
+    drop(host().take());
+}
+
+fn host() -> MutexGuard<'static, Option<Arc<Host>>> {
+    HOST.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Guest {
     pub async fn arrive() -> Self {
-        let mut host = HOST.lock().await;
-        let running = match host.upgrade() {
-            Some(running) => running,
-            None => Arc::new(Host::start().await),
+        static STARTED: OnceCell<()> = OnceCell::const_new();
+        let start = async || {
+            let started = Host::start().await;
+            *host() = Some(Arc::new(started));
+            // SAFETY: what it calls needs nothing that is gone when a process exits.
+            assert_eq!(unsafe { libc::atexit(end) }, 0);
         };
-        *host = Arc::downgrade(&running);
-        Self { shared: Arc::new(running.server.shared().beside()), host: running }
+        STARTED.get_or_init(|| Box::pin(start())).await;
+        let host = host().clone().expect("a server, until the process exits");
+        Self { shared: Arc::new(host.server.shared().beside()), host }
     }
 
     pub fn user(&self) -> User {

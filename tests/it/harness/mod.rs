@@ -7,6 +7,7 @@ mod environments;
 mod guest;
 mod leftovers;
 mod litter;
+mod path;
 mod ports;
 mod postgres;
 mod raw;

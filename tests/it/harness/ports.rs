@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 /// Ports of a range.
-const SIZE: u16 = 15;
+const SIZE: u16 = 31;
 /// Below what the kernel hands out for outgoing connections.
 const FIRST: u16 = 20_000;
-const RANGES: u16 = 750;
+const RANGES: u16 = 375;
 
 /// A range that is ours while this lives: the port before it is held as a sign for other test processes.
 #[derive(Debug)]

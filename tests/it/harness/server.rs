@@ -12,6 +12,7 @@ use std::time::Instant;
 use rustix::fs::Mode;
 use rustix::process::{Pid, Signal, kill_process, umask};
 
+use super::path::path;
 use super::ports::Ports;
 use super::shared::Shared;
 use super::{PATIENCE, User, environments, leftovers, litter, output_of};
@@ -57,7 +58,12 @@ impl Server {
         prepare(&root.join("data"));
         environments::share(&root.join("data"));
         let ports = Ports::reserve();
-        let own = [("PORT_MIN", ports.min.to_string()), ("PORT_MAX", ports.max.to_string())];
+        // On a busy machine a launch takes longer than anybody waits who looks at a page.
+        let own = [
+            ("PORT_MIN", ports.min.to_string()),
+            ("PORT_MAX", ports.max.to_string()),
+            ("LAUNCH_TIMEOUT", (PATIENCE * 3).as_secs().to_string()),
+        ];
         let own = own.map(|(name, value)| (name.to_owned(), value));
         let given = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings = own.into_iter().chain(given).collect();
@@ -99,7 +105,7 @@ impl Server {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
         command.args(arguments).current_dir(self.shared.root()).env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.shared.root());
+        command.env("PATH", path()).env("HOME", self.shared.root());
         command
             .envs(std::env::vars().filter(|(name, _)| PASSED.iter().any(|prefix| name.starts_with(prefix))));
         command.env("PREVIEW_DATA_DIR", self.shared.data_dir());
