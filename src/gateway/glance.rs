@@ -83,8 +83,9 @@ mod tests {
         assert_eq!(done(&glances, 100, true), 100);
         // After the 1st, 3rd, 6th, 11th, 20th, 37th and 70th it is left out 1, 2, 4, 8, 16, 32 and 64 times.
         assert_eq!(done(&glances, 134, false), 7);
-        assert_eq!(done(&glances, 10 * (MOST_LEFT_OUT + 1), false), 9);
-        assert_eq!(done(&glances, MOST_LEFT_OUT, true), 0);
+        // Then 128 times, and 256 times after each of ten.
+        assert_eq!(done(&glances, 129 + 10 * (MOST_LEFT_OUT + 1), false), 11);
+        assert_eq!(done(&glances, MOST_LEFT_OUT, true), MOST_LEFT_OUT);
         assert_eq!(done(&glances, 100, true), 100);
     }
 
