@@ -9,7 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Preview, Server, User, asgi, raw, raw_head};
+use crate::harness::{Answer, Guest, Preview, Server, User, asgi, raw, raw_head};
 
 const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
 
@@ -49,8 +49,8 @@ fn refused(answer: &Answer) {
 
 #[tokio::test]
 async fn a_name_that_a_stranger_points_at_us_opens_nothing() {
-    let server = Server::start().await;
-    let user = server.user("ana");
+    let server = Guest::arrive().await;
+    let user = server.user();
     let app = user.upload(&asgi("")).await;
     let preview = app.launch().await;
     let port = server.address().port();
@@ -84,8 +84,8 @@ async fn a_name_that_a_stranger_points_at_us_opens_nothing() {
 
 #[tokio::test]
 async fn however_the_name_is_sent() {
-    let server = Server::start().await;
-    let user = server.user("ana");
+    let server = Guest::arrive().await;
+    let user = server.user();
     let address = server.address();
     let bearer = format!("Bearer {}", user.token);
     let told = [("authorization", bearer.as_str())];
@@ -197,8 +197,8 @@ async fn a_previews_page_cannot_call_the_api() {
 /// Every answer of ours, whatever it is.
 #[tokio::test]
 async fn nothing_of_ours_is_framed_guessed_at_or_told_to_others() {
-    let server = Server::start().await;
-    let app = server.user("ana").upload(&asgi("")).await;
+    let server = Guest::arrive().await;
+    let app = server.user().upload(&asgi("")).await;
     let pages =
         ["/", "/g/gen_x", "/docs", "/openapi.json", "/healthz", "/metrics", "/api/projects", "/api/nothing"];
     for path in pages.map(str::to_owned).into_iter().chain([app.path("/files/app/main.py"), app.path("")]) {

@@ -13,12 +13,12 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Answer, Generation, PATIENCE, Preview, Server, probe, raw};
+use crate::harness::{Answer, Generation, Guest, PATIENCE, Preview, Server, User, probe, raw};
 
 const MIB: usize = 1024 * 1024;
 
-async fn started(server: &Server) -> (Generation, Preview, SocketAddr) {
-    let app = server.user("ana").upload(&probe()).await;
+async fn started(user: User) -> (Generation, Preview, SocketAddr) {
+    let app = user.upload(&probe()).await;
     let preview = app.launch().await;
     let address = SocketAddr::from(([127, 0, 0, 1], preview.port()));
     (app, preview, address)
@@ -42,7 +42,7 @@ async fn until_closed(stream: &mut TcpStream) -> (String, Duration) {
 #[tokio::test]
 async fn who_takes_his_time_to_ask_is_not_waited_for() {
     let server = Server::with(&[("HEADER_TIMEOUT", "2")]).await;
-    let (_, preview, address) = started(&server).await;
+    let (_, preview, address) = started(server.user("ana")).await;
     let mut silent = TcpStream::connect(address).await.unwrap();
     let mut halfway = TcpStream::connect(address).await.unwrap();
     halfway.write_all(b"GET / HTTP/1.1\r\nHost: loca").await.unwrap();
@@ -81,7 +81,7 @@ async fn who_takes_his_time_to_ask_is_not_waited_for() {
 #[tokio::test]
 async fn connections_beyond_the_limit_wait_for_their_turn() {
     let server = Server::with(&[("CONNECTION_LIMIT", "3"), ("HEADER_TIMEOUT", "5")]).await;
-    let (_, preview, address) = started(&server).await;
+    let (_, preview, address) = started(server.user("ana")).await;
     let request = head(&preview, "GET /text") + "Connection: close\r\n\r\n";
     assert_eq!(raw(address, request.as_bytes()).await.0, 200);
     let mut held = Vec::new();
@@ -127,8 +127,8 @@ async fn on_one_host_for_all_requests_beyond_the_limit_wait_for_their_turn() {
 
 #[tokio::test]
 async fn headers_have_a_limit() {
-    let server = Server::start().await;
-    let (_, preview, address) = started(&server).await;
+    let server = Guest::arrive().await;
+    let (_, preview, address) = started(server.user()).await;
     let ask = async |more: &str| {
         let request = head(&preview, "GET /text") + more + "Connection: close\r\n\r\n";
         raw(address, request.as_bytes()).await.0
@@ -143,7 +143,7 @@ async fn headers_have_a_limit() {
 #[tokio::test]
 async fn bodies_may_have_a_limit() {
     let server = Server::with(&[("BODY_LIMIT_MB", "1")]).await;
-    let (_, preview, address) = started(&server).await;
+    let (_, preview, address) = started(server.user("ana")).await;
     let post = |body: reqwest::Body| preview.call(Method::POST, "/digest").body(body);
     let whole = Answer::of(post(vec![1; MIB].into()).send().await.unwrap()).await;
     assert_eq!(whole.expect(200)["size"], MIB);
@@ -168,7 +168,7 @@ async fn bodies_may_have_a_limit() {
 #[tokio::test]
 async fn exchanges_may_have_limits_of_time() {
     let server = Server::with(&[("STREAM_IDLE_TIMEOUT", "1"), ("STREAM_TIMEOUT", "4")]).await;
-    let (_, preview, address) = started(&server).await;
+    let (_, preview, address) = started(server.user("ana")).await;
     // Without an answer, and without a request.
     preview.get("/slow?seconds=20").await.error(504, "request_timeout");
     let mut stalled = TcpStream::connect(address).await.unwrap();
@@ -195,7 +195,7 @@ async fn exchanges_may_have_limits_of_time() {
 #[tokio::test]
 async fn who_does_not_read_is_not_written_to_for_ever() {
     let server = Server::with(&[("STREAM_IDLE_TIMEOUT", "1"), ("CONNECTION_LIMIT", "1")]).await;
-    let (_, preview, address) = started(&server).await;
+    let (_, preview, address) = started(server.user("ana")).await;
     let mut deaf = TcpStream::connect(address).await.unwrap();
     deaf.write_all((head(&preview, "GET /bytes/1000000000") + "\r\n").as_bytes()).await.unwrap();
     deaf.readable().await.unwrap();

@@ -92,7 +92,8 @@ impl Server {
             stdout.read_line(&mut line).unwrap();
             line
         });
-        let line = tokio::time::timeout(PATIENCE, read).await.expect("a line on stdout").unwrap();
+        // It may have long logs to read first.
+        let line = tokio::time::timeout(PATIENCE * 4, read).await.expect("a line on stdout").unwrap();
         let said = line.trim_end().strip_prefix("listening on http");
         let address = said.and_then(|said| said.trim_start_matches('s').strip_prefix("://")?.parse().ok());
         let address = address.unwrap_or_else(|| panic!("no address: {line:?}; {}", self.log()));
