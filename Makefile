@@ -95,7 +95,8 @@ rust: $(UI_PACKAGES)
 embed: $(HOST)
 
 # A real browser on the real binary: the one of the tests, which `cargo build` would make once more, since what tests need besides
-# turns on features of libraries that both have.
+# turns on features of libraries that both have. Nobody looks at its pictures here: `npm run test:e2e` takes them.
+browser: export SCREENS ?= 0
 browser: $(HOST) $(PAGE)
 	cargo test --workspace --locked --no-run --test it
 	cd web && npm run test:e2e

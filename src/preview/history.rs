@@ -47,8 +47,9 @@ impl Keeping {
             delayed: None,
         };
         let (previews, told) = (previews.clone(), finish.clone());
+        let background = previews.host.background.clone();
         previews.unsaved().insert(active.id.clone(), Arc::clone(&active.hub));
-        let task = tokio::spawn(async move {
+        let task = background.spawn(async move {
             let id = writer.id.clone();
             writer.run(&told).await;
             previews.unsaved().remove(&id);

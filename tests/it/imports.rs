@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["id"]),
     ("confined", &["id"]),
     ("audit", &[]),
+    ("background", &[]),
     ("traces", &[]),
     ("auth", &["config", "error", "id", "private", "time"]),
     ("store", &["config", "error", "id", "private", "time"]),
@@ -27,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "preview",
         &[
             "auth",
+            "background",
             "config",
             "environment",
             "error",
@@ -40,7 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "traces",
         ],
     ),
-    ("history", &["id", "store", "time"]),
+    ("history", &["background", "id", "store", "time"]),
     ("answer", &["error"]),
     (
         "gateway",
