@@ -13,7 +13,7 @@
 SHELL := bash
 CORES := $(shell nproc)
 # Tests wait more than they compute: for servers to end, for time to be over.
-export RUST_TEST_THREADS ?= $(shell echo $$((3 * $$(nproc))))
+export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 .PHONY: run test bench load nightly coverage fmt rust web web-lint web-types web-typecheck web-test static embed browser supply-chain
 
 # What build.rs compiles is no part of a crate, so that cargo does not format it.
