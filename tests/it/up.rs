@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// Packages may have to be installed first, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// For so long nothing more is written when an edit is over.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// `up` with a project of its own; what it prints comes line by line.
 struct Up {
@@ -143,21 +145,25 @@ fn edits_reload_what_runs_and_ctrl_c_ends_all_of_it() {
     let preview = preview_of(&up.line("  Preview "));
     assert_eq!(get(&preview), "one");
     up.line("Edits reload it");
-    // What git ignores is no edit, and an edit in several steps is one.
+    // What git ignores is no edit, and an edit in several steps is one, if they come as fast as an editor's.
     std::fs::write(up.root.join("project/.gitignore"), "notes.txt\n").unwrap();
     std::fs::write(up.root.join("project/notes.txt"), "ignored").unwrap();
+    let began = Instant::now();
     for step in ["raise RuntimeError('half of it')", "raise RuntimeError('nearly')", &saying("two")] {
         up.edit(step);
     }
+    let is_one = began.elapsed() < QUIET;
     assert!(up.line("edited:").contains("app/main.py"));
-    up.line("reloaded: revision 2");
+    let reloaded = up.line("reloaded: revision ");
+    assert!(!is_one || reloaded.contains("revision 2 "), "{reloaded}");
     assert_eq!(get(&preview), "two");
     up.edit("raise RuntimeError('not like this')");
     assert!(up.line("not reloaded").contains("not like this"));
     up.line("reason: import_failed");
     assert_eq!(get(&preview), "two");
     up.edit(&saying("three"));
-    up.line("reloaded: revision 4");
+    let again = up.line("reloaded: revision ");
+    assert!(!is_one || again.contains("revision 4 "), "{again}");
     assert_eq!(get(&preview), "three");
     up.end();
     assert!(TcpStream::connect(preview.0).is_err());
