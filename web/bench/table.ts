@@ -1,6 +1,6 @@
 import { test } from "../e2e/fixtures";
 
-export interface Figure {
+interface Figure {
   what: string;
   value: number;
   unit: string;

@@ -72,7 +72,14 @@ async function painted(page: Page, theme: Theme): Promise<void> {
     (theme) => document.querySelector<HTMLElement>(".pv-root")?.dataset.theme === theme,
     theme,
   );
-  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await page.evaluate(async () => {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    // However short, a transition is over with a frame, which a busy machine draws late: colours are between two until then.
+    const passing = document
+      .getAnimations()
+      .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(passing.map(({ finished }) => finished));
+  });
 }
 
 /** On a phone one part of the tab is shown; this is how a reader goes to another. */

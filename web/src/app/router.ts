@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 
-export type Route = { page: "home" } | { page: "generation"; id: string } | { page: "unknown" };
+type Route = { page: "home" } | { page: "generation"; id: string } | { page: "unknown" };
 
 export function routeOf(path: string): Route {
   if (path === "/") return { page: "home" };

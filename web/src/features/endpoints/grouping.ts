@@ -1,6 +1,6 @@
 import type { Endpoint } from "../../api/types";
 
-export interface EndpointGroup {
+interface EndpointGroup {
   name: string;
   endpoints: Endpoint[];
 }
@@ -19,7 +19,7 @@ export function groupEndpoints(endpoints: readonly Endpoint[], filter: string): 
 }
 
 /** Every word of the filter is somewhere in the method, the path, the description or a tag. */
-export function matchesFilter(endpoint: Endpoint, filter: string): boolean {
+function matchesFilter(endpoint: Endpoint, filter: string): boolean {
   const text = [endpoint.method, endpoint.path, endpoint.description, ...endpoint.tags]
     .join(" ")
     .toLowerCase();

@@ -19,7 +19,7 @@ import { NewErrors } from "./NewErrors";
 import { useSearch } from "./useSearch";
 import { type LogTarget, useTarget } from "./useTarget";
 
-export const LEVELS: readonly LogLevel[] = ["ERROR", "WARN", "INFO", "DEBUG"];
+const LEVELS: readonly LogLevel[] = ["ERROR", "WARN", "INFO", "DEBUG"];
 
 export interface LogPanelProps {
   session: LogSession;

@@ -1,7 +1,7 @@
 import Anser from "anser";
 
 /** A run of text with the classes of its colour and weight (`ansi-red`, `ansi-bold`). */
-export interface AnsiRun {
+interface AnsiRun {
   text: string;
   className: string;
 }

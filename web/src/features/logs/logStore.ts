@@ -2,7 +2,7 @@ import type { LogLevel, LogLine } from "../../api/types";
 import type { LogGap, StreamState } from "./logStream";
 
 /** Lines kept in the page; older ones are dropped from the head, and counted. */
-export const MAX_LINES = 100_000;
+const MAX_LINES = 100_000;
 /** Trimming moves the whole array, so it is done for many lines at once. */
 const SLACK = 2_000;
 
@@ -13,7 +13,7 @@ export const isGap = (item: LogItem): item is LogGap => "to" in item;
 /** Stable key and order of an item: the line's id, or just before the first line after a gap. */
 export const keyOf = (item: LogItem): number => (isGap(item) ? item.to + 0.5 : item.id);
 
-export type LevelCounts = Record<LogLevel, number>;
+type LevelCounts = Record<LogLevel, number>;
 
 /** What React sees: replaced, never changed, except for `items`, which only grows until it is replaced. */
 export interface LogSnapshot {

@@ -21,7 +21,7 @@ export type StreamState =
   | { name: "lost"; message: string };
 
 /** Who gets what the stream brings. */
-export interface StreamSink {
+interface StreamSink {
   line(line: LogLine): void;
   gap(gap: LogGap): void;
   /** The preview changed its state. */
@@ -30,7 +30,7 @@ export interface StreamSink {
 }
 
 /** Opens the stream, resuming after `lastId` (0: from the start). */
-export type OpenStream = (lastId: number, signal: AbortSignal) => Promise<Response>;
+type OpenStream = (lastId: number, signal: AbortSignal) => Promise<Response>;
 
 type Outcome = { kind: "retry"; livedMs: number } | { kind: "stop"; state: StreamState };
 

@@ -1,7 +1,7 @@
 import { plain } from "./ansi";
 
 /** How a message of several lines is told in one: its first line, the last that says what happened. */
-export interface Summary {
+interface Summary {
   head: string;
   /** The exception's own line, for a traceback. */
   tail: string | null;

@@ -1,5 +1,5 @@
 /** A place in the generation's own files. */
-export interface Place {
+interface Place {
   path: string;
   line: number;
 }

@@ -2,7 +2,7 @@ import type { LogLine } from "../../api/types";
 import { isGap, type LogItem } from "../logs/logStore";
 import { shownText } from "../logs/shownText";
 
-export type StepState = "done" | "now" | "ahead";
+type StepState = "done" | "now" | "ahead";
 
 export interface LaunchStep {
   label: string;

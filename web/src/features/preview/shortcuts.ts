@@ -13,7 +13,7 @@ export const SHORTCUTS: readonly { keys: readonly string[]; does: string }[] = [
   { keys: ["?"], does: "This list" },
 ];
 
-export interface ShortcutActions {
+interface ShortcutActions {
   palette: () => void;
   help: () => void;
   filter: () => void;

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useApi } from "../../api/context";
 
-export const generationKey = (id: string) => ["generation", id] as const;
+const generationKey = (id: string) => ["generation", id] as const;
 
 /** What was uploaded: its name, and what is to be known of it before a launch. */
 export function useGeneration(id: string) {

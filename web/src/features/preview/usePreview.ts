@@ -5,7 +5,7 @@ import { useApi, useLogSession, useQueries } from "../../api/context";
 import { isCode } from "../../api/errors";
 import type { Launched, LaunchRequest, PreviewState } from "../../api/types";
 
-export const statusKey = (generationId: string) => ["status", generationId] as const;
+const statusKey = (generationId: string) => ["status", generationId] as const;
 
 /** How often to ask while it changes, and while it does not (the stream tells of changes sooner). */
 const CHANGING_MS = 400;
@@ -65,7 +65,7 @@ export function usePreview(generationId: string) {
 
 export type PreviewControls = ReturnType<typeof usePreview>;
 
-export function previewIdOf(state: PreviewState | undefined): string | null {
+function previewIdOf(state: PreviewState | undefined): string | null {
   if (state === undefined || state.phase === "idle") return null;
   return state.phase === "over" ? state.last.previewInstanceId : state.preview.previewInstanceId;
 }

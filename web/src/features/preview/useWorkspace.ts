@@ -13,7 +13,7 @@ import { endpointKey, useWorkbench } from "../requests/useWorkbench";
 export type View = { kind: "state" } | { kind: "request" } | { kind: "file"; path: string; line?: number };
 
 /** Texts of files that were changed and are not saved, by path. */
-export type Edits = Readonly<Record<string, string>>;
+type Edits = Readonly<Record<string, string>>;
 
 /** On a narrow screen only one part is shown. */
 export type Pane = "endpoints" | "main" | "logs";

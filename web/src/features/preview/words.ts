@@ -1,6 +1,6 @@
 import type { PreviewState, PreviewStatus } from "../../api/types";
 
-export type Tone = "quiet" | "busy" | "ok" | "warn" | "error";
+type Tone = "quiet" | "busy" | "ok" | "warn" | "error";
 
 /** Seconds before expiry at which to warn. */
 export const EXPIRY_WARNING_S = 300;

@@ -15,7 +15,7 @@ export type Part = { name: string; value: string } | { name: string; file: Picke
 /** What was put together into a body of bytes, for those who are to do it again elsewhere. */
 export type MadeOf = { parts: Part[] } | { file: PickedFile };
 
-export type Built = { request: ProxyRequest; madeOf?: MadeOf } | { problem: DraftProblem };
+type Built = { request: ProxyRequest; madeOf?: MadeOf } | { problem: DraftProblem };
 
 /** The request that a draft means, or what is still missing from it. */
 export function build(draft: Draft): Built {

@@ -1,7 +1,7 @@
 import type { ProxyResponse } from "../../api/types";
 import { fromBase64 } from "../../shared/lib/bytes";
 
-export type ResponseView = "json" | "text" | "image" | "binary" | "empty";
+type ResponseView = "json" | "text" | "image" | "binary" | "empty";
 
 /** First value of a header, whatever its case. */
 export function header(response: ProxyResponse, name: string): string {

@@ -1,7 +1,7 @@
 import type { ProxyRequest } from "../../api/types";
 import type { MadeOf, Part } from "./build";
 
-export type Language = "curl" | "httpx" | "fetch";
+type Language = "curl" | "httpx" | "fetch";
 export const LANGUAGES: readonly Language[] = ["curl", "httpx", "fetch"];
 
 /** Stands for the preview's token and for secrets of the request: a snippet is made to be passed on. */

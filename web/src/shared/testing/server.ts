@@ -11,7 +11,7 @@ export const ORIGIN = "http://previewd.test";
 /** What is answered: a response, or a value as JSON. */
 type Answer = unknown | ((request: Request) => unknown);
 
-export interface TestServer {
+interface TestServer {
   /** `METHOD /path?query` of what was asked, in order. */
   asked: string[];
   requests: Request[];
