@@ -6,7 +6,6 @@
 pub mod answer;
 pub mod audit;
 pub mod auth;
-pub mod background;
 pub mod cli;
 pub mod config;
 pub mod confined;

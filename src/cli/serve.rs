@@ -23,7 +23,6 @@ use super::supervisor::{self, State};
 use super::{fail, logging};
 use crate::audit::Audit;
 use crate::auth::Auth;
-use crate::background::Background;
 use crate::config::{Config, Isolation};
 use crate::confined::Confiner;
 use crate::drain::Drain;
@@ -150,7 +149,6 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     let runtime = LocalRuntime::connect(&config.data_dir, settings).await;
     let runtime = Arc::new(runtime.map_err(doing("previews cannot be run"))?);
     let metrics = Arc::new(Metrics::default());
-    let background = Background::start().map_err(doing("no thread can be started"))?;
     let (addresses, to_serve) = mpsc::unbounded_channel();
     let previews = Previews::new(Host {
         config: Arc::clone(&config),
@@ -159,10 +157,9 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
         environments: environments.clone(),
         metrics: Arc::clone(&metrics),
         traces: traces.clone(),
-        background: background.clone(),
         addresses,
     });
-    let (history, drain) = (History::new(store.clone(), &background), Drain::default());
+    let (history, drain) = (History::new(store.clone()), Drain::default());
     let gateway = Gateway::new(
         Arc::clone(&config),
         Arc::clone(&auth),

@@ -9,8 +9,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::answering::Answering;
-use super::pool::{Connection, Pool};
+use super::pool::{Answering, Connection, Pool};
 use super::record::{Recording, Watchers};
 use super::report::Report;
 use super::watched::holding;
@@ -202,7 +201,7 @@ impl Forwarder {
         }
         let (head, body) = response.into_parts();
         let mut body = Answering::new(body, connection, &self.pool, slot);
-        body.begin(self.preview.is_alone()).await;
+        body.begin().await;
         Response::from_parts(head, Body::new(body))
     }
 }

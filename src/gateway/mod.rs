@@ -1,9 +1,7 @@
 //! A preview's own origin: checks the token, takes it off, and passes everything else through.
 
-mod answering;
 mod expect;
 mod forward;
-mod glance;
 pub(crate) mod hop;
 mod host;
 mod known;

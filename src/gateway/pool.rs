@@ -3,17 +3,17 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Response, header};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 
-use super::glance::Glances;
 use super::watched::holding;
-use crate::preview::{Active, Look};
+use crate::preview::Active;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -21,17 +21,17 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 const MOST: usize = 256;
 /// Bytes that one connection buffers, the headers of an answer with them.
 const BUFFER: usize = 128 * 1024;
+/// For how long the head of an answer waits for its body. uvicorn writes both one right after the other, but apart.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// One connection to the code. It takes a request when the answer before has passed.
 pub struct Connection {
     requests: SendRequest<Body>,
-    /// For more of an answer.
-    pub(super) look: Look,
-    pub(super) exchange: Exchange,
+    exchange: Exchange,
 }
 
 /// What reads and writes.
-pub(super) enum Exchange {
+enum Exchange {
     /// It is driven by whoever waits for the answer: a task of its own would cost each request two changes of the thread.
     Here(Pin<Box<dyn Future<Output = ()> + Send>>),
     /// It has a task of its own.
@@ -41,8 +41,7 @@ pub(super) enum Exchange {
 }
 
 impl Exchange {
-    /// Lets it read and write what it can.
-    pub fn drive(&mut self, cx: &mut Context<'_>) {
+    fn drive(&mut self, cx: &mut Context<'_>) {
         if let Self::Here(exchange) = self
             && exchange.as_mut().poll(cx).is_ready()
         {
@@ -51,7 +50,7 @@ impl Exchange {
     }
 
     /// For what it brings: where it is driven here it wakes the task itself.
-    pub fn quiet<'a>(&self, cx: &Context<'a>) -> Context<'a> {
+    fn quiet<'a>(&self, cx: &Context<'a>) -> Context<'a> {
         Context::from_waker(if matches!(self, Self::Here(_)) { Waker::noop() } else { cx.waker() })
     }
 }
@@ -63,7 +62,6 @@ impl Connection {
     /// If nothing listens there.
     pub async fn open(preview: &Active, slot: u32) -> Result<Self, BoxError> {
         let stream = preview.dial(slot).await?;
-        let look = stream.look();
         let mut client = Builder::new();
         client.max_buf_size(BUFFER);
         let (requests, exchange) = client.handshake(TokioIo::new(stream)).await?;
@@ -71,7 +69,7 @@ impl Connection {
         let exchange = async move {
             let _told_elsewhere = exchange.with_upgrades().await;
         };
-        Ok(Self { requests, look, exchange: Exchange::Here(Box::pin(exchange)) })
+        Ok(Self { requests, exchange: Exchange::Here(Box::pin(exchange)) })
     }
 
     /// Sends a request and gives the head of its answer. A body that is sent goes on whether or not somebody reads the answer,
@@ -86,7 +84,7 @@ impl Connection {
         let sending = Arc::new(());
         let request =
             request.map(|body| if body.is_end_stream() { body } else { holding(body, Arc::clone(&sending)) });
-        let Self { requests, exchange, .. } = self;
+        let Self { requests, exchange } = self;
         let mut answer = pin!(requests.send_request(request));
         let answer = poll_fn(|cx| {
             exchange.drive(cx);
@@ -114,11 +112,7 @@ impl Connection {
 
 /// Those of one start of the code; another start's are none of its own.
 #[derive(Default)]
-pub struct Pool {
-    kept: Mutex<Kept>,
-    /// Looks for the beginnings of bodies.
-    pub(super) glances: Glances,
-}
+pub struct Pool(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
@@ -174,14 +168,104 @@ impl Pool {
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One that is free again.
-    pub fn put(&self, slot: u32, connection: Connection) {
+    fn put(&self, slot: u32, connection: Connection) {
         let mut kept = self.lock();
         if kept.slot == slot && kept.connections.len() < MOST {
             kept.connections.push(connection);
         }
+    }
+}
+
+/// The body of an answer, which drives its connection and gives it to the pool at its end.
+pub struct Answering {
+    /// What came of it before it was asked for.
+    early: Option<hyper::Result<Frame<Bytes>>>,
+    body: Incoming,
+    connection: Option<Connection>,
+    back: (Arc<Pool>, u32),
+}
+
+impl Answering {
+    /// What comes over `connection`, which belongs to a start of the code.
+    pub fn new(body: Incoming, connection: Connection, pool: &Arc<Pool>, slot: u32) -> Self {
+        let (connection, back) = (Some(connection), (Arc::clone(pool), slot));
+        let mut answering = Self { early: None, body, connection, back };
+        answering.give_back_if_over();
+        answering
+    }
+
+    /// Waits a moment for the beginning of a body of known length, so that it leaves with its head: written apart, they cost the client
+    /// a second reading. What has no length is a stream, which may say that it has begun.
+    pub async fn begin(&mut self) {
+        if self.body.is_end_stream() || self.body.size_hint().exact().is_none() {
+            return;
+        }
+        let first = poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx));
+        if let Ok(first) = tokio::time::timeout(MOMENT, first).await {
+            self.early = first;
+        }
+    }
+
+    fn give_back_if_over(&mut self) {
+        if self.body.is_end_stream()
+            && let Some(connection) = self.connection.take()
+        {
+            self.back.0.put(self.back.1, connection);
+        }
+    }
+}
+
+impl hyper::body::Body for Answering {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = &mut *self;
+        if let Some(early) = this.early.take() {
+            return Poll::Ready(Some(early));
+        }
+        let polled = match &mut this.connection {
+            Some(connection) => {
+                connection.exchange.drive(cx);
+                let first = Pin::new(&mut this.body).poll_frame(&mut connection.exchange.quiet(cx));
+                // That the body is wanted the connection learns by that. What came with the head is to leave with the head.
+                if first.is_pending() {
+                    connection.exchange.drive(cx);
+                    Pin::new(&mut this.body).poll_frame(&mut connection.exchange.quiet(cx))
+                } else {
+                    first
+                }
+            }
+            None => Pin::new(&mut this.body).poll_frame(cx),
+        };
+        match &polled {
+            Poll::Ready(None) => {
+                if let Some(connection) = this.connection.take() {
+                    this.back.0.put(this.back.1, connection);
+                }
+            }
+            // What broke off is of no use any more.
+            Poll::Ready(Some(Err(_))) => this.connection = None,
+            Poll::Ready(Some(Ok(_))) => this.give_back_if_over(),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.early.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let early = self.early.as_ref().and_then(|early| early.as_ref().ok()?.data_ref());
+        let early = early.map_or(0, |data| data.len() as u64);
+        let rest = self.body.size_hint();
+        rest.exact().map_or(rest, |rest| SizeHint::with_exact(rest + early))
     }
 }

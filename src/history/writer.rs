@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use super::capture::{Capture, Draft};
 use super::{Head, KEPT, detail, redact};
-use crate::background::Background;
 use crate::id::GenerationId;
 use crate::store::{RequestRow, Store};
 
@@ -117,12 +116,12 @@ impl Over {
 }
 
 impl History {
-    /// Starts the task that writes to `store`, in the background.
+    /// Starts the task that writes to `store`.
     #[must_use]
-    pub fn new(store: Store, background: &Background) -> Self {
+    pub fn new(store: Store) -> Self {
         let over = Arc::<Over>::default();
         let (flushes, orders) = mpsc::channel(1);
-        drop(background.spawn(write(store, Arc::clone(&over), orders)));
+        tokio::spawn(write(store, Arc::clone(&over), orders));
         Self { over, flushes, budget: Arc::new(Semaphore::new(BUDGET)) }
     }
 
@@ -169,7 +168,7 @@ async fn write_all(store: &Store, waiting: Waiting) {
         let mut rows = Vec::with_capacity(drafts.len());
         for draft in drafts {
             rows.push(to_row(*draft));
-            // Looking for secrets takes a while, and lines of the log come to this thread as well.
+            // Looking for secrets takes a while, and this thread may be the one that is to hear of what arrives.
             tokio::task::yield_now().await;
         }
         let keep = i64::try_from(KEPT).unwrap_or(i64::MAX);

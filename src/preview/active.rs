@@ -298,12 +298,6 @@ impl Active {
         InUse(Arc::clone(self))
     }
 
-    /// Whether one request is under way, and no other.
-    #[must_use]
-    pub fn is_alone(&self) -> bool {
-        self.activity.under_way.load(Ordering::Relaxed) <= 1
-    }
-
     /// When it was last used: now, while a request is under way.
     pub(super) fn idle_from(&self) -> Steady {
         self.activity.last_used()

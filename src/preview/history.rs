@@ -47,9 +47,8 @@ impl Keeping {
             delayed: None,
         };
         let (previews, told) = (previews.clone(), finish.clone());
-        let background = previews.host.background.clone();
         previews.unsaved().insert(active.id.clone(), Arc::clone(&active.hub));
-        let task = background.spawn(async move {
+        let task = tokio::spawn(async move {
             let id = writer.id.clone();
             writer.run(&told).await;
             previews.unsaved().remove(&id);

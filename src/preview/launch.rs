@@ -61,8 +61,7 @@ impl Previews {
                 return Err(Error::internal(e));
             }
         };
-        let pump = Pump::new(output, Arc::clone(&hub), self.host.runtime.places(&row.id));
-        let pumping = pump.spawn(&self.host.background);
+        let pumping = Pump::new(output, Arc::clone(&hub), self.host.runtime.places(&row.id)).spawn();
         let ends_at = Steady::of(row.expires_at);
         let identity = Identity { row, port, base_url, ends_at, options };
         let (active, orders) = Active::new(identity, hub, Arc::clone(&self.host.runtime));

@@ -37,9 +37,6 @@ pub use lane::Place;
 pub use launch::LaunchRequest;
 pub use state::{Phases, Running, State, StopReason};
 
-pub use crate::runtime::Look;
-
-use crate::background::Background;
 use crate::config::Config;
 use crate::environment::Environments;
 use crate::error::{Error, LastPreview, Result};
@@ -65,8 +62,6 @@ pub struct Host {
     pub metrics: Arc<Metrics>,
     /// Where it is told how launches go.
     pub traces: Traces,
-    /// Where logs are read and kept.
-    pub background: Background,
     /// Where each new public address goes, to be served.
     pub addresses: mpsc::UnboundedSender<PublicAddress>,
 }

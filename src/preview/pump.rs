@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::background::Background;
 use crate::logs::{Classifier, Hub};
 use crate::runtime::{Output, Places, Record};
 
@@ -52,9 +51,9 @@ impl Pump {
 
     /// Works until it is stopped or there is nothing more to come.
     #[must_use]
-    pub fn spawn(self, background: &Background) -> Pumping {
+    pub fn spawn(self) -> Pumping {
         let (orders, received) = mpsc::channel(1);
-        let task = background.spawn(self.run(received));
+        let task = tokio::spawn(self.run(received));
         Pumping { orders, task }
     }
 

@@ -82,8 +82,7 @@ impl Previews {
             let state = if row.asleep { State::Asleep(running) } else { State::Running(running) };
             active.state.send_replace(state);
         }
-        let mut owner =
-            Owner::new(self.clone(), Arc::clone(&active), orders, pump.spawn(&self.host.background));
+        let mut owner = Owner::new(self.clone(), Arc::clone(&active), orders, pump.spawn());
         let environments = kept.iter().flat_map(|kept| &kept.environments);
         // A reload that was interrupted has a second, which is ended with it.
         owner.environment = environments.filter_map(|key| self.host.environments.get(key)).next();

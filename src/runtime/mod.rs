@@ -10,8 +10,6 @@ mod places;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -28,25 +26,8 @@ pub use crate::keeper::journal::{Kind, Record};
 pub use crate::keeper::protocol::Exit;
 
 /// A byte stream to the running code.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
-    /// For whoever expects more at once.
-    fn look(&self) -> Look;
-}
-
-/// Whether whoever reads a stream looks for more that it was not told of yet.
-#[derive(Clone, Debug, Default)]
-pub struct Look(Arc<AtomicBool>);
-
-impl Look {
-    /// Looks from now on, or waits to be told again.
-    pub fn set(&self, looks: bool) {
-        self.0.store(looks, Ordering::Relaxed);
-    }
-
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Why the machine did not do it.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["id"]),
     ("confined", &["id"]),
     ("audit", &[]),
-    ("background", &[]),
     ("traces", &[]),
     ("auth", &["config", "error", "id", "private", "time"]),
     ("store", &["config", "error", "id", "private", "time"]),
@@ -28,7 +27,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "preview",
         &[
             "auth",
-            "background",
             "config",
             "environment",
             "error",
@@ -42,7 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "traces",
         ],
     ),
-    ("history", &["background", "id", "store", "time"]),
+    ("history", &["id", "store", "time"]),
     ("answer", &["error"]),
     (
         "gateway",

@@ -12,7 +12,6 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
 use crate::keeper::watched_for;
-use crate::runtime::{Look, Stream};
 
 /// A unix socket that is woken by what arrives. tokio's own waits for room as well, for as long as it is open, and there is more of
 /// that each time the other end has read something: with each request it would be woken once for nothing.
@@ -21,7 +20,6 @@ pub struct CodeStream {
     socket: AsyncFd<OwnedFd>,
     /// Waits for room, from when there was none until something arrives.
     room: Option<AsyncFd<OwnedFd>>,
-    look: Look,
 }
 
 impl CodeStream {
@@ -30,7 +28,7 @@ impl CodeStream {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
-        Ok(Self { socket: watched_for(socket, Interest::READABLE)?, room: None, look: Look::default() })
+        Ok(Self { socket: watched_for(socket, Interest::READABLE)?, room: None })
     }
 
     fn poll_writing(
@@ -56,12 +54,6 @@ impl CodeStream {
     }
 }
 
-impl Stream for CodeStream {
-    fn look(&self) -> Look {
-        self.look.clone()
-    }
-}
-
 impl AsyncRead for CodeStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -69,33 +61,24 @@ impl AsyncRead for CodeStream {
         space: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
-            let mut ready = match self.socket.poll_read_ready(cx)? {
-                Poll::Ready(ready) => Some(ready),
-                Poll::Pending if self.look.is_set() => None,
-                Poll::Pending => return Poll::Pending,
-            };
+            let mut ready = ready!(self.socket.poll_read_ready(cx))?;
             // SAFETY: what is written there stays initialised.
             let unfilled = unsafe { space.unfilled_mut() };
             let size = unfilled.len();
-            let count = match rustix::io::read(self.socket.get_ref(), unfilled) {
+            let count = match rustix::io::read(ready.get_ref(), unfilled) {
                 Ok((filled, _)) => filled.len(),
-                Err(Errno::AGAIN) => match &mut ready {
-                    Some(ready) => {
-                        ready.clear_ready();
-                        continue;
-                    }
-                    None => return Poll::Pending,
-                },
+                Err(Errno::AGAIN) => {
+                    ready.clear_ready();
+                    continue;
+                }
                 Err(Errno::INTR) => continue,
                 Err(e) => return Poll::Ready(Err(e.into())),
             };
             // Less than there was space for: there is no more until it is told.
-            if let Some(ready) = &mut ready
-                && count > 0
-                && count < size
-            {
+            if count > 0 && count < size {
                 ready.clear_ready();
             }
+            drop(ready);
             // SAFETY: so many bytes were read into it.
             unsafe { space.assume_init(count) };
             space.advance(count);
