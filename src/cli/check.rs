@@ -76,13 +76,14 @@ fn about(plan: &Plan, message: &str) -> Warning {
 
 /// Why there is no plan at all.
 fn obstacle(files: &Files, error: &Error) -> Problem {
-    let (file, line, code, hint) = match (error, requirements(files)) {
-        (Error::InvalidGeneration { missing }, _) => {
-            let file = missing.first().cloned().unwrap_or_default();
-            (file, 1, "missing_files", "Add the file, or name an entrypoint when uploading.".to_owned())
-        }
-        (_, Err(refused)) => (refused.file.to_owned(), refused.line, "refused_requirement", refused.hint),
-        _ => (String::new(), 1, "invalid", String::new()),
+    let (file, line, code, hint) = if let Error::InvalidGeneration { missing } = error {
+        let file = missing.first().cloned().unwrap_or_default();
+        (file, 1, "missing_files", "Add the file, or name an entrypoint when uploading.".to_owned())
+    } else if let Err(refused) = requirements(files) {
+        // Asked once more: a failure of a launch, which this is as well, has no word of the place in the file.
+        (refused.file.to_owned(), refused.line, "refused_requirement", refused.hint)
+    } else {
+        (String::new(), 1, "invalid", String::new())
     };
     Problem { file, line, code, message: error.to_string(), hint, fatal: true, signs: Vec::new() }
 }

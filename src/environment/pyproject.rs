@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::requirements::{Requirements, RequirementsError, refused};
+use super::requirements::{Requirements, RequirementsError, refused, refused_in};
 
 /// How errors call the file.
 const FILE: &str = "pyproject.toml";
@@ -15,7 +15,7 @@ impl Requirements {
     pub fn from_pyproject(content: &[u8]) -> Result<Option<Self>, RequirementsError> {
         let table = std::str::from_utf8(content).ok().and_then(|text| text.parse::<Table>().ok());
         let Some(table) = table else {
-            return Err(refused(FILE, FILE, "is not valid TOML", "Correct it, or add a requirements.txt."));
+            return Err(refused(FILE, "is not valid TOML", "Correct it, or add a requirements.txt."));
         };
         if let Some(project) = table.get("project").and_then(Value::as_table)
             && (project.contains_key("dependencies") || project.contains_key("dynamic"))
@@ -36,19 +36,14 @@ fn of_project(project: &Table) -> Result<Option<Requirements>, RequirementsError
         let list: Option<Vec<&str>> =
             list.as_array().and_then(|list| list.iter().map(Value::as_str).collect());
         let list = list.ok_or_else(|| {
-            refused(
-                FILE,
-                FILE,
-                "has dependencies that are no list of strings",
-                "Write them as a list of strings.",
-            )
+            refused(FILE, "has dependencies that are no list of strings", "Write them as a list of strings.")
         })?;
         return Requirements::from_list(list, FILE, "dependencies").map(Some);
     }
     let dynamic = project.get("dynamic").and_then(Value::as_array);
     if dynamic.is_some_and(|list| list.iter().any(|one| one.as_str() == Some("dependencies"))) {
         let hint = "List them in pyproject.toml, or add a requirements.txt.";
-        return Err(refused(FILE, FILE, "leaves its dependencies to a build, which is not run", hint));
+        return Err(refused(FILE, "leaves its dependencies to a build, which is not run", hint));
     }
     Ok(None)
 }
@@ -60,13 +55,9 @@ fn of_poetry(dependencies: &Table) -> Result<Requirements, RequirementsError> {
             continue;
         }
         list.push(poetry_entry(name, value).ok_or_else(|| {
-            let place = format!("pyproject.toml, Poetry dependency {number},");
-            refused(
-                FILE,
-                &place,
-                "is of a kind that is not taken",
-                "Give it a version, or add a requirements.txt.",
-            )
+            let part = format!(", Poetry dependency {number},");
+            let hint = "Give it a version, or add a requirements.txt.";
+            refused_in(FILE, &part, "is of a kind that is not taken", hint)
         })?);
     }
     Requirements::from_list(list.iter().map(String::as_str), FILE, "Poetry dependencies")

@@ -40,10 +40,10 @@ impl Requirements {
     /// For options, paths, URLs, and whatever is no requirement; with the number of the line.
     pub fn from_requirements_txt(content: &[u8]) -> Result<Self, RequirementsError> {
         let text = std::str::from_utf8(content)
-            .map_err(|_| refused(FILE, FILE, "is not UTF-8 text", "Save it as UTF-8."))?;
+            .map_err(|_| refused(FILE, "is not UTF-8 text", "Save it as UTF-8."))?;
         let mut wanted = Vec::new();
         for (number, line) in logical_lines(text.strip_prefix('\u{feff}').unwrap_or(text)) {
-            let entry = parse(&line, FILE, &format!("{FILE}, line {number},"));
+            let entry = parse(&line, FILE, &format!(", line {number},"));
             wanted.push(entry.map_err(|error| RequirementsError { line: number, ..error })?);
         }
         Self::new(wanted, FILE)
@@ -56,15 +56,14 @@ impl Requirements {
         table: &str,
     ) -> Result<Self, RequirementsError> {
         let numbered = list.into_iter().zip(1..);
-        let wanted =
-            numbered.map(|(one, number)| parse(one, file, &format!("{file}, {table}, entry {number},")));
+        let wanted = numbered.map(|(one, number)| parse(one, file, &format!(", {table}, entry {number},")));
         Self::new(wanted.collect::<Result<_, _>>()?, file)
     }
 
     fn new(mut wanted: Vec<Entry>, file: &'static str) -> Result<Self, RequirementsError> {
         if wanted.len() > MAX_REQUIREMENTS {
             let why = format!("asks for more than {MAX_REQUIREMENTS} packages");
-            return Err(refused(file, file, &why, "List only what the project imports."));
+            return Err(refused(file, &why, "List only what the project imports."));
         }
         wanted.sort();
         wanted.dedup();
@@ -138,9 +137,14 @@ impl Requirements {
     }
 }
 
-/// The error for a place in a file and what is wrong there.
-pub(super) fn refused(file: &'static str, place: &str, why: &str, hint: &str) -> RequirementsError {
-    RequirementsError { message: format!("{place} {why}."), file, line: 1, hint: hint.to_owned() }
+/// The error for a file and what is wrong with it.
+pub(super) fn refused(file: &'static str, why: &str, hint: &str) -> RequirementsError {
+    refused_in(file, "", why, hint)
+}
+
+/// The error for a part of a file, as in `, line 3,`, and what is wrong there.
+pub(super) fn refused_in(file: &'static str, part: &str, why: &str, hint: &str) -> RequirementsError {
+    RequirementsError { message: format!("{file}{part} {why}."), file, line: 1, hint: hint.to_owned() }
 }
 
 /// Lines without comments, joined where a backslash continues them, with the number that they start at.
@@ -174,8 +178,8 @@ fn without_comment(line: &str) -> &str {
     start.map_or(line, |(at, _)| line[..at].trim_end())
 }
 
-fn parse(text: &str, file: &'static str, place: &str) -> Result<Entry, RequirementsError> {
-    Entry::from_str(text).map_err(|(why, hint)| refused(file, place, why, hint))
+fn parse(text: &str, file: &'static str, part: &str) -> Result<Entry, RequirementsError> {
+    Entry::from_str(text).map_err(|(why, hint)| refused_in(file, part, why, hint))
 }
 
 #[cfg(test)]
