@@ -40,7 +40,7 @@ pub use user::{Generation, Preview, User};
 /// How long anything may take that is bound to come. Long, because the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Polls until `look` finds something, more and more rarely: what takes long is looked at all the time by four tests at once.
+/// Polls until `look` finds something, more and more rarely: looking costs more than what is waited for.
 pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let began = tokio::time::Instant::now();
     loop {
@@ -49,8 +49,13 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
         }
         let waited = began.elapsed();
         assert!(waited < PATIENCE, "never came: {what}");
-        tokio::time::sleep((waited / 20).clamp(Duration::from_millis(10), Duration::from_millis(200))).await;
+        tokio::time::sleep(before_another_look(waited)).await;
     }
+}
+
+/// How long to wait before looking again for what was waited for so long.
+pub fn before_another_look(waited: Duration) -> Duration {
+    (waited / 20).clamp(Duration::from_millis(10), Duration::from_millis(200))
 }
 
 /// Where a file of `testdata` is.
