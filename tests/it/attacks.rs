@@ -18,7 +18,7 @@ fn strings(attempts: &[&str]) -> Vec<String> {
 /// What comes to nothing, one after the other from the same preview.
 #[tokio::test]
 async fn whatever_is_tried_nothing_gets_out() {
-    let scene = Scene::new().await;
+    let mut scene = Scene::with(&[]).await;
     nothing_of_the_host_can_be_read(&scene).await;
     no_process_outside_is_seen_signalled_or_traced(&scene).await;
     no_network_is_reached(&scene).await;
@@ -26,6 +26,10 @@ async fn whatever_is_tried_nothing_gets_out() {
     the_shared_environment_cannot_be_poisoned(&scene).await;
     // The preview serves nobody afterwards.
     no_descriptor_that_it_was_handed_leads_out(&scene).await;
+    scene.attack_again().await;
+    what_hides_from_its_parent_ends_with_the_preview(&scene).await;
+    scene.attack_again().await;
+    a_preview_that_kills_its_init_or_itself_ends_alone(&scene).await;
 }
 
 async fn nothing_of_the_host_can_be_read(scene: &Scene) {
@@ -250,9 +254,7 @@ except OSError as error:
     scene.nobody_else_is_hurt().await;
 }
 
-#[tokio::test]
-async fn what_hides_from_its_parent_ends_with_the_preview() {
-    let scene = Scene::new().await;
+async fn what_hides_from_its_parent_ends_with_the_preview(scene: &Scene) {
     let daemon = "
 reader, writer = os.pipe()
 if os.fork() == 0:
@@ -296,9 +298,7 @@ async fn with_all_layers_insisted_on_they_run_where_the_host_has_them() {
     }
 }
 
-#[tokio::test]
-async fn a_preview_that_kills_its_init_or_itself_ends_alone() {
-    let scene = Scene::new().await;
+async fn a_preview_that_kills_its_init_or_itself_ends_alone(scene: &Scene) {
     let _cut = scene
         .attack
         .call(Method::POST, "/")

@@ -23,8 +23,13 @@ fn hs256(claims: &Value, secret: &str) -> String {
 }
 
 #[tokio::test]
-async fn only_good_tokens_are_taken() {
+async fn only_good_tokens_are_taken_and_an_unknown_tier_counts_as_free() {
     let server = Server::with(&[("JWT_SECRET", SECRET)]).await;
+    only_good_tokens_are_taken(&server).await;
+    an_unknown_tier_counts_as_free(&server).await;
+}
+
+async fn only_good_tokens_are_taken(server: &Server) {
     let far = 4_102_444_800_i64;
     let good = hs256(&json!({ "sub": "ana", "exp": far }), SECRET);
     server.with_token(&good).get("/api/projects").await.expect(200);
@@ -58,9 +63,7 @@ async fn only_good_tokens_are_taken() {
     }
 }
 
-#[tokio::test]
-async fn an_unknown_tier_counts_as_free() {
-    let server = Server::with(&[("JWT_SECRET", SECRET)]).await;
+async fn an_unknown_tier_counts_as_free(server: &Server) {
     let claims =
         |tier: Value| hs256(&json!({ "sub": "ana", "exp": 4_102_444_800_i64, "tier": tier }), SECRET);
     let mut app = server.with_token(&claims(json!("pro"))).upload(&asgi("")).await;

@@ -172,7 +172,7 @@ async fn stopping_waits_for_the_application_but_not_for_ever() {
     tidy.stop().await.expect(200);
     assert!(tidy.log().await.iter().any(|line| line["message"] == "closing the books"));
 
-    let deaf = "import signal\n\n@app.get('/deaf')\ndef deaf():\n    return 1\n\n@app.on_event('startup')\nasync def ignore():\n    import asyncio\n    asyncio.get_running_loop().call_later(0.1, hang)\n\ndef hang():\n    print('hanging', flush=True)\n    while True:\n        pass";
+    let deaf = "import time\n\n@app.get('/deaf')\ndef deaf():\n    return 1\n\n@app.on_event('startup')\nasync def ignore():\n    import asyncio\n    asyncio.get_running_loop().call_later(0.1, hang)\n\ndef hang():\n    print('hanging', flush=True)\n    time.sleep(600)";
     let deaf = user.upload(&crate::harness::fastapi(deaf)).await;
     deaf.launch().await;
     deaf.line("hanging").await;

@@ -9,10 +9,16 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::harness::{Answer, Generation, Guest, PATIENCE, Preview, Server, User, example, probe};
+use crate::harness::{
+    Answer, Generation, Guest, PATIENCE, Preview, Server, User, example, probe, probe_with_websockets,
+};
 
 async fn started(user: User) -> (Generation, Preview) {
-    let app = user.upload(&probe()).await;
+    launched(user, &probe()).await
+}
+
+async fn launched(user: User, files: &Value) -> (Generation, Preview) {
+    let app = user.upload(files).await;
     let preview = app.launch().await;
     (app, preview)
 }
@@ -126,7 +132,7 @@ async fn server_sent_events_come_one_by_one() {
 #[tokio::test]
 async fn websockets_pass_both_ways() {
     let server = Guest::arrive().await;
-    let (_, preview) = started(server.user()).await;
+    let (_, preview) = launched(server.user(), &probe_with_websockets()).await;
     let address =
         format!("{}/ws?preview_token={}&room=1", preview.base_url.replace("http", "ws"), preview.token);
     let (mut socket, _) = tokio_tungstenite::connect_async(&address).await.unwrap();
@@ -159,7 +165,7 @@ async fn websockets_pass_both_ways() {
 #[tokio::test]
 async fn open_websockets_end_with_the_preview() {
     let server = Server::start().await;
-    let (app, preview) = started(server.user("ana")).await;
+    let (app, preview) = launched(server.user("ana"), &probe_with_websockets()).await;
     let address = format!("{}/ws?preview_token={}", preview.base_url.replace("http", "ws"), preview.token);
     let (mut socket, _) = tokio_tungstenite::connect_async(&address).await.unwrap();
     socket.next().await.unwrap().unwrap();

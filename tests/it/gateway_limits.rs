@@ -9,16 +9,22 @@ use hyper::Request;
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Answer, Generation, Guest, PATIENCE, Preview, Server, User, probe, raw};
+use crate::harness::{
+    Answer, Generation, Guest, PATIENCE, Preview, Server, User, probe, probe_with_websockets, raw,
+};
 
 const MIB: usize = 1024 * 1024;
 
 async fn started(user: User) -> (Generation, Preview, SocketAddr) {
-    let app = user.upload(&probe()).await;
+    launched(user, &probe()).await
+}
+
+async fn launched(user: User, files: &Value) -> (Generation, Preview, SocketAddr) {
+    let app = user.upload(files).await;
     let preview = app.launch().await;
     let address = SocketAddr::from(([127, 0, 0, 1], preview.port()));
     (app, preview, address)
@@ -168,7 +174,7 @@ async fn bodies_may_have_a_limit() {
 #[tokio::test]
 async fn exchanges_may_have_limits_of_time() {
     let server = Server::with(&[("STREAM_IDLE_TIMEOUT", "1"), ("STREAM_TIMEOUT", "4")]).await;
-    let (_, preview, address) = started(server.user("ana")).await;
+    let (_, preview, address) = launched(server.user("ana"), &probe_with_websockets()).await;
     // Without an answer, and without a request.
     preview.get("/slow?seconds=20").await.error(504, "request_timeout");
     let mut stalled = TcpStream::connect(address).await.unwrap();

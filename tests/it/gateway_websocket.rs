@@ -14,7 +14,8 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{
-    Generation, Guest, PATIENCE, Preview, REQUIREMENTS, Server, asgi, directory, packages, probe,
+    Generation, Guest, PATIENCE, Preview, Server, WITH_WEBSOCKETS, asgi, directory, packages,
+    probe_with_websockets,
 };
 
 async fn started(server: &Guest) -> (Generation, Preview) {
@@ -113,7 +114,7 @@ async fn a_websocket_is_closed_in_order_when_its_preview_ends() {
     let stopped = async { app.stop().await.expect(200) };
     assert_eq!(closed(&socket_address(&preview), stopped).await, RESTART);
     // It dies: there is nobody to say anything, but the connection ends.
-    let app = server.user().upload(&probe()).await;
+    let app = server.user().upload(&probe_with_websockets()).await;
     let preview = app.launch().await;
     let address = format!("{}/ws?preview_token={}", preview.base_url.replace("http", "ws"), preview.token);
     let killed = async { preview.call(Method::GET, "/kill").send().await };
@@ -136,7 +137,7 @@ async def told(receive, send):
     let door =
         "    if scope['type'] == 'websocket':\n        return await told(receive, send)\n    assert scope";
     let source = source.replace("    assert scope", door);
-    let files = json!({ "app/main.py": source, "requirements.txt": REQUIREMENTS });
+    let files = json!({ "app/main.py": source, "requirements.txt": WITH_WEBSOCKETS });
     let app = server.user("ana").upload(&files).await;
     let preview = app.launch().await;
     assert_eq!(closed(&socket_address(&preview), async {}).await, RESTART);

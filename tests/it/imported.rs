@@ -4,13 +4,18 @@ use serde_json::{Value, json};
 
 use crate::harness::{Generation, Process, REQUIREMENTS, Server, descendants, eventually, is_alive};
 
-/// A project whose routes its source does not tell. `at_import` is run first.
+/// A project whose routes its source does not tell. `at_import` is run when there is an application.
 fn open_ended(at_import: &str) -> Value {
+    open_ended_after("", at_import)
+}
+
+/// The same, which runs something before it imports a library.
+fn open_ended_after(first: &str, at_import: &str) -> Value {
     let source = format!(
         r#"import os
 import socket
 import sys
-
+{first}
 from fastapi import FastAPI
 
 app = FastAPI()
@@ -87,30 +92,30 @@ async fn an_import_that_does_not_answer_is_over_in_time_and_leaves_nothing() {
         "while True:\n    pass",
         "while True:\n    try:\n        os.fork()\n    except OSError:\n        pass",
     ];
-    imports_come_to_nothing("4", &no_end.map(|at_import| (at_import, "takes too long"))).await;
+    let no_end = no_end.map(|first| (open_ended_after(first, ""), "takes too long"));
+    imports_come_to_nothing("2", &no_end).await;
     // These are over by themselves, however busy the machine is.
     let over = [
-        ("os._exit(7)", "importing it fails"),
-        ("sys.exit('not today')", "not today"),
-        ("import no_such_module", "no_such_module"),
-        ("app.openapi = lambda: {'x': 'y' * (9 << 20)}", "too large"),
-        ("os.write(1, b'{}' * 100)\nos.close(1)\nos._exit(0)", "fails"),
-        ("x = bytearray(1 << 30)", "importing it fails"),
+        (open_ended_after("os._exit(7)", ""), "importing it fails"),
+        (open_ended_after("sys.exit('not today')", ""), "not today"),
+        (open_ended_after("import no_such_module", ""), "no_such_module"),
+        (open_ended("app.openapi = lambda: {'x': 'y' * (9 << 20)}"), "too large"),
+        (open_ended_after("os.write(1, b'{}' * 100)\nos.close(1)\nos._exit(0)", ""), "fails"),
+        (open_ended_after("x = bytearray(1 << 30)", ""), "importing it fails"),
     ];
     imports_come_to_nothing("30", &over).await;
 }
 
-async fn imports_come_to_nothing(timeout: &str, cases: &[(&str, &str)]) {
+async fn imports_come_to_nothing(timeout: &str, cases: &[(Value, &str)]) {
     let server = Server::with(&[("LAUNCH_TIMEOUT", timeout), ("MEMORY_LIMIT_MB", "256")]).await;
-    for (at_import, expected) in cases {
-        let app = server.user("ana").upload(&open_ended(at_import)).await;
+    let user = server.user("ana");
+    for (files, expected) in cases {
+        let app = user.upload(files).await;
         let told = told(&app).await;
-        assert!(told.contains(expected), "{at_import}: {told}");
+        assert!(told.contains(expected), "{files}: {told}");
         assert!(!told.contains("/tmp") && !told.contains("/box"), "{told}");
-        eventually(&format!("nothing left of {at_import}"), async || {
-            imports(&server).is_empty().then_some(())
-        })
-        .await;
+        eventually(&format!("nothing left of {files}"), async || imports(&server).is_empty().then_some(()))
+            .await;
     }
     assert_eq!(server.preview_files(), Vec::<std::path::PathBuf>::new());
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Guest, Preview, REQUIREMENTS, Server, Stream, asgi, eventually, probe};
+use crate::harness::{Generation, Guest, Preview, Server, Stream, asgi, eventually, probe};
 
 async fn started(server: &Guest) -> (Generation, Preview) {
     let app = server.user().upload(&probe()).await;
@@ -204,7 +204,7 @@ async fn previewd_tells_the_whole_story_in_the_same_log() {
     std::fs::remove_file(&environments).unwrap();
     server.serve_again().await;
     let mut files = asgi("print('importing', flush=True)");
-    files["requirements.txt"] = REQUIREMENTS.into();
+    files["requirements.txt"] = "uvicorn\nclick\nh11\n".into();
     let app = server.user("ana").upload(&files).await;
     let preview = app.launch().await;
     app.line("This preview expires in 5 minutes").await;

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::Server;
+use crate::harness::Guest;
 
 /// `PREVIEW_BLESS=1 cargo test` writes it anew.
 #[tokio::test]
 async fn the_description_is_the_one_that_is_kept() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json");
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let answer = server.with_token("none").get("/openapi.json").await;
     let served = format!("{}\n", answer.text().trim_end());
     if std::env::var_os("PREVIEW_BLESS").is_some() {
@@ -72,7 +72,7 @@ fn fields_are_explained(schema: &Value, place: &str, wordless: &mut Vec<String>)
 
 #[tokio::test]
 async fn every_call_of_the_contract_is_described() {
-    let server = Server::start().await;
+    let server = Guest::arrive().await;
     let document = server.with_token("none").get("/openapi.json").await.expect(200);
     let calls = [
         ("post", "/api/projects"),

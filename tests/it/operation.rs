@@ -10,14 +10,26 @@ use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, PATIENCE, Server, User, asgi, eventually, fastapi, output_of, signal};
+use crate::harness::{
+    Generation, NO_MORE_THAN_A_SERVER, PATIENCE, Server, User, asgi, eventually, output_of, probe, signal,
+};
 use crate::log_history::metric;
 
 /// Says that it is well once, and can be made to die.
-const FRAIL: &str = "import os\nfrom fastapi import Response\nseen = []\n\n\n\
-    @app.get('/health')\ndef health(response: Response):\n    \
-    response.status_code = 500 if seen else 200\n    seen.append(1)\n    return {}\n\n\n\
-    @app.get('/die')\ndef die(password: str = ''):\n    os._exit(7)\n";
+const FRAIL: &str = "\
+import os
+
+seen = []
+
+async def app(scope, receive, send):
+    assert scope['type'] == 'http'
+    if scope['path'] == '/die':
+        os._exit(7)
+    status = (500 if seen else 200) if scope['path'] == '/health' else 404
+    seen.extend([1] if scope['path'] == '/health' else [])
+    await send({'type': 'http.response.start', 'status': status, 'headers': []})
+    await send({'type': 'http.response.body', 'body': b''})
+";
 
 /// What the server's log has of an event of this preview or generation.
 async fn event(server: &Server, message: &str, about: &str) -> Value {
@@ -43,7 +55,7 @@ async fn its_log_tells_what_becomes_of_previews_and_no_secrets() {
     let debug = ("RUST_LOG", "info,previewd=debug");
     let server = Server::with(&[("LOG_FORMAT", "json"), debug]).await;
     let ana = server.user_of("pro", "ana");
-    let frail = ana.upload(&fastapi(FRAIL)).await;
+    let frail = ana.upload(&json!({ "app/main.py": FRAIL, "requirements.txt": NO_MORE_THAN_A_SERVER })).await;
     let preview = frail.launch_with(&json!({ "env": { "API_KEY": "hidden-variable" } })).await;
     let ids = json!({ "preview": preview.id, "generation": frail.id, "user": "ana" });
     has(&event(&server, "preview launching", &preview.id).await, "INFO", &ids);
@@ -208,11 +220,6 @@ async fn what_a_user_keeps_has_limits_that_are_told() {
     ana.post(&upload, &json!({ "files": { "a.txt": "a" } })).await.expect(201);
 }
 
-/// Says what it is told, and takes its time.
-const SPEAKER: &str = "import asyncio\nfrom fastapi import Request, Response\n\n\n\
-    @app.post('/echo')\nasync def echo(request: Request):\n    return Response(await request.body())\n\n\n\
-    @app.get('/slow')\nasync def slow(seconds: float):\n    await asyncio.sleep(seconds)\n    return 'slow'\n";
-
 /// Names of metrics in an expression of PromQL.
 fn metrics_in(expression: &str) -> impl Iterator<Item = &str> {
     let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
@@ -234,14 +241,14 @@ fn all<'a>(document: &'a Value, key: &str, found: &mut Vec<&'a str>) {
 #[tokio::test]
 async fn the_metrics_tell_what_passes_and_the_dashboard_asks_only_for_what_there_is() {
     let server = Server::start().await;
-    let app = server.user("ana").upload(&fastapi(SPEAKER)).await;
+    let app = server.user("ana").upload(&probe()).await;
     let preview = app.launch().await;
-    let sent = preview.call(Method::POST, "/echo").body(vec![b'x'; 100_000]).send().await.unwrap();
+    let sent = preview.call(Method::POST, "/mirror/").body(vec![b'x'; 100_000]).send().await.unwrap();
     assert_eq!(sent.bytes().await.unwrap().len(), 100_000);
     preview.get("/nothing").await.expect(404);
     for (name, value) in [
         ("previewd_gateway_bytes_total{direction=\"from_clients\"}", "100000"),
-        ("previewd_gateway_bytes_total{direction=\"to_clients\"}", "100022"),
+        ("previewd_gateway_bytes_total{direction=\"to_clients\"}", "100023"),
         ("previewd_responses_total{class=\"2xx\"}", "1"),
         ("previewd_responses_total{class=\"4xx\"}", "1"),
         ("previewd_request_duration_seconds_count", "2"),
@@ -294,7 +301,7 @@ async fn a_server_that_ends_says_so_first_and_answers_what_is_under_way() {
     signal(server.keeper_pid(), Signal::CONT);
     until_failing(&user, &json!([])).await;
 
-    let app = user.upload(&fastapi(SPEAKER)).await;
+    let app = user.upload(&probe()).await;
     let preview = app.launch().await;
     let mut stream = app.stream("").await;
     stream.next().await.unwrap();
@@ -310,9 +317,9 @@ async fn a_server_that_ends_says_so_first_and_answers_what_is_under_way() {
     until_failing(&user, &json!(["serving"])).await;
     app.status().await.expect(200);
     let answer = by_address.await.unwrap().expect("an answer by the preview's own address");
-    assert_eq!(answer.text().await.unwrap(), "\"slow\"");
+    assert_eq!(answer.text().await.unwrap(), "{\"slept\": 4.0}");
     let answer: Value = by_api.await.unwrap().expect("an answer by the API").json().await.unwrap();
-    assert_eq!(answer["data"], "slow", "{answer}");
+    assert_eq!(answer["data"]["slept"], 4.0, "{answer}");
     let began = Instant::now();
     assert!(server.terminate_serve().success());
     assert!(began.elapsed() < PATIENCE / 2, "an open log stream holds it up: {:?}", began.elapsed());

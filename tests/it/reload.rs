@@ -6,10 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Generation, Guest, REQUIREMENTS, Server, asgi, fastapi};
+use crate::harness::{Answer, Generation, Guest, REQUIREMENTS, Server, asgi, fastapi, probe};
 
 fn version(number: u32) -> Value {
     fastapi(&format!("@app.get('/version')\ndef version():\n    return {number}"))["app/main.py"].clone()
+}
+
+/// The probe with a route that tells its version.
+fn probe_of(number: u32) -> Value {
+    let mut files = probe();
+    let source = files["app/main.py"].as_str().unwrap();
+    files["app/main.py"] =
+        format!("{source}\n\n@route('/version')\nasync def version(_):\n    return {number}\n").into();
+    files
 }
 
 async fn patch(app: &Generation, files: Value) -> Value {
@@ -61,15 +70,8 @@ async fn a_running_preview_moves_to_new_code() {
 #[tokio::test]
 async fn no_request_fails_while_code_is_reloaded_again_and_again() {
     let reloads: u32 = std::env::var("PREVIEW_RELOADS").map_or(15, |text| text.parse().unwrap());
-    let source = |number: u32| {
-        let echo = "@app.post('/echo')\nasync def echo(body: dict):\n    return body";
-        fastapi(&format!("@app.get('/version')\ndef version():\n    return {number}\n\n{echo}"))["app/main.py"].clone()
-    };
     let server = Server::start().await;
-    let app = server
-        .user("ana")
-        .upload(&json!({ "app/main.py": source(0), "requirements.txt": REQUIREMENTS }))
-        .await;
+    let app = server.user("ana").upload(&probe_of(0)).await;
     let preview = app.launch().await;
     let stop = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..6)
@@ -92,7 +94,7 @@ async fn no_request_fails_while_code_is_reloaded_again_and_again() {
         })
         .collect();
     for number in 1..=reloads {
-        let patched = patch(&app, json!({ "app/main.py": source(number) })).await;
+        let patched = patch(&app, json!({ "app/main.py": probe_of(number)["app/main.py"] })).await;
         assert_eq!(patched["reloaded"], true, "{patched}");
         assert_eq!(
             preview.get("/version").await.json(),
@@ -112,11 +114,11 @@ async fn no_request_fails_while_code_is_reloaded_again_and_again() {
 async fn code_that_does_not_start_changes_nothing() {
     let server = Server::with(&[("LAUNCH_TIMEOUT", "10")]).await;
     // It goes on talking while the new code fails.
-    let talkative = "import threading, time\ndef talk():\n    while True:\n        time.sleep(0.002)\n        \
+    let talkative = "import threading, time\ndef talk():\n    while True:\n        time.sleep(0.01)\n        \
                      print('old code speaks')\nthreading.Thread(target=talk, daemon=True).start()\n";
-    let source = format!("{talkative}@app.get('/version')\ndef version():\n    return 1");
-    let app = server.user("ana").upload(&fastapi(&source)).await;
+    let app = server.user("ana").upload(&asgi(talkative)).await;
     let preview = app.launch().await;
+    let old_serves = async || assert_eq!(preview.get("/x").await.text(), "you asked for /x");
     let broken = [
         ("import nothing_like_it", "import_failed"),
         ("print('new code speaks')\nimport os\nos._exit(3)", "exited"),
@@ -133,7 +135,7 @@ async fn code_that_does_not_start_changes_nothing() {
         let tail = patched["details"]["logTail"].as_array().unwrap();
         assert!(!tail.contains(&json!("old code speaks")), "{patched}");
         assert!(reason != "exited" || tail[..] == ["new code speaks"], "{patched}");
-        assert_eq!(app.fetch(&preview, "/version").await["data"], 1, "the old goes on serving");
+        old_serves().await;
         let status = app.status().await.expect(200);
         assert_eq!((&status["status"], &status["revision"]), (&json!("running"), &json!(1)));
         let one = async || (server.preview_processes().len() == 1).then_some(());
@@ -141,10 +143,11 @@ async fn code_that_does_not_start_changes_nothing() {
     }
     let patched = patch(&app, json!({ "app/main.py": null })).await;
     assert_eq!((&patched["reloaded"], patched["details"].is_object()), (&json!(false), true), "{patched}");
-    assert_eq!(app.fetch(&preview, "/version").await["data"], 1);
-    let patched = patch(&app, json!({ "app/main.py": version(9) })).await;
+    old_serves().await;
+    let new = asgi("")["app/main.py"].as_str().unwrap().replace("you asked", "you ask the new code");
+    let patched = patch(&app, json!({ "app/main.py": new })).await;
     assert_eq!(patched["reloaded"], true, "{patched}");
-    assert_eq!(app.fetch(&preview, "/version").await["data"], 9);
+    assert_eq!(preview.get("/x").await.text(), "you ask the new code for /x");
 }
 
 #[tokio::test]

@@ -142,7 +142,7 @@ async fn what_fails_is_told_and_the_application_learns_whose_request_it_is() {
     assert!(has_failed(&of_call));
     assert!(has_failed(&collector.within(&id(&of_call), "preview.launch").await));
 
-    let echo = json!({ "app/main.py": ECHO, "requirements.txt": crate::harness::REQUIREMENTS });
+    let echo = json!({ "app/main.py": ECHO, "requirements.txt": crate::harness::NO_MORE_THAN_A_SERVER });
     let app = server.user("bo").upload(&echo).await;
     let preview = app.launch().await;
     let asked = preview.call(Method::GET, "/").header("traceparent", format!("00-{TRACE}-{CALLER}-01"));

@@ -39,6 +39,7 @@ async def app(scope, receive, send):
 /// A server with a preview under an attacker's command and a bystander's beside it.
 pub struct Scene {
     pub server: Server,
+    pub user: User,
     pub attacker: Generation,
     pub attack: Preview,
     pub bystander: Preview,
@@ -55,21 +56,25 @@ pub async fn launched(user: &User, files: &Value) -> (Generation, Preview) {
 }
 
 impl Scene {
-    pub async fn new() -> Self {
-        Self::with(&[]).await
-    }
-
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let server = Server::with(settings).await;
-        let (_, bystander) = launched(&server.user("ben"), &asgi("")).await;
-        // Forked, as most previews are, once what is made ahead is there.
-        let attacker = server.user("eve").upload(&shell()).await;
+        // Of one user, whose previews have most in common.
+        let user = server.user_of("pro", "eve");
+        let (_, bystander) = launched(&user, &asgi("")).await;
+        let attacker = user.upload(&shell()).await;
         if !settings.contains(&("ISOLATION", "off")) {
-            let spares = || descendants(server.keeper_pid()).iter().filter(|(pid, _)| is_spare(*pid)).count();
-            eventually("a spare for each of the two", async || (spares() > 1).then_some(())).await;
+            // As most previews are, once what is made ahead is there.
+            let spare = || descendants(server.keeper_pid()).iter().any(|(pid, _)| is_spare(*pid));
+            eventually("what is made ahead", async || spare().then_some(())).await;
         }
         let attack = attacker.launch().await;
-        Self { server, attacker, attack, bystander }
+        Self { server, user, attacker, attack, bystander }
+    }
+
+    /// Launches the attacker's preview anew, whatever has become of it.
+    pub async fn attack_again(&mut self) {
+        let _may_be_over = self.attacker.stop().await;
+        self.attack = self.attacker.launch().await;
     }
 
     /// Lets the attacker's preview run Python, and gives its `result`.
@@ -102,7 +107,7 @@ impl Scene {
     /// The others go on.
     pub async fn nobody_else_is_hurt(&self) {
         assert_eq!(self.bystander.get("/x").await.text(), "you asked for /x");
-        self.server.user("ben").get("/api/projects").await.expect(200);
+        self.user.get("/api/projects").await.expect(200);
     }
 }
 

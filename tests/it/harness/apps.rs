@@ -17,6 +17,13 @@ pub fn probe() -> Value {
     directory("tests/apps/probe")
 }
 
+/// The same with its WebSocket, at `/ws`: what that takes is imported before everything else.
+pub fn probe_with_websockets() -> Value {
+    let mut files = probe();
+    files["requirements.txt"] = WITH_WEBSOCKETS.into();
+    files
+}
+
 /// All files of a directory of the repository.
 pub fn directory(path: &str) -> Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -46,6 +53,8 @@ pub fn fastapi(source: &str) -> Value {
 
 /// For projects that import nothing: what is started ahead for them has less to import, too.
 pub const NO_MORE_THAN_A_SERVER: &str = "uvicorn\n";
+/// For those of them that speak WebSockets.
+pub const WITH_WEBSOCKETS: &str = "uvicorn\nwebsockets\n";
 
 /// A project that imports nothing and starts in no time, for tests of what is around it. `before` is run at import.
 pub fn asgi(before: &str) -> Value {

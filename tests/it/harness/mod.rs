@@ -20,7 +20,10 @@ use std::process::Command;
 use std::time::Duration;
 
 pub use answer::Answer;
-pub use apps::{NO_MORE_THAN_A_SERVER, REQUIREMENTS, asgi, directory, example, fastapi, packages, probe};
+pub use apps::{
+    NO_MORE_THAN_A_SERVER, REQUIREMENTS, WITH_WEBSOCKETS, asgi, directory, example, fastapi, packages, probe,
+    probe_with_websockets,
+};
 pub use disk::Disk;
 pub use environments::again_as_an_ordinary_user;
 pub use guest::Guest;
@@ -37,16 +40,22 @@ pub use user::{Generation, Preview, User};
 /// How long anything may take that is bound to come. Long, because the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Polls until `look` finds something.
+/// Polls until `look` finds something, more and more rarely: looking costs more than what is waited for.
 pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let began = tokio::time::Instant::now();
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(tokio::time::Instant::now() < deadline, "never came: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        let waited = began.elapsed();
+        assert!(waited < PATIENCE, "never came: {what}");
+        tokio::time::sleep(before_another_look(waited)).await;
     }
+}
+
+/// How long to wait before looking again for what was waited for so long.
+pub fn before_another_look(waited: Duration) -> Duration {
+    (waited / 20).clamp(Duration::from_millis(10), Duration::from_millis(200))
 }
 
 /// Where a file of `testdata` is.

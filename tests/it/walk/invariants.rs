@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::Walk;
-use crate::harness::{Generation, descriptors};
+use crate::harness::{Generation, before_another_look, descriptors};
 
 /// For what is under way to be over: longer than any grace, on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,10 +28,11 @@ struct Running {
 impl Walk {
     /// Waits until everything holds.
     pub(super) async fn look(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
+        let began = Instant::now();
         while let Err(broken) = self.holds().await {
-            assert!(Instant::now() < deadline, "does not hold after {PATIENCE:?}: {broken}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            let waited = began.elapsed();
+            assert!(waited < PATIENCE, "does not hold after {PATIENCE:?}: {broken}");
+            tokio::time::sleep(before_another_look(waited)).await;
         }
     }
 

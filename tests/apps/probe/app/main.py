@@ -4,6 +4,7 @@ import asyncio
 import base64
 import gzip
 import hashlib
+import json
 import logging
 import os
 import signal
@@ -13,49 +14,49 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 
-from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
-from fastapi.responses import PlainTextResponse, RedirectResponse, StreamingResponse
+from .web import Answer, Request, app, as_text, mount, route
+
+__all__ = ["app"]
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
-app = FastAPI()
 logger = logging.getLogger("probe")
 
 
-@app.get("/health")
-def health() -> dict[str, str]:
+@route("/health")
+async def health(_: Request) -> dict[str, str]:
     """Whether it serves."""
     return {"status": "ok", "by": "the application"}
 
 
-@app.api_route("/echo", methods=METHODS, operation_id="echo_root", include_in_schema=False)
-@app.api_route("/echo/{rest:path}", methods=METHODS, operation_id="echo_path", include_in_schema=False)
+@route("/echo", *METHODS)
+@route("/echo/{rest}", *METHODS)
 async def echo(request: Request) -> dict:
     """The request as it arrived."""
-    body = await request.body()
+    client = request.scope["client"]
     return {
-        "method": request.method,
+        "method": request.scope["method"],
         "path": request.scope["raw_path"].decode("latin-1"),
         "query": request.scope["query_string"].decode("latin-1"),
-        "headers": [[k.decode("latin-1"), v.decode("latin-1")] for k, v in request.scope["headers"]],
-        "client": request.client.host if request.client else None,
-        "scheme": request.url.scheme,
-        "body": base64.b64encode(body).decode(),
+        "headers": request.headers,
+        "client": client[0] if client else None,
+        "scheme": request.scope["scheme"],
+        "body": base64.b64encode(await request.body()).decode(),
     }
 
 
-@app.get("/env/{name}")
-def variable(name: str) -> dict[str, str | None]:
-    return {"value": os.environ.get(name)}
+@route("/env/{name}")
+def variable(request: Request) -> dict[str, str | None]:
+    return {"value": os.environ.get(request.parts["name"])}
 
 
-@app.get("/env")
-def variables() -> dict[str, str]:
+@route("/env")
+def variables(_: Request) -> dict[str, str]:
     return dict(os.environ)
 
 
-@app.get("/count")
-def count() -> dict[str, int]:
+@route("/count")
+def count(_: Request) -> dict[str, int]:
     """How often this was asked since the database was made."""
     path = os.environ["DATABASE_URL"].removeprefix("sqlite:///")
     with sqlite3.connect(path) as database:
@@ -64,18 +65,19 @@ def count() -> dict[str, int]:
         return {"count": database.execute("SELECT COUNT(*) FROM visits").fetchone()[0]}
 
 
-@app.get("/print")
-def write(text: str, times: int = 1, stream: str = "stdout") -> dict[str, int]:
-    target = sys.stderr if stream == "stderr" else sys.stdout
+@route("/print")
+def write(request: Request) -> dict[str, int]:
+    target = sys.stderr if request.query.get("stream") == "stderr" else sys.stdout
+    times = int(request.query.get("times", 1))
     for number in range(times):
-        print(text.replace("{n}", str(number)), file=target)
+        print(request.query["text"].replace("{n}", str(number)), file=target)
     return {"lines": times}
 
 
-@app.post("/raw")
-async def write_raw(request: Request, repeat: int = 1) -> dict[str, int]:
+@route("/raw", "POST")
+async def write_raw(request: Request) -> dict[str, int]:
     """The body, to standard output, byte for byte."""
-    body = await request.body() * repeat
+    body = await request.body() * int(request.query.get("repeat", 1))
     await asyncio.to_thread(write_all, body)
     return {"bytes": len(body)}
 
@@ -86,15 +88,17 @@ def write_all(body: bytes) -> None:
         body = body[os.write(1, body) :]
 
 
-@app.get("/log")
-def log(level: str, text: str) -> dict[str, str]:
-    logger.log(logging.getLevelName(level), text)
+@route("/log")
+def log(request: Request) -> dict[str, str]:
+    level = request.query["level"]
+    logger.log(logging.getLevelName(level), request.query["text"])
     return {"level": level}
 
 
-@app.get("/threads")
-def interleave(threads: int = 4, lines: int = 200) -> dict[str, int]:
+@route("/threads")
+def interleave(request: Request) -> dict[str, int]:
     """Many threads that print at once."""
+    threads, lines = int(request.query["threads"]), int(request.query["lines"])
 
     def speak(name: int) -> None:
         for line in range(lines):
@@ -108,33 +112,33 @@ def interleave(threads: int = 4, lines: int = 200) -> dict[str, int]:
     return {"lines": threads * lines}
 
 
-@app.get("/errors")
-def errors() -> dict[str, list]:
+@route("/errors")
+def errors(_: Request) -> dict[str, list]:
     """A route whose name is not its level."""
     return {"errors": []}
 
 
-@app.get("/crash")
-def crash() -> None:
+@route("/crash")
+def crash(_: Request) -> None:
     try:
         {}["shelf"]
     except KeyError as cause:
         raise RuntimeError("the shelf fell over") from cause
 
 
-@app.get("/exit")
-def leave(status: int = 7) -> None:
+@route("/exit")
+def leave(_: Request) -> None:
     print("leaving", flush=True)
-    os._exit(status)
+    os._exit(7)
 
 
-@app.get("/kill")
-def kill() -> None:
+@route("/kill")
+def kill(_: Request) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@app.get("/spawn")
-def spawn() -> dict[str, int]:
+@route("/spawn")
+def spawn(_: Request) -> dict[str, int]:
     """A grandchild in a session of its own, whose parent is gone."""
     script = (
         "import os, subprocess, sys; "
@@ -146,73 +150,74 @@ def spawn() -> dict[str, int]:
     return {"pid": int(out.stdout)}
 
 
-@app.get("/slow")
-async def slow(seconds: float) -> dict[str, float]:
+@route("/slow")
+async def slow(request: Request) -> dict[str, float]:
+    seconds = float(request.query["seconds"])
     await asyncio.sleep(seconds)
     return {"slept": seconds}
 
 
-@app.get("/redirect")
-def redirect(to: str = "/elsewhere") -> RedirectResponse:
-    return RedirectResponse(to, 302)
+@route("/redirect")
+async def redirect(request: Request) -> Answer:
+    return Answer(status=302, headers=[("location", request.query.get("to", "/elsewhere"))])
 
 
-@app.get("/binary")
-def binary() -> Response:
-    return Response(bytes(range(256)), media_type="application/octet-stream")
+@route("/binary")
+async def binary(_: Request) -> Answer:
+    return Answer(bytes(range(256)), "application/octet-stream")
 
 
-@app.get("/text")
-def text() -> PlainTextResponse:
-    return PlainTextResponse("grüß Gott")
+@route("/text")
+async def text(_: Request) -> Answer:
+    return as_text("grüß Gott")
 
 
-@app.get("/latin1")
-def latin1() -> Response:
-    return Response("grüß Gott".encode("latin-1"), headers={"content-type": "text/plain; charset=iso-8859-1"})
+@route("/latin1")
+async def latin1(_: Request) -> Answer:
+    return Answer("grüß Gott".encode("latin-1"), "text/plain; charset=iso-8859-1")
 
 
-@app.get("/broken.json")
-def broken() -> Response:
-    return Response(b'{"half": ', media_type="application/json")
+@route("/broken.json")
+async def broken(_: Request) -> Answer:
+    return Answer(b'{"half": ', "application/json")
 
 
-@app.get("/empty", status_code=204)
-def empty() -> None:
-    return None
+@route("/empty")
+async def empty(_: Request) -> Answer:
+    return Answer(status=204)
 
 
-@app.get("/status/{code}")
-def answer(code: int) -> PlainTextResponse:
-    return PlainTextResponse(f"status {code}", status_code=code)
+@route("/status/{code}")
+async def status(request: Request) -> Answer:
+    code = int(request.parts["code"])
+    return as_text(f"status {code}", code)
 
 
-@app.get("/cookies")
-def cookies() -> Response:
-    response = PlainTextResponse("two")
-    response.set_cookie("one", "1")
-    response.set_cookie("two", "2")
-    return response
+@route("/cookies")
+async def cookies(_: Request) -> Answer:
+    set_cookie = [("set-cookie", f"{name}; Path=/; SameSite=lax") for name in ("one=1", "two=2")]
+    return as_text("two", headers=set_cookie)
 
 
-@app.api_route("/matrix/file", methods=["GET", "HEAD"])
-def file(request: Request) -> Response:
+@route("/matrix/file", "GET", "HEAD")
+def file(request: Request) -> Answer:
     content = bytes(number % 251 for number in range(1_000_000))
-    headers = {"accept-ranges": "bytes", "etag": '"1"'}
-    span = request.headers.get("range", "").removeprefix("bytes=").split("-")
+    headers = [("accept-ranges", "bytes"), ("etag", '"1"')]
+    span = request.header("range").removeprefix("bytes=").split("-")
     if len(span) == 2:
         first, last = int(span[0]), int(span[1] or len(content) - 1)
-        headers["content-range"] = f"bytes {first}-{last}/{len(content)}"
-        return Response(content[first : last + 1], 206, headers)
-    return Response(content, 200, headers)
+        headers.append(("content-range", f"bytes {first}-{last}/{len(content)}"))
+        return Answer(content[first : last + 1], status=206, headers=headers)
+    return Answer(content, headers=headers)
 
 
-@app.get("/matrix/gzip")
-def compressed(request: Request) -> Response:
+@route("/matrix/gzip")
+def compressed(request: Request) -> Answer:
     content = b"pressed " * 10_000
-    if "gzip" not in request.headers.get("accept-encoding", ""):
-        return Response(content)
-    return Response(gzip.compress(content, mtime=0), headers={"content-encoding": "gzip", "vary": "accept-encoding"})
+    if "gzip" not in request.header("accept-encoding"):
+        return Answer(content)
+    headers = [("content-encoding", "gzip"), ("vary", "accept-encoding")]
+    return Answer(gzip.compress(content, mtime=0), headers=headers)
 
 
 async def own_headers(scope, receive, send) -> None:
@@ -222,37 +227,37 @@ async def own_headers(scope, receive, send) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-app.mount("/matrix/headers", own_headers)
+mount("/matrix/headers", own_headers)
 
 
-@app.get("/matrix/nothing")
-def nothing() -> Response:
-    return Response(b"", 200)
+@route("/matrix/nothing")
+async def nothing(_: Request) -> Answer:
+    return Answer()
 
 
-@app.get("/ticks")
-async def ticks() -> StreamingResponse:
-    async def lines() -> AsyncIterator[str]:
+@route("/ticks")
+async def ticks(_: Request) -> Answer:
+    async def lines() -> AsyncIterator[bytes]:
         for number in range(1000):
-            yield f"tick {number}\n"
+            yield b"tick %d\n" % number
             await asyncio.sleep(0.1)
 
-    return StreamingResponse(lines(), media_type="text/plain")
+    return Answer(lines(), "text/plain; charset=utf-8")
 
 
-@app.get("/bytes/{size}")
-async def many(size: int) -> StreamingResponse:
+@route("/bytes/{size}")
+async def many(request: Request) -> Answer:
     async def chunks() -> AsyncIterator[bytes]:
-        left = size
+        left = int(request.parts["size"])
         while left:
             chunk = b"x" * min(left, 65536)
             left -= len(chunk)
             yield chunk
 
-    return StreamingResponse(chunks(), media_type="application/octet-stream")
+    return Answer(chunks(), "application/octet-stream")
 
 
-@app.post("/digest")
+@route("/digest", "POST")
 async def digest(request: Request) -> dict:
     """Size and SHA-256 of an upload that is never held whole."""
     size, seen = 0, hashlib.sha256()
@@ -262,8 +267,8 @@ async def digest(request: Request) -> dict:
     return {"size": size, "sha256": seen.hexdigest()}
 
 
-async def mirror(scope, receive, send) -> None:
-    """Each part of the body goes back as soon as it has come. Starlette's responses would take parts for themselves."""
+async def mirror(_scope, receive, send) -> None:
+    """Each part of the body goes back as soon as it has come."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     more = True
     while more:
@@ -272,23 +277,20 @@ async def mirror(scope, receive, send) -> None:
         await send({"type": "http.response.body", "body": message.get("body", b""), "more_body": more})
 
 
-app.mount("/mirror", mirror)
+mount("/mirror", mirror)
 
 
-@app.websocket("/ws")
-async def talk(websocket: WebSocket) -> None:
-    await websocket.accept()
-    await websocket.send_json(
-        {"query": websocket.scope["query_string"].decode(), "headers": [k.decode() for k, _ in websocket.scope["headers"]]}
-    )
-    try:
-        while True:
-            message = await websocket.receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            if message.get("text") is not None:
-                await websocket.send_text("heard " + message["text"])
-            else:
-                await websocket.send_bytes(message["bytes"][::-1])
-    except WebSocketDisconnect:
-        pass
+async def talk(scope, receive, send) -> None:
+    """A WebSocket that says what it was asked with, and then what it hears."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    asked = {"query": scope["query_string"].decode(), "headers": [name.decode() for name, _ in scope["headers"]]}
+    await send({"type": "websocket.send", "text": json.dumps(asked)})
+    while (message := await receive())["type"] != "websocket.disconnect":
+        if message.get("text") is not None:
+            await send({"type": "websocket.send", "text": "heard " + message["text"]})
+        else:
+            await send({"type": "websocket.send", "bytes": message["bytes"][::-1]})
+
+
+mount("/ws", talk)
