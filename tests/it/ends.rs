@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Guest, Server, asgi, eventually, probe};
+use crate::harness::{Generation, Guest, Server, asgi, eventually, probe, probe_with_websockets};
 
 /// When it was gone, as the status told.
 async fn gone(app: &Generation) -> (Value, i64) {
@@ -95,17 +95,18 @@ async fn a_preview_that_nobody_uses_is_stopped() {
 #[tokio::test]
 async fn an_open_stream_is_use_and_an_open_websocket_is_not() {
     let server = Server::with(&[("INACTIVE_TIMEOUT", "2")]).await;
-    let app = server.user("ana").upload(&crate::harness::example()).await;
+    let app = server.user("ana").upload(&probe_with_websockets()).await;
     let preview = app.launch().await;
     let began = Instant::now();
-    let answer = preview.call(reqwest::Method::GET, "/live/sales?count=8&interval=0.5").send().await.unwrap();
+    let answer = preview.call(reqwest::Method::GET, "/ticks").send().await.unwrap();
     assert_eq!(answer.status(), 200);
     let mut body = answer.bytes_stream();
-    while let Some(chunk) = body.next().await {
+    while began.elapsed() < Duration::from_secs(4) {
+        let chunk = body.next().await.expect("a stream without an end");
         chunk.expect("a stream that is read is not cut for idleness");
     }
-    assert!(began.elapsed() > Duration::from_secs(3));
-    let address = format!("{}/live/chat", preview.base_url.replace("http", "ws"));
+    drop(body);
+    let address = format!("{}/ws", preview.base_url.replace("http", "ws"));
     let (socket, _) =
         tokio_tungstenite::connect_async(format!("{address}?preview_token={}", preview.token)).await.unwrap();
     let (body, _) = gone(&app).await;

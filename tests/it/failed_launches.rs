@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Guest, REQUIREMENTS, Server, asgi, eventually, fastapi};
+use crate::harness::{Generation, Guest, NO_MORE_THAN_A_SERVER, Server, asgi, eventually, fastapi};
 
 /// A failed launch frees everything that it held, and the failure is the preview's status until it is cleared.
 async fn check_freed(server: &Server, app: &Generation, reason: &str) {
@@ -50,7 +50,7 @@ async fn missing_files_are_named() {
 #[tokio::test]
 async fn an_application_that_cannot_be_imported_says_why() {
     let server = Server::start().await;
-    let app = server.user("ana").upload(&fastapi("print('before')\nimport dotenv")).await;
+    let app = server.user("ana").upload(&asgi("print('before')\nimport dotenv")).await;
     let error = app.try_launch(&json!({})).await.error(500, "launch_failed");
     let details = &error["details"];
     assert_eq!((&details["reason"], &details["exitCode"]), (&json!("import_failed"), &json!(1)), "{error}");
@@ -61,8 +61,8 @@ async fn an_application_that_cannot_be_imported_says_why() {
     check_freed(&server, &app, "import_failed").await;
 
     let app = server
-        .user("bo")
-        .upload(&json!({ "app/main.py": "def app(:", "requirements.txt": REQUIREMENTS }))
+        .user("ana")
+        .upload(&json!({ "app/main.py": "def app(:", "requirements.txt": NO_MORE_THAN_A_SERVER }))
         .await;
     let error = app.try_launch(&json!({})).await.error(500, "launch_failed");
     assert_eq!(error["details"]["reason"], "import_failed", "{error}");
@@ -125,8 +125,10 @@ async fn an_application_that_never_answers_is_given_up() {
     check_freed(&server, &app, "launch_timeout").await;
 
     // It takes the connection and says nothing.
-    let source = "import asyncio\n\n@app.middleware('http')\nasync def hang(request, call_next):\n    await asyncio.sleep(600)";
-    let app = user.upload(&fastapi(source)).await;
+    let mut hangs = asgi("import asyncio");
+    let source = hangs["app/main.py"].as_str().unwrap();
+    hangs["app/main.py"] = source.replace("    path = ", "    await asyncio.sleep(600)\n    path = ").into();
+    let app = user.upload(&hangs).await;
     app.try_launch(&json!({})).await.error(504, "launch_timeout");
     check_freed(&server, &app, "launch_timeout").await;
 }

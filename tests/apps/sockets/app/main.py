@@ -8,6 +8,8 @@ from fastapi.responses import StreamingResponse
 
 app = FastAPI()
 ends: list[list] = []
+CHUNK = 65536
+PATTERN = bytes(range(251)) * (CHUNK // 251 + 2)
 
 
 @app.websocket("/told")
@@ -53,8 +55,8 @@ async def echo(request: Request) -> dict:
 @app.get("/bytes/{size}")
 async def many(size: int) -> StreamingResponse:
     async def chunks() -> AsyncIterator[bytes]:
-        for start in range(0, size, 65536):
-            yield bytes(number % 251 for number in range(start, min(start + 65536, size)))
+        for start in range(0, size, CHUNK):
+            yield PATTERN[start % 251 :][: min(CHUNK, size - start)]
 
     return StreamingResponse(chunks(), media_type="application/octet-stream")
 
