@@ -1,4 +1,4 @@
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import { ANSWERS } from "./apps";
 import { clickOn, expect, forget, hold, launched, look, project, test } from "./fixtures";
 
@@ -18,54 +18,54 @@ test.describe("what a request may be answered", () => {
     return page.getByRole("region", { name: "Response" });
   };
 
-  test("text that is no JSON", async ({ page }) => {
-    const answer = await send(page, "GET /plain");
-    await expect(answer.getByText("2,Persuasion")).toBeVisible();
-    await expect(answer.getByText("text/csv")).toBeVisible();
-    await look(page, "answer-text");
-    await send(page, "GET /page");
-    await expect(answer.getByText("<h1>Hello</h1>")).toBeVisible();
+  // One page for all of them: to open one, and to look at it for the first time, takes longer than most of them.
+  test("each kind of body", async ({ page }) => {
+    const kind = (title: string, endpoint: string, shown: (answer: Locator) => Promise<void>) =>
+      test.step(title, async () => shown(await send(page, endpoint)));
+
+    await kind("text that is no JSON", "GET /plain", async (answer) => {
+      await expect(answer.getByText("2,Persuasion")).toBeVisible();
+      await expect(answer.getByText("text/csv")).toBeVisible();
+      await look(page, "answer-text");
+      await send(page, "GET /page");
+      await expect(answer.getByText("<h1>Hello</h1>")).toBeVisible();
+    });
+
+    await kind("what says that it is JSON and is not", "GET /claims", async (answer) => {
+      await expect(answer.getByText("cannot be read as such")).toBeVisible();
+      await expect(answer.getByText("{not json")).toBeVisible();
+      await look(page, "answer-not-json");
+    });
+
+    await kind("an image", "GET /image", async (answer) => {
+      const image = answer.getByRole("img", { name: "The response body" });
+      await expect(image).toBeVisible();
+      await expect.poll(() => image.evaluate((one: HTMLImageElement) => one.naturalWidth)).toBeGreaterThan(0);
+      await look(page, "answer-image");
+    });
+
+    await kind("bytes, to be saved", "GET /binary", async (answer) => {
+      await expect(answer.getByText("Binary data, 2.0 KB")).toBeVisible();
+      await look(page, "answer-binary");
+      const download = page.waitForEvent("download");
+      await answer.getByRole("button", { name: "Save the response body" }).click();
+      expect((await download).suggestedFilename()).toBe("response.bin");
+    });
+
+    await kind("nothing", "DELETE /nothing", async (answer) => {
+      await expect(answer.getByText("204 No Content")).toBeVisible();
+      await expect(answer.getByText("has no body")).toBeVisible();
+      await look(page, "answer-empty");
+    });
+
+    await kind("more than is shown", "GET /large", async (answer) => {
+      await expect(answer.getByText("this is its beginning")).toBeVisible({ timeout: 30_000 });
+      await expect(answer.getByText("0123456789abcdef").first()).toBeVisible({ timeout: 30_000 });
+      await look(page, "answer-truncated");
+    });
   });
 
-  test("what says that it is JSON and is not", async ({ page }) => {
-    const answer = await send(page, "GET /claims");
-    await expect(answer.getByText("cannot be read as such")).toBeVisible();
-    await expect(answer.getByText("{not json")).toBeVisible();
-    await look(page, "answer-not-json");
-  });
-
-  test("an image", async ({ page }) => {
-    const answer = await send(page, "GET /image");
-    const image = answer.getByRole("img", { name: "The response body" });
-    await expect(image).toBeVisible();
-    await expect.poll(() => image.evaluate((one: HTMLImageElement) => one.naturalWidth)).toBeGreaterThan(0);
-    await look(page, "answer-image");
-  });
-
-  test("bytes, to be saved", async ({ page }) => {
-    const answer = await send(page, "GET /binary");
-    await expect(answer.getByText("Binary data, 2.0 KB")).toBeVisible();
-    await look(page, "answer-binary");
-    const download = page.waitForEvent("download");
-    await answer.getByRole("button", { name: "Save the response body" }).click();
-    expect((await download).suggestedFilename()).toBe("response.bin");
-  });
-
-  test("nothing", async ({ page }) => {
-    const answer = await send(page, "DELETE /nothing");
-    await expect(answer.getByText("204 No Content")).toBeVisible();
-    await expect(answer.getByText("has no body")).toBeVisible();
-    await look(page, "answer-empty");
-  });
-
-  test("more than is shown", async ({ page }) => {
-    const answer = await send(page, "GET /large");
-    await expect(answer.getByText("this is its beginning")).toBeVisible({ timeout: 30_000 });
-    await expect(answer.getByText("0123456789abcdef").first()).toBeVisible({ timeout: 30_000 });
-    await look(page, "answer-truncated");
-  });
-
-  test("nothing yet: it can be cancelled", async ({ page }) => {
+  test("no answer yet: it can be cancelled; and none in time: 504", async ({ page }) => {
     // Held on its way, for as long as a picture takes.
     await page.route("**/preview/request", () => {});
     const answer = await send(page, "GET /slow");
@@ -73,10 +73,8 @@ test.describe("what a request may be answered", () => {
     await look(page, "sending");
     await answer.getByRole("button", { name: "Cancel" }).click();
     await expect(answer.getByText("Send the request to see")).toBeVisible();
-  });
-
-  test("nothing in time: 504", async ({ page }) => {
-    const answer = await send(page, "GET /slow");
+    await page.unroute("**/preview/request");
+    await page.getByRole("button", { name: "Send" }).click();
     await expect(answer.getByText("504 Gateway Timeout")).toBeVisible({ timeout: 30_000 });
     await look(page, "answer-504");
   });

@@ -13,7 +13,7 @@ test.describe("without a mouse, enlarged, or in the reader's own colours", () =>
     await expect(page.getByLabel("Path", { exact: true })).toHaveValue("/hello");
   });
 
-  test("a filter, a command, a request, and out again", async ({ page }) => {
+  test("a filter, a command, a request, out again, and in the log", async ({ page }) => {
     await page.keyboard.press("/");
     await expect(page.getByLabel("Filter endpoints")).toBeFocused();
     await page.keyboard.type("hello?");
@@ -37,19 +37,8 @@ test.describe("without a mouse, enlarged, or in the reader's own colours", () =>
     await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeVisible();
     await page.keyboard.press("Escape");
     await expect(help).toBeFocused();
-  });
 
-  test("Tab leaves the editor of a body", async ({ page }) => {
-    await page.getByRole("tab", { name: "Body" }).click();
-    await page.getByText("JSON", { exact: true }).click();
-    const body = page.getByRole("textbox", { name: "Request body" });
-    await body.focus();
-    await page.keyboard.press("Tab");
-    await expect(body).not.toBeFocused();
-    expect(await body.innerText()).not.toContain("\t");
-  });
-
-  test("Ctrl+F searches the log; once more, it is the browser's own", async ({ page }) => {
+    // Once it is the log's search; once more, it is the browser's own.
     await page.evaluate(() =>
       window.addEventListener("keydown", (event) => {
         if (event.key === "f") document.body.dataset.find = event.defaultPrevented ? "ours" : "the browser's";
@@ -63,32 +52,40 @@ test.describe("without a mouse, enlarged, or in the reader's own colours", () =>
     await expect(page.locator("body")).toHaveAttribute("data-find", "the browser's");
   });
 
-  test("on a phone, a request leads to its lines", async ({ page }) => {
-    await page.setViewportSize({ width: 360, height: 640 });
-    await page.getByRole("button", { name: "Send" }).click();
-    await page.getByRole("button", { name: "Show logs" }).click();
-    const marked = page.getByRole("log").locator("[data-marked]");
-    await expect(marked.filter({ hasText: "GET /hello 200" })).toBeInViewport();
-    await picture(page, "phone-request-logs");
-  });
+  test("Tab leaves the editor of a body; in forced colours, what is chosen is seen", async ({ page }) => {
+    await page.getByRole("tab", { name: "Body" }).click();
+    await page.getByText("JSON", { exact: true }).click();
+    const body = page.getByRole("textbox", { name: "Request body" });
+    await body.focus();
+    await page.keyboard.press("Tab");
+    await expect(body).not.toBeFocused();
+    expect(await body.innerText()).not.toContain("\t");
 
-  test("at 200 % nothing is lost", async ({ page }) => {
-    // Half the room is what a page has at twice the size.
-    await page.setViewportSize({ width: 680, height: 430 });
-    await expect(page.getByRole("button", { name: "Send" })).toBeInViewport();
-    await page.getByRole("navigation", { name: "Parts of the page" }).getByText("Logs").click();
-    await expect(page.getByRole("log").getByText("Ready in")).toBeInViewport();
-    await picture(page, "zoomed");
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    expect(overflow).toBeLessThanOrEqual(0);
-  });
-
-  test("in forced colours, what is chosen is seen", async ({ page }) => {
     await page.emulateMedia({ forcedColors: "active" });
     const outline = (element: Element) => getComputedStyle(element).outlineStyle;
     const chosen = page.getByRole("button", { name: "GET /hello" });
     await expect.poll(() => chosen.evaluate(outline)).toBe("solid");
     await expect.poll(() => page.getByRole("button", { name: /^Errors/ }).evaluate(outline)).toBe("solid");
     await picture(page, "forced-colours");
+  });
+
+  test("at 200 % nothing is lost; on a phone, a request leads to its lines", async ({ page }) => {
+    // Half the room is what a page has at twice the size.
+    await page.setViewportSize({ width: 680, height: 430 });
+    await expect(page.getByRole("button", { name: "Send" })).toBeInViewport();
+    const parts = page.getByRole("navigation", { name: "Parts of the page" });
+    await parts.getByText("Logs").click();
+    await expect(page.getByRole("log").getByText("Ready in")).toBeInViewport();
+    await picture(page, "zoomed");
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect(overflow).toBeLessThanOrEqual(0);
+
+    await parts.getByText("Request").click();
+    await page.setViewportSize({ width: 360, height: 640 });
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByRole("button", { name: "Show logs" }).click();
+    const marked = page.getByRole("log").locator("[data-marked]");
+    await expect(marked.filter({ hasText: "GET /hello 200" })).toBeInViewport();
+    await picture(page, "phone-request-logs");
   });
 });

@@ -80,7 +80,12 @@ test.describe("a long log", () => {
   const print = (server: Server, token: string, count: number, label: string) =>
     request(server, token, "/print", { count, label });
 
-  test("follows its tail, stays put while read, and follows again", async ({ page, open, server, token }) => {
+  test("follows its tail, stays put while read, follows again, and may be collapsed meanwhile", async ({
+    page,
+    open,
+    server,
+    token,
+  }) => {
     await open(`/g/${id}`);
     const log = page.getByRole("log");
     await print(server, token, 500, "early");
@@ -102,11 +107,7 @@ test.describe("a long log", () => {
     await more.click();
     await expect(log.getByText("late 299")).toBeInViewport();
     await expect(more).toBeHidden();
-  });
 
-  test("may be collapsed and maximised while lines come", async ({ page, open, server, token }) => {
-    await open(`/g/${id}`);
-    const log = page.getByRole("log");
     await page.getByRole("button", { name: "Collapse the log" }).click();
     await expect(log).toBeHidden();
     await print(server, token, 200, "unseen");
@@ -117,7 +118,12 @@ test.describe("a long log", () => {
     await expect(log.getByText("unseen 199")).toBeInViewport();
   });
 
-  test("is searched with a count, forwards and backwards", async ({ page, open, server, token }) => {
+  test("is searched with a count, forwards and backwards; a bad regular expression harms nobody", async ({
+    page,
+    open,
+    server,
+    token,
+  }) => {
     await print(server, token, 3, "needle:");
     await open(`/g/${id}`);
     await page.getByRole("log").click();
@@ -135,17 +141,9 @@ test.describe("a long log", () => {
     await expect(page.getByText("No match")).toBeVisible();
     await look(page, "log-no-match", "Logs");
     await page.keyboard.press("Escape");
-  });
 
-  test("is searched by regular expressions, and a bad one harms nobody", async ({
-    page,
-    open,
-    server,
-    token,
-  }) => {
     await print(server, token, 1, `${"a".repeat(40)}! pattern`);
     await print(server, token, 12, "pattern");
-    await open(`/g/${id}`);
     const search = page.getByLabel("Search the log");
     await search.fill("pattern (1|2)$");
     await page.getByRole("button", { name: "Regular expression" }).click();
@@ -190,24 +188,6 @@ test.describe("a long log", () => {
     await expect(log.getByText("early bird 41", { exact: true })).toBeInViewport();
   });
 
-  test("is narrowed by level, and a line shown among all again", async ({ page, open, server, token }) => {
-    await request(server, token, "/complain");
-    await open(`/g/${id}`);
-    const log = page.getByRole("log");
-    await expect(log.getByText("the shelf is full").last()).toBeVisible();
-    await page.getByRole("button", { name: /^Info/ }).click();
-    await expect(log.getByText("Application startup complete")).toHaveCount(0);
-    const traceback = log.getByRole("button", { name: /ValueError: no such shelf/ }).last();
-    await expect(traceback).toHaveAttribute("aria-expanded", "false");
-    await traceback.click();
-    await expect(log.getByText("in complain").last()).toBeVisible();
-    await look(page, "log-levels", "Logs");
-    await clickOn(log.locator("[data-index]", { hasText: "the shelf is full" }).last(), /among all lines$/);
-    await expect(log.locator("[data-marked]")).toContainText("the shelf is full");
-    await expect(log.locator("[data-marked]")).toBeInViewport();
-    await expect(page.getByRole("button", { name: /^Info/ })).toHaveAttribute("aria-pressed", "true");
-  });
-
   test("can be linked to, copied and saved", async ({ page, open, server, token }) => {
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     const copied = () => page.evaluate(() => navigator.clipboard.readText());
@@ -249,9 +229,14 @@ test.describe("a long log", () => {
     await expect(log.getByText("after clearing 0")).toBeVisible();
   });
 
-  test("wraps or not, with times or not, and remembers it", async ({ page, open, server, token }) => {
-    await print(server, token, 1, "long ".repeat(100));
+  test("wraps or not, with times or not, and remembers it; is narrowed by level, and shown whole again", async ({
+    page,
+    open,
+    server,
+    token,
+  }) => {
     await open(`/g/${id}`);
+    await print(server, token, 1, "long ".repeat(100));
     const log = page.getByRole("log");
     const wide = () => log.evaluate((element) => element.scrollWidth > element.clientWidth + 200);
     await expect(log.getByText("long long").last()).toBeVisible();
@@ -265,6 +250,22 @@ test.describe("a long log", () => {
     await expect(log.getByText("long long").last()).toBeVisible();
     await expect(log.locator("time")).toHaveCount(0);
     await expect.poll(wide).toBe(true);
+    await page.getByRole("button", { name: "Wrap lines" }).click();
+    await page.getByRole("button", { name: "Show times" }).click();
+
+    await request(server, token, "/complain");
+    await expect(log.getByText("the shelf is full").last()).toBeVisible();
+    await page.getByRole("button", { name: /^Info/ }).click();
+    await expect(log.getByText("Application startup complete")).toHaveCount(0);
+    const traceback = log.getByRole("button", { name: /ValueError: no such shelf/ }).last();
+    await expect(traceback).toHaveAttribute("aria-expanded", "false");
+    await traceback.click();
+    await expect(log.getByText("in complain").last()).toBeVisible();
+    await look(page, "log-levels", "Logs");
+    await clickOn(log.locator("[data-index]", { hasText: "the shelf is full" }).last(), /among all lines$/);
+    await expect(log.locator("[data-marked]")).toContainText("the shelf is full");
+    await expect(log.locator("[data-marked]")).toBeInViewport();
+    await expect(page.getByRole("button", { name: /^Info/ })).toHaveAttribute("aria-pressed", "true");
   });
 
   test("holds 100,000 lines in few elements and little memory", async ({ page, open, server, token }) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { expect, type Page } from "@playwright/test";
+import { type CDPSession, expect, type Page } from "@playwright/test";
 import type { AxeResults, RunOptions } from "axe-core";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -12,9 +12,10 @@ const PICTURES = process.env.SCREENS !== "0";
 const SCREENS = "e2e/screens";
 
 interface View {
-  name: string;
+  device: "tablet" | "desktop" | "phone";
   size: [number, number];
-  theme: Theme;
+  /** In the theme that the page comes in, or in the other one. */
+  theme: "as it is" | "the other";
   touch?: boolean;
   /** Rules that are checked here; structure is the same in both themes, colours are not. Without any it is for its picture. */
   check?: "all" | "colours";
@@ -22,35 +23,42 @@ interface View {
 
 /** In an order in which little changes from one to the next: after each change the page is laid out and drawn anew. */
 const VIEWS: readonly View[] = [
-  { name: "tablet-light", size: [720, 900], theme: "light" },
-  { name: "desktop-light", size: [1360, 860], theme: "light", check: "all" },
-  { name: "desktop-dark", size: [1360, 860], theme: "dark", check: "colours" },
-  { name: "phone-dark", size: [320, 720], theme: "dark", touch: true, check: "all" },
+  { device: "tablet", size: [720, 900], theme: "as it is" },
+  { device: "desktop", size: [1360, 860], theme: "as it is", check: "all" },
+  { device: "desktop", size: [1360, 860], theme: "the other", check: "colours" },
+  { device: "phone", size: [320, 720], theme: "the other", touch: true, check: "all" },
 ];
 
 /**
  * Each theme, at each size. Accessibility is checked in both themes, and once more at the narrowest, where nothing may
- * be wider than the screen. `pane` is what a phone is to show.
+ * be wider than the screen. The page stays in the theme that was last looked at: the next look begins with it, and the
+ * narrowest is seen in one after the other. `pane` is what a phone is to show.
  */
 export async function look(page: Page, name: string, pane?: "Logs" | "Endpoints"): Promise<void> {
   const before = page.viewportSize();
-  const touch = await page.context().newCDPSession(page);
-  const touches = (enabled: boolean) => touch.send("Emulation.setTouchEmulationEnabled", { enabled });
+  const session = await page.context().newCDPSession(page);
+  const touches = (enabled: boolean) => session.send("Emulation.setTouchEmulationEnabled", { enabled });
+  const dark = await page.evaluate(() => matchMedia("(prefers-color-scheme: dark)").matches);
+  const themes: Record<View["theme"], Theme> = {
+    "as it is": dark ? "dark" : "light",
+    "the other": dark ? "light" : "dark",
+  };
   for (const view of VIEWS.filter(({ check }) => PICTURES || check)) {
-    if (view.touch) await touches(true);
+    const theme = themes[view.theme];
     const [width, height] = view.size;
+    if (view.touch) await touches(true);
     await page.setViewportSize({ width, height });
     if (pane && view.touch) await showPane(page, pane);
-    await page.emulateMedia({ colorScheme: view.theme, reducedMotion: "reduce" });
-    await painted(page, view.theme);
-    await picture(page, `${name}-${view.name}`);
-    if (view.check) await checkAccess(page, view.check, `${name}, ${view.name}`);
+    await page.emulateMedia({ colorScheme: theme });
+    await painted(page, theme);
+    const what = `${name}-${view.device}-${theme}`;
+    await picture(page, what);
+    if (view.check) await checkAccess(page, session, view.check, what);
   }
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   expect(overflow, `${name}: wider than the phone`).toBeLessThanOrEqual(0);
   await touches(false);
-  await touch.detach();
-  await page.emulateMedia({ colorScheme: "light" });
+  await session.detach();
   if (pane) await showPane(page, "Request");
   if (before) await page.setViewportSize(before);
 }
@@ -68,18 +76,17 @@ export async function picture(page: Page, name: string): Promise<void> {
 
 /** The page follows the reader's theme a moment after it changed. */
 async function painted(page: Page, theme: Theme): Promise<void> {
-  await page.waitForFunction(
-    (theme) => document.querySelector<HTMLElement>(".pv-root")?.dataset.theme === theme,
-    theme,
-  );
-  await page.evaluate(async () => {
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  await page.evaluate(async (theme) => {
+    const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
+    while (document.querySelector<HTMLElement>(".pv-root")?.dataset.theme !== theme) await frame();
+    await frame();
+    await frame();
     // However short, a transition is over with a frame, which a busy machine draws late: colours are between two until then.
     const passing = document
       .getAnimations()
       .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
     await Promise.allSettled(passing.map(({ finished }) => finished));
-  });
+  }, theme);
 }
 
 /** On a phone one part of the tab is shown; this is how a reader goes to another. */
@@ -90,9 +97,15 @@ async function showPane(page: Page, pane: string): Promise<void> {
     .click();
 }
 
-/** Once in each document: handing it over takes as long as a check. */
-async function checkAccess(page: Page, rules: "all" | "colours", what: string): Promise<void> {
-  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
+async function checkAccess(
+  page: Page,
+  session: CDPSession,
+  rules: "all" | "colours",
+  what: string,
+): Promise<void> {
+  // Once in each document: handing it over takes as long as a check, and longer in Playwright's way, which packs it up.
+  if (!(await page.evaluate(() => "axe" in window)))
+    await session.send("Runtime.evaluate", { expression: AXE });
   const options: RunOptions = {
     resultTypes: ["violations"],
     // How to find an element again is worked out for each that was looked at.
