@@ -90,7 +90,7 @@ async fn no_request_fails_while_code_is_reloaded_again_and_again() {
                     assert_eq!(answer.status, 200, "{}", answer.text());
                     asked += 1;
                     // A moment for the new code, which is to start beside all this.
-                    tokio::time::sleep(Duration::from_millis(3)).await;
+                    tokio::time::sleep(Duration::from_millis(15)).await;
                 }
                 asked
             })
