@@ -24,6 +24,10 @@ use crate::time::UnixMillis;
 
 /// Bytes of an upload's body: 50 MiB of files, a third more as base64, and their names.
 const UPLOAD: u64 = 72 * 1024 * 1024;
+/// What is launched as soon as it is uploaded has the processors for itself: what would be made ready meanwhile would be late for it.
+const AT_ONCE: Duration = Duration::from_millis(400);
+/// How long its launch is left alone then.
+const LAUNCH: Duration = Duration::from_secs(3);
 
 /// A generation, without its files.
 #[derive(Serialize, ToSchema)]
@@ -162,6 +166,10 @@ fn warm(app: &App, generation: &Generation, modules: Files, requirements: Option
     tokio::spawn(async move {
         match environments.prepare(&requirements, &|_line| {}).await {
             Ok(environment) => {
+                tokio::time::sleep(AT_ONCE).await;
+                if previews.active(&id).is_some() {
+                    tokio::time::sleep(LAUNCH).await;
+                }
                 previews.warm(&environment, &user).await;
                 previews.compile(&id, &modules, &environment).await;
             }

@@ -47,6 +47,11 @@ fn niceness(pid: i32) -> i32 {
     stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().parse().unwrap()
 }
 
+/// Whether it is one, or is about to be.
+fn is_zygote(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("zygote.py"))
+}
+
 async fn spare(server: &Server) -> PathBuf {
     eventually("a sandbox made ahead", async || waiting(server).into_iter().next()).await
 }
@@ -117,6 +122,22 @@ async fn modules_are_compiled_before_they_are_imported_and_never_taken_for_other
     let edit = json!({ "files": { "app/other.py": "def value():\n    return 2\n" } });
     app.user.patch(&app.path("/files"), &edit).await.expect(200);
     assert_eq!(told(&preview).await, json!([false, false, 2, "/box/app/app/other.py"]));
+}
+
+#[tokio::test]
+async fn what_is_launched_as_soon_as_it_is_uploaded_has_the_processors_for_itself() {
+    let server = Server::start().await;
+    let mut disturbed = true;
+    // On a busy machine a launch can come late enough to be that of somebody who looked around first.
+    for user in ["ana", "ben", "eve", "bo"] {
+        server.user(user).upload(&writes()).await.launch().await;
+        disturbed = descendants(server.keeper_pid()).into_iter().any(|(pid, _)| is_zygote(pid));
+        if !disturbed {
+            break;
+        }
+    }
+    assert!(!disturbed, "something is made ready before its launch is over");
+    spare(&server).await;
 }
 
 #[tokio::test]
