@@ -3,9 +3,9 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{Disk, Event, Generation, Preview, Server, Stream, eventually, fastapi};
+use crate::harness::{Disk, Event, Generation, NO_MORE_THAN_A_SERVER, Preview, Server, Stream, eventually};
 use crate::log_history::metric;
 
 /// More than a journal may have in memory.
@@ -18,19 +18,23 @@ const IN_MEMORY: &str =
 const ON_DISK: &str = "The server's disk takes this log again";
 
 const SPEAKER: &str = r#"
-import os, threading
+import asyncio, os, threading
+from urllib.parse import parse_qsl
 
 def speak(name, lines):
     for number in range(lines):
         print(f"{name} {number} " + "x" * 8000)
 
-@app.get("/speak")
-def answered(name: str, lines: int):
-    speak(name, lines)
-
-@app.get("/speak-and-leave")
-def unanswered(name: str, lines: int):
-    threading.Thread(target=lambda: (speak(name, lines), os._exit(0))).start()
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    asked = dict(parse_qsl(scope["query_string"].decode()))
+    speaks = lambda: speak(asked["name"], int(asked["lines"]))
+    if scope["path"] == "/speak":
+        await asyncio.to_thread(speaks)
+    elif scope["path"] == "/speak-and-leave":
+        threading.Thread(target=lambda: (speaks(), os._exit(0))).start()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"{}"})
 "#;
 
 /// What the keeper has in memory of its journals.
@@ -66,7 +70,8 @@ async fn it_delays_history_and_stops_nobody() {
         eprintln!("skipped: no file system can be mounted here");
         return;
     };
-    let app = server.user("ana").upload(&fastapi(SPEAKER)).await;
+    let speaker = json!({ "app/main.py": SPEAKER, "requirements.txt": NO_MORE_THAN_A_SERVER });
+    let app = server.user("ana").upload(&speaker).await;
     let preview = app.launch().await;
     let mut stream = app.stream("").await;
     let mut newest = 0;
@@ -84,7 +89,7 @@ async fn it_delays_history_and_stops_nobody() {
     assert_eq!(app.line(IN_MEMORY).await["level"], "WARN");
     delayed_histories(&server, "1").await;
     let unready = app.user.get("/readyz").await.expect(503);
-    assert_eq!(unready["failing"], serde_json::json!(["dataDirectory"]), "{unready}");
+    assert_eq!(unready["failing"], json!(["dataDirectory"]), "{unready}");
 
     // There is room again, and nothing has happened.
     std::fs::remove_file(ballast).unwrap();

@@ -136,14 +136,15 @@ async fn what_fails_is_told_and_the_application_learns_whose_request_it_is() {
     let (collector, address) = Collector::start().await;
     let [endpoint, delay] = settings(&address);
     let server = Server::with(&[endpoint, delay, ("IDLE_ACTION", "sleep"), ("INACTIVE_TIMEOUT", "1")]).await;
-    let app = server.user("ana").upload(&asgi("raise SystemExit(3)")).await;
+    let user = server.user("ana");
+    let app = user.upload(&asgi("raise SystemExit(3)")).await;
     call(&app, Method::POST, "/preview/launch", &json!({})).await.error(500, "launch_failed");
     let of_call = collector.within(CALLER, "POST /api/generations/{id}/preview/launch").await;
     assert!(has_failed(&of_call));
     assert!(has_failed(&collector.within(&id(&of_call), "preview.launch").await));
 
     let echo = json!({ "app/main.py": ECHO, "requirements.txt": crate::harness::NO_MORE_THAN_A_SERVER });
-    let app = server.user("bo").upload(&echo).await;
+    let app = user.upload(&echo).await;
     let preview = app.launch().await;
     let asked = preview.call(Method::GET, "/").header("traceparent", format!("00-{TRACE}-{CALLER}-01"));
     let heard = asked.send().await.unwrap().text().await.unwrap();

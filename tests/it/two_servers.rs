@@ -36,7 +36,8 @@ async fn race(launches: Vec<Generation>, refused_with: &str) -> usize {
 #[tokio::test]
 async fn racing_launches_are_decided_once() {
     let (one, two) = pair().await;
-    let app = one.user("ana").upload(&asgi("")).await;
+    let user = one.user_of("pro", "ana");
+    let app = user.upload(&asgi("")).await;
     let same = through(&two, &app);
     for round in 0..4 {
         let both = [&app, &same].into_iter().cycle().take(4).cloned().collect();
@@ -47,7 +48,6 @@ async fn racing_launches_are_decided_once() {
         other.stop().await.expect(200);
         assert_eq!((one.ports().held(), two.ports().held()), (vec![], vec![]));
     }
-    let user = one.user_of("pro", "bo");
     let mut apps = Vec::new();
     for number in 0..6 {
         let app = user.upload(&asgi("")).await;
