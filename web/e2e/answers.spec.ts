@@ -97,7 +97,9 @@ test.describe("what a request may be answered", () => {
     await expect(answer.getByText("500 Internal Server Error")).toBeVisible();
   });
 
-  test("forms: values from the schema, refused fields, form-encoded, and files", async ({ page }) => {
+  test("forms: values from the schema, refused fields, form-encoded, files; and cookies", async ({
+    page,
+  }) => {
     await page.getByRole("button", { name: "POST /items/{shelf}", exact: true }).click();
     await page.getByRole("tab", { name: /^Params/ }).click();
     await expect(page.getByText("How many to add")).toBeVisible();
@@ -136,10 +138,10 @@ test.describe("what a request may be answered", () => {
     await expect(answer.getByText('"bytes":[0,255,13,10]')).toBeVisible();
     await expect(answer.getByText('"title":"it\'s \\"new\\""')).toBeVisible();
     await look(page, "form-files");
-  });
 
-  test("cookies of the application go with the next requests, until they are forgotten", async ({ page }) => {
-    const answer = await send(page, "POST /enter");
+    // They go with the next requests, until they are forgotten.
+    await answer.getByRole("tab", { name: "Pretty" }).click();
+    await send(page, "POST /enter");
     await expect(answer.getByText("welcome")).toBeVisible();
     await send(page, "GET /visitor");
     await expect(answer.getByText('"ada"')).toBeVisible();

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { type CDPSession, expect, type Page } from "@playwright/test";
+import { expect, type Page } from "@playwright/test";
 import type { AxeResults, RunOptions } from "axe-core";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -38,7 +38,12 @@ export async function look(page: Page, name: string, pane?: "Logs" | "Endpoints"
   const before = page.viewportSize();
   const session = await page.context().newCDPSession(page);
   const touches = (enabled: boolean) => session.send("Emulation.setTouchEmulationEnabled", { enabled });
-  const dark = await page.evaluate(() => matchMedia("(prefers-color-scheme: dark)").matches);
+  const { dark, axe } = await page.evaluate(() => ({
+    dark: matchMedia("(prefers-color-scheme: dark)").matches,
+    axe: "axe" in window,
+  }));
+  // Once in each document: handing it over takes as long as a check, and longer in Playwright's way, which packs it up.
+  if (!axe) await session.send("Runtime.evaluate", { expression: AXE });
   const themes: Record<View["theme"], Theme> = {
     "as it is": dark ? "dark" : "light",
     "the other": dark ? "light" : "dark",
@@ -49,11 +54,11 @@ export async function look(page: Page, name: string, pane?: "Logs" | "Endpoints"
     if (view.touch) await touches(true);
     await page.setViewportSize({ width, height });
     if (pane && view.touch) await showPane(page, pane);
-    await page.emulateMedia({ colorScheme: theme });
+    if (view.theme === "the other") await page.emulateMedia({ colorScheme: theme });
     await painted(page, theme);
     const what = `${name}-${view.device}-${theme}`;
     await picture(page, what);
-    if (view.check) await checkAccess(page, session, view.check, what);
+    if (view.check) await checkAccess(page, view.check, what);
   }
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   expect(overflow, `${name}: wider than the phone`).toBeLessThanOrEqual(0);
@@ -97,15 +102,7 @@ async function showPane(page: Page, pane: string): Promise<void> {
     .click();
 }
 
-async function checkAccess(
-  page: Page,
-  session: CDPSession,
-  rules: "all" | "colours",
-  what: string,
-): Promise<void> {
-  // Once in each document: handing it over takes as long as a check, and longer in Playwright's way, which packs it up.
-  if (!(await page.evaluate(() => "axe" in window)))
-    await session.send("Runtime.evaluate", { expression: AXE });
+async function checkAccess(page: Page, rules: "all" | "colours", what: string): Promise<void> {
   const options: RunOptions = {
     resultTypes: ["violations"],
     // How to find an element again is worked out for each that was looked at.

@@ -95,7 +95,7 @@ test("reloading: says so while the new code starts", async ({ page, open, server
   await forget(server, token, id);
 });
 
-test("a sign-in that is no longer valid leads to another, and back", async ({
+test("a sign-in that is no longer valid; what is another's, and what is not there", async ({
   page,
   open,
   server,
@@ -111,9 +111,7 @@ test("a sign-in that is no longer valid leads to another, and back", async ({
   await page.getByRole("button", { name: "Sign in" }).click();
   await expect(page.getByRole("heading", { name: card })).toBeVisible();
   await forget(server, token, id);
-});
 
-test("what is another's, and what is not there", async ({ page, open, server }) => {
   const hers = await server.upload(server.token("grace"), "hers", project(GREETER));
   await open(`/g/${hers}`);
   await expect(page.getByRole("heading", { name: "Not yours" })).toBeVisible();
@@ -166,7 +164,12 @@ test("a preview that somebody else has launched meanwhile can be taken over", as
   await forget(server, token, id);
 });
 
-test("the stream: connecting, then lost for a reason", async ({ page, open, server, token }) => {
+test("the stream: connecting, lost for a reason, and where it was after a crash of the server", async ({
+  page,
+  open,
+  server,
+  token,
+}) => {
   const id = await server.upload(token, "stream", project(GREETER));
   await launched(server, token, id);
   let answer = (_status: number) => {};
@@ -187,18 +190,7 @@ test("the stream: connecting, then lost for a reason", async ({ page, open, serv
   await page.getByRole("button", { name: "Retry now" }).click();
   await expect(page.getByText("Live", { exact: true })).toBeVisible();
   await expect(page.getByRole("log").getByText("Ready in")).toHaveCount(1);
-  await forget(server, token, id);
-});
 
-test("a server that crashes and returns: the page says so, and goes on where it was", async ({
-  page,
-  open,
-  server,
-  token,
-}) => {
-  const id = await server.upload(token, "survivor", project(GREETER));
-  await launched(server, token, id);
-  await open(`/g/${id}`);
   await page.getByRole("button", { name: "Send" }).click();
   await expect(page.getByRole("log").getByText("greeting you")).toHaveCount(1);
   await expect(page.getByRole("textbox", { name: "Response body" })).toContainText("Hello, you");

@@ -4,6 +4,7 @@ import type { BodyDraft, BodyMode } from "./draft";
 import { FileInput } from "./FileInput";
 import { RowsEditor } from "./RowsEditor";
 import css from "./requests.module.css";
+import shared from "./shared.module.css";
 import type { FieldError } from "./validation";
 
 const MODES: readonly [BodyMode, string][] = [
@@ -62,7 +63,7 @@ export function BodyEditor({ body, onChange, onSubmit, fields, errors }: BodyEdi
 function Editor({ body, onChange, onSubmit, fields, errors }: BodyEditorProps) {
   switch (body.mode) {
     case "none":
-      return <p className={css.hint}>This request has no body.</p>;
+      return <p className={shared.hint}>This request has no body.</p>;
     case "json":
     case "text":
       return (
@@ -74,7 +75,7 @@ function Editor({ body, onChange, onSubmit, fields, errors }: BodyEditorProps) {
           onSubmit={onSubmit}
           words={fields}
           refused={body.mode === "json" ? errors : undefined}
-          className={css.editor}
+          className={shared.editor}
         />
       );
     case "form":
@@ -91,7 +92,7 @@ function Editor({ body, onChange, onSubmit, fields, errors }: BodyEditorProps) {
     case "file":
       return (
         <div className={css.file}>
-          <p className={css.hint}>The file's bytes are the body of the request.</p>
+          <p className={shared.hint}>The file's bytes are the body of the request.</p>
           <FileInput label="File to send" file={body.file} onPick={(file) => onChange({ ...body, file })} />
         </div>
       );

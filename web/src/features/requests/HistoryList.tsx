@@ -10,8 +10,9 @@ import { Button, classes, IconButton } from "../../shared/ui/Button";
 import { Callout } from "../../shared/ui/Callout";
 import { MethodTag } from "../../shared/ui/MethodTag";
 import { type HistoryItem, historyItems } from "./history";
-import css from "./requests.module.css";
+import css from "./history.module.css";
 import { toneOf } from "./response";
+import shared from "./shared.module.css";
 import { historyKey, type Workbench } from "./useWorkbench";
 
 /** How often to look for requests that came by the preview's own address. */
@@ -50,11 +51,11 @@ export function HistoryList({ workbench, endpoints, state }: HistoryListProps) {
   const items = historyItems(history, kept.data ?? []);
   const error = open.error ?? resend.error ?? save.error ?? kept.error;
   if (items.length === 0 && !error)
-    return <p className={css.hint}>What the preview is asked is listed here, to be sent again.</p>;
+    return <p className={shared.hint}>What the preview is asked is listed here, to be sent again.</p>;
   return (
     <div className={css.historyPane}>
       {error && <Callout tone="error">{messageOf(error)}</Callout>}
-      <ul className={css.history} aria-label="Requests">
+      <ul aria-label="Requests">
         {items.map((item) => (
           <Entry
             key={item.key}
@@ -100,7 +101,10 @@ function Entry({ item, onOpen, onAgain }: EntryProps) {
           </span>
         )}
         <span
-          className={classes(css.historyStatus, statusCode !== null && css[`status-${toneOf(statusCode)}`])}
+          className={classes(
+            css.historyStatus,
+            statusCode !== null && shared[`status-${toneOf(statusCode)}`],
+          )}
         >
           {statusCode ?? "no answer"}
         </span>

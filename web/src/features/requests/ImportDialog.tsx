@@ -3,8 +3,8 @@ import { Button } from "../../shared/ui/Button";
 import { Callout } from "../../shared/ui/Callout";
 import { Dialog } from "../../shared/ui/Dialog";
 import type { Draft } from "./draft";
+import css from "./import.module.css";
 import { importCurl } from "./importCurl";
-import css from "./requests.module.css";
 
 /** Takes a curl command line and makes a request of it, for this preview. */
 export default function ImportDialog({

@@ -10,7 +10,6 @@ import { Code } from "../../shared/ui/Code";
 import { CopyButton } from "../../shared/ui/CopyButton";
 import { Tabs } from "../../shared/ui/Tabs";
 import { TextBox } from "../../shared/ui/TextBox";
-import css from "./requests.module.css";
 import {
   bodyBytes,
   bodyText,
@@ -22,6 +21,8 @@ import {
   toneOf,
   viewOf,
 } from "./response";
+import css from "./response.module.css";
+import shared from "./shared.module.css";
 import type { Exchange } from "./useSend";
 
 export interface ResponsePanelProps {
@@ -69,7 +70,7 @@ function NoAnswer({ error, message }: { error: unknown; message: string }) {
     <div className={css.failed}>
       {status !== null && (
         <p className={css.statusLine}>
-          <strong className={classes(css.status, css["status-error"])}>
+          <strong className={classes(css.status, shared["status-error"])}>
             {status} {reasonOf(status)}
           </strong>
           <span>from previewd: the application did not answer</span>
@@ -191,7 +192,7 @@ function StatusLine({ response }: { response: ProxyResponse }) {
   const size = useMemo(() => bytes(sizeOf(response)), [response]);
   return (
     <p className={css.statusLine} role="status">
-      <strong className={classes(css.status, css[`status-${toneOf(response.statusCode)}`])}>
+      <strong className={classes(css.status, shared[`status-${toneOf(response.statusCode)}`])}>
         {response.statusCode} {reasonOf(response.statusCode)}
       </strong>
       <span title={`First byte after ${milliseconds(response.timing.firstByteMs)}`}>
@@ -215,16 +216,16 @@ function Body({ response }: { response: ProxyResponse }) {
           label="Response body"
           language={view}
           value={text.slice(0, SHOWN)}
-          className={css.editor}
+          className={shared.editor}
         />
       );
     case "image":
       return <ImageView response={response} />;
     case "empty":
-      return <p className={css.hint}>The response has no body.</p>;
+      return <p className={shared.hint}>The response has no body.</p>;
     case "binary":
       return (
-        <p className={css.hint}>
+        <p className={shared.hint}>
           Binary data, {bytes(sizeOf(response))}. Save it to open it in another program.
         </p>
       );
