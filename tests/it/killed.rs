@@ -4,19 +4,22 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{Generation, Server, asgi, descendants, eventually, signal};
+use crate::harness::{Generation, Server, asgi, descendants, eventually, is_alive, signal};
 
 /// Into a launch, so that its steps are all hit by one or another.
 const MOMENTS: [u64; 5] = [0, 10, 30, 70, 150];
 
-/// Kills what the keeper started and has `name` in its command line.
-fn kill(server: &Server, name: &str) {
-    for (pid, _) in descendants(server.keeper_pid()) {
+/// Kills what the keeper started and has `name` in its command line. What was made ahead has the lowest priority: on a busy machine
+/// it goes on for a while before it dies of that, and by then it may be the next launch's.
+async fn kill(server: &Server, name: &str) {
+    let is_meant = |(pid, _): &(i32, u64)| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        if String::from_utf8_lossy(&line).contains(name) {
-            signal(pid, Signal::KILL);
-        }
-    }
+        String::from_utf8_lossy(&line).contains(name)
+    };
+    let killed: Vec<_> = descendants(server.keeper_pid()).into_iter().filter(is_meant).collect();
+    killed.iter().for_each(|(pid, _)| signal(*pid, Signal::KILL));
+    let dead = async || killed.iter().all(|process| !is_alive(*process)).then_some(());
+    eventually("the end of what was killed", dead).await;
 }
 
 /// The word of the status, once it is not `launching`.
@@ -54,17 +57,17 @@ async fn at_each_moment(kill: impl AsyncFn(&Server)) {
 
 #[tokio::test]
 async fn the_zygote() {
-    at_each_moment(async |server| kill(server, "/zygote-")).await;
+    at_each_moment(async |server| kill(server, "/zygote-").await).await;
 }
 
 #[tokio::test]
 async fn the_init_of_a_sandbox() {
-    at_each_moment(async |server| kill(server, "sandbox-hold")).await;
+    at_each_moment(async |server| kill(server, "sandbox-hold").await).await;
 }
 
 #[tokio::test]
 async fn a_helper_of_a_sandbox() {
-    at_each_moment(async |server| kill(server, "sandbox-")).await;
+    at_each_moment(async |server| kill(server, "sandbox-").await).await;
 }
 
 #[tokio::test]
