@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -89,8 +88,6 @@ async fn no_request_fails_while_code_is_reloaded_again_and_again() {
                     };
                     assert_eq!(answer.status, 200, "{}", answer.text());
                     asked += 1;
-                    // A moment for the new code, which is to start beside all this.
-                    tokio::time::sleep(Duration::from_millis(15)).await;
                 }
                 asked
             })
