@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::{
-    Generation, Preview, Server, asgi, descendants, eventually, is_ahead, is_alive, is_spare, spares,
+    Generation, Preview, Server, asgi, command_line, descendants, eventually, is_ahead, is_alive, is_spare,
+    spares,
 };
 
 /// A process in a sandbox: its number there, and which sandbox.
@@ -49,7 +50,7 @@ fn niceness(pid: i32) -> i32 {
 
 /// Whether it is one, or is about to be.
 fn is_zygote(pid: i32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("zygote.py"))
+    command_line(pid).contains("zygote.py")
 }
 
 async fn spare(server: &Server) -> PathBuf {

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answer, BINARY, Generation, Server, User, asgi, descendants, eventually, is_alive, signal,
+    Answer, BINARY, Generation, Server, User, asgi, command_line, descendants, eventually, is_alive, signal,
 };
 
 /// A server whose environments nobody else has. uv is the shared one.
@@ -219,10 +219,6 @@ async fn an_environment_in_use_outlives_the_limit_and_a_restart() {
 fn doctor(server: &Server) -> Value {
     let output = server.command(&["doctor", "--json"]).output().unwrap();
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{BINARY} doctor: {output:?}"))
-}
-
-fn command_line(pid: i32) -> String {
-    String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).into_owned()
 }
 
 fn directories(path: &Path) -> usize {

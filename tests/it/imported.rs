@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Process, REQUIREMENTS, Server, descendants, eventually, is_alive};
+use crate::harness::{
+    Generation, Process, REQUIREMENTS, Server, command_line, descendants, eventually, is_alive,
+};
 
 /// A project whose routes its source does not tell. `at_import` is run when there is an application.
 fn open_ended(at_import: &str) -> Value {
@@ -42,10 +44,8 @@ fn paths(listing: &Value) -> Vec<&str> {
 
 /// Processes that import applications.
 fn imports(server: &Server) -> Vec<Process> {
-    let is_import = |(pid, _): &Process| {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0).any(|argument| argument == b"describe")
-    };
+    let is_import =
+        |(pid, _): &Process| command_line(*pid).split('\0').any(|argument| argument == "describe");
     descendants(server.serve_pid()).into_iter().filter(|one| is_import(one) && is_alive(*one)).collect()
 }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{Generation, Server, asgi, descendants, eventually, is_alive, signal};
+use crate::harness::{
+    Generation, Process, Server, asgi, command_line, descendants, eventually, is_alive, signal,
+};
 
 /// Into a launch, so that its steps are all hit by one or another.
 const MOMENTS: [u64; 5] = [0, 10, 30, 70, 150];
@@ -12,10 +14,7 @@ const MOMENTS: [u64; 5] = [0, 10, 30, 70, 150];
 /// Kills what the keeper started and has `name` in its command line. What was made ahead has the lowest priority: on a busy machine
 /// it goes on for a while before it dies of that, and by then it may be the next launch's.
 async fn kill(server: &Server, name: &str) {
-    let is_meant = |(pid, _): &(i32, u64)| {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).contains(name)
-    };
+    let is_meant = |(pid, _): &Process| command_line(*pid).contains(name);
     let killed: Vec<_> = descendants(server.keeper_pid()).into_iter().filter(is_meant).collect();
     killed.iter().for_each(|(pid, _)| signal(*pid, Signal::KILL));
     let dead = async || killed.iter().all(|process| !is_alive(*process)).then_some(());

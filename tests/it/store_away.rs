@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::faults::Part;
-use crate::harness::{Server, asgi, descendants, eventually, postgres_database, signal};
+use crate::harness::{Server, asgi, command_line, descendants, eventually, postgres_database, signal};
 use crate::log_history::Lock;
 
 /// A PostgreSQL that can be taken away.
@@ -41,10 +41,7 @@ impl Postgres {
     fn goes(&self) {
         std::fs::rename(self.socket(), self.aside()).unwrap();
         signal(self.first, Signal::STOP);
-        let serves = |pid: i32| {
-            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&line).contains("previewd postgres [local]")
-        };
+        let serves = |pid: i32| command_line(pid).contains("previewd postgres [local]");
         descendants(self.first)
             .iter()
             .filter(|(pid, _)| serves(*pid))

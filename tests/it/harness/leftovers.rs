@@ -104,6 +104,11 @@ pub fn descriptors_but_the_stores(pid: i32) -> usize {
     all.filter(|descriptor| !of_the_store(&descriptor.path())).count()
 }
 
+/// The arguments of a process, each with a zero byte behind it; nothing if there is none.
+pub fn command_line(pid: i32) -> String {
+    String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).into_owned()
+}
+
 /// The keeper of a data directory.
 pub fn keeper_of(data_dir: &Path) -> Option<i32> {
     let is_keeper = |pid: &i32| {

@@ -28,8 +28,8 @@ pub use disk::Disk;
 pub use environments::again_as_an_ordinary_user;
 pub use guest::Guest;
 pub use leftovers::{
-    Process, cgroups, descendants, descriptors, descriptors_but_the_stores, is_ahead, is_alive, is_spare,
-    spares,
+    Process, cgroups, command_line, descendants, descriptors, descriptors_but_the_stores, is_ahead, is_alive,
+    is_spare, spares,
 };
 pub use postgres::new_database as postgres_database;
 pub use raw::{raw, raw_head};
