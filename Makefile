@@ -14,7 +14,7 @@ SHELL := bash
 CORES := $(shell nproc)
 # Tests wait more than they compute: for servers to end, for time to be over.
 export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
-.PHONY: run test bench load nightly coverage fmt rust web web-lint web-types web-typecheck web-test static embed browser supply-chain
+.PHONY: run test built it units rest browser bench load nightly coverage fmt web web-lint web-types web-typecheck web-test embed supply-chain
 
 # What build.rs compiles is no part of a crate, so that cargo does not format it.
 LIBRARY := --edition 2024 runner/template.rs
@@ -30,9 +30,11 @@ run: $(UI_PACKAGES)
 	cargo build --locked
 	cargo run --locked --quiet -- up examples/bookshop
 
+# The tests of the server and those in a browser take longest. Everything else is run beside them, one after the other, once all is built.
 test:
 	scripts/setup test
-	$(MAKE) --jobs=1 static rust browser
+	$(MAKE) --jobs=1 built
+	$(MAKE) --jobs=3 --keep-going it browser rest
 
 bench: $(UI_PACKAGES)
 	cargo bench --locked --bench previewd
@@ -58,15 +60,19 @@ fmt: $(UI_PACKAGES)
 	rustfmt $(LIBRARY)
 	cd web && npm run format
 
-# What is checked without a server, side by side; each says what it has to say at its end, and one that fails ends no other.
-SIDE_BY_SIDE := --jobs=$(CORES) --keep-going --output-sync=target
-WEB := web-test $(HOST) web-typecheck $(PAGE) web-types web-lint
+# The page, and Rust with its lints, which cost least where everything is compiled anyway.
+built: $(UI_PACKAGES)
+	$(MAKE) --jobs=$(CORES) --output-sync=target $(HOST) $(PAGE)
+	cargo fmt --all --check
+	rustfmt --check $(LIBRARY)
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --workspace --locked --no-run
 
-static: $(UI_PACKAGES)
-	$(MAKE) $(SIDE_BY_SIDE) $(WEB) supply-chain
+rest: $(UI_PACKAGES)
+	$(MAKE) --jobs=1 --keep-going units web-test web-typecheck web-types web-lint supply-chain
 
 web: $(UI_PACKAGES)
-	$(MAKE) $(SIDE_BY_SIDE) $(WEB)
+	$(MAKE) --jobs=$(CORES) --keep-going --output-sync=target web-test $(HOST) web-typecheck $(PAGE) web-types web-lint
 
 # They read files and nothing else: so they are not run again over the same ones.
 web-lint: $(UI_PACKAGES)
@@ -82,14 +88,16 @@ web-test: $(UI_PACKAGES)
 	cd web && npm test
 
 # The same cases every day: nobody is to be stopped by what he has not changed. `make nightly` looks for others.
-rust: export PROPTEST_RNG_SEED ?= 1
-rust: export PREVIEW_WALK_SEED ?= 1
-rust: export PREVIEW_TEST_SEED ?= 1
-rust: $(UI_PACKAGES)
-	cargo fmt --all --check
-	rustfmt --check $(LIBRARY)
-	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo test --workspace --locked
+it units: export PROPTEST_RNG_SEED ?= 1
+it units: export PREVIEW_WALK_SEED ?= 1
+it units: export PREVIEW_TEST_SEED ?= 1
+it: $(UI_PACKAGES)
+	cargo test --workspace --locked --test it
+
+# What needs no server: all tests but those.
+units: $(UI_PACKAGES)
+	cargo test --workspace --locked --lib --bins --test '[!i]*'
+	cargo test --workspace --locked --doc
 
 # The React package as a host application gets it.
 embed: $(HOST)
