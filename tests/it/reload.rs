@@ -212,8 +212,8 @@ async fn no_line_is_lost_or_repeated_when_code_that_speaks_is_reloaded() {
     let patched = patch(&app, json!({ "app/main.py": source("two")["app/main.py"] })).await;
     assert_eq!(patched["reloaded"], true, "{patched}");
     let mut events = stream.until(|event| event.message().starts_with("one said ")).await;
-    let later = |text: &str| text.strip_prefix("two line ")?.parse().ok().filter(|number: &u32| *number > 20);
-    events.extend(stream.until(|event| later(event.message()).is_some()).await);
+    let number = |line: &str| line.strip_prefix("two line ").and_then(|number| number.parse::<u32>().ok());
+    events.extend(stream.until(|event| number(&event.message()) > Some(20)).await);
     app.stop().await.expect(200);
     events.extend(stream.rest().await);
     let lines: Vec<_> = events.iter().filter(|event| event.is_line()).collect();
