@@ -13,8 +13,8 @@
 SHELL := bash
 CORES := $(shell nproc)
 # Tests wait more than they compute: for servers to end, for time to be over.
-export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
-.PHONY: run test built it units rest browser bench load nightly coverage fmt web web-lint web-types web-typecheck web-test embed supply-chain
+export RUST_TEST_THREADS ?= $(shell echo $$((3 * $$(nproc))))
+.PHONY: run test built it units crates rest browser bench load nightly coverage fmt web web-lint web-types web-typecheck web-test embed supply-chain
 
 # What build.rs compiles is no part of a crate, so that cargo does not format it.
 LIBRARY := --edition 2024 runner/template.rs
@@ -30,10 +30,11 @@ run: $(UI_PACKAGES)
 	cargo build --locked
 	cargo run --locked --quiet -- up examples/bookshop
 
-# The tests of the server and those in a browser take longest. Everything else is run beside them, one after the other, once all is built.
+# Once all is built: the tests of the server and those in a browser take longest, and all else is run beside them, one after the other,
+# but for the unit tests: what compiles bytecode at the lowest priority in these waited for a minute where so much ran beside.
 test:
 	scripts/setup test
-	$(MAKE) --jobs=1 built
+	$(MAKE) --jobs=1 built units
 	$(MAKE) --jobs=3 --keep-going it browser rest
 
 bench: $(UI_PACKAGES)
@@ -60,7 +61,7 @@ fmt: $(UI_PACKAGES)
 	rustfmt $(LIBRARY)
 	cd web && npm run format
 
-# The page, and Rust with its lints, which cost least where everything is compiled anyway.
+# The page, and Rust with its lints.
 built: $(UI_PACKAGES)
 	$(MAKE) --jobs=$(CORES) --output-sync=target $(HOST) $(PAGE)
 	cargo fmt --all --check
@@ -69,7 +70,7 @@ built: $(UI_PACKAGES)
 	cargo test --workspace --locked --no-run
 
 rest: $(UI_PACKAGES)
-	$(MAKE) --jobs=1 --keep-going units web-test web-typecheck web-types web-lint supply-chain
+	$(MAKE) --jobs=1 --keep-going crates web-test web-typecheck web-types web-lint supply-chain
 
 web: $(UI_PACKAGES)
 	$(MAKE) --jobs=$(CORES) --keep-going --output-sync=target web-test $(HOST) web-typecheck $(PAGE) web-types web-lint
@@ -88,15 +89,18 @@ web-test: $(UI_PACKAGES)
 	cd web && npm test
 
 # The same cases every day: nobody is to be stopped by what he has not changed. `make nightly` looks for others.
-it units: export PROPTEST_RNG_SEED ?= 1
-it units: export PREVIEW_WALK_SEED ?= 1
-it units: export PREVIEW_TEST_SEED ?= 1
+it units crates: export PROPTEST_RNG_SEED ?= 1
+it units crates: export PREVIEW_WALK_SEED ?= 1
+it units crates: export PREVIEW_TEST_SEED ?= 1
 it: $(UI_PACKAGES)
 	cargo test --workspace --locked --test it
 
-# What needs no server: all tests but those.
 units: $(UI_PACKAGES)
-	cargo test --workspace --locked --lib --bins --test '[!i]*'
+	cargo test --workspace --locked --lib --bins
+
+# Tests of what the other crates offer, and what is in the documentation of all.
+crates: $(UI_PACKAGES)
+	cargo test --workspace --locked --test '[!i]*'
 	cargo test --workspace --locked --doc
 
 # The React package as a host application gets it.

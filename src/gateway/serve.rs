@@ -1,9 +1,12 @@
 //! Serving a preview's public address for as long as the preview is there.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::service::service_fn;
@@ -12,6 +15,7 @@ use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::quiet::Quiet;
 use super::{Gateway, Origin, Tls};
@@ -67,7 +71,8 @@ pub async fn serve(address: PublicAddress, gateway: Gateway) {
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     let (tls, drain) = (gateway.tls.clone(), drain.clone());
-                    let client = Client { stream, peer, place, tls, patience, idle, drain };
+                    let listening = listening.clone();
+                    let client = Client { stream, peer, place, tls, patience, idle, drain, listening };
                     gateway.drain.serve(client.serve(Arc::clone(&origin), ended.clone()));
                 }
                 Err(e) => {
@@ -82,12 +87,13 @@ pub async fn serve(address: PublicAddress, gateway: Gateway) {
         () = preview.address_closes() => {}
         () = drain.deaf() => {}
     }
-    drop((listener, listening));
+    drop(listener);
+    ended.cancel();
+    drop(listening);
     tokio::select! {
         _ = preview.wait_for(State::is_over) => gateway.forget(&preview.id),
         () = drain.deaf() => {}
     }
-    ended.cancel();
 }
 
 /// A connection that was accepted.
@@ -101,11 +107,13 @@ struct Client {
     /// For it to read what is written.
     idle: Option<Duration>,
     drain: Drain,
+    /// While something here may still be answered in the preview's name: its address is another's soon.
+    listening: TaskTrackerToken,
 }
 
 impl Client {
     async fn serve(self, origin: Arc<Origin>, ended: CancellationToken) {
-        let Self { stream, peer, place, tls, patience, idle, drain } = self;
+        let Self { stream, peer, place, tls, patience, idle, drain, listening } = self;
         // Small writes are answers that somebody waits for.
         let _not_fatal = stream.set_nodelay(true);
         if let Some(idle) = idle {
@@ -135,6 +143,11 @@ impl Client {
             () = silence(&place, &asked, patience) => connection.as_mut().graceful_shutdown(),
             () = ended.cancelled() => connection.as_mut().graceful_shutdown(),
         }
+        // What waits for nothing is closed by this.
+        if poll_once(connection.as_mut()).await.is_ready() {
+            return;
+        }
+        drop(listening);
         // Whoever does not read gets no more. A server that ends has a patience of its own.
         let patience = async {
             if drain.is_deaf() {
@@ -148,6 +161,11 @@ impl Client {
             () = patience => {}
         }
     }
+}
+
+/// What a future says when it is looked at once.
+async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
 /// Returns when a client has asked nothing for so long, and at most twice as long. HTTP/1.1 counts that time itself, but only

@@ -6,6 +6,8 @@ use futures_util::{SinkExt, StreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{self, Message};
 
@@ -191,4 +193,29 @@ async fn a_request_waits_for_a_preview_that_launches_or_is_told() {
     app.until_status("running").await;
     assert_eq!(began.get("/x").await.text(), "you asked for /x");
     assert_eq!(began.anonymous(Method::GET, "/health").send().await.unwrap().status(), 200);
+}
+
+/// The next preview may have the same port at once: who comes over an old connection would be told that all is over.
+#[tokio::test]
+async fn no_connection_to_a_preview_outlives_it() {
+    const CONNECTIONS: usize = 40;
+    let server = Guest::arrive().await;
+    let (app, preview) = started(server.user()).await;
+    let request =
+        format!("GET /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Preview-Token: {}\r\n\r\n", preview.token);
+    let mut kept = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut stream = TcpStream::connect(("127.0.0.1", preview.port())).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await.unwrap();
+        assert_eq!(status, *b"HTTP/1.1 200");
+        kept.push(stream.into_std().unwrap());
+    }
+    app.stop().await.expect(200);
+    for mut stream in kept {
+        // What is not there yet is an error here: nobody waits for it.
+        let rest = std::io::Read::read_to_end(&mut stream, &mut Vec::new());
+        assert!(rest.is_ok(), "still open: {rest:?}");
+    }
 }

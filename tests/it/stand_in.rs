@@ -52,7 +52,7 @@ async fn upload(user: &User, requirements: &str) -> Generation {
 
 /// What it tells once it is launched.
 async fn told(app: &Generation) -> Value {
-    app.launch().await.get("/").await.json()
+    app.launch().await.get("/").await.expect(200)
 }
 
 fn name(pid: i32) -> String {
