@@ -86,7 +86,7 @@ web-typecheck: $(UI_PACKAGES)
 	scripts/unless-passed web-typecheck web -- npm --prefix web run typecheck
 
 web-test: $(UI_PACKAGES)
-	cd web && npm test
+	scripts/unless-passed web-test web -- npm --prefix web test
 
 # The same cases every day: nobody is to be stopped by what he has not changed. `make nightly` looks for others.
 it units crates: export PROPTEST_RNG_SEED ?= 1
@@ -111,7 +111,7 @@ embed: $(HOST)
 browser: export SCREENS ?= 0
 browser: $(HOST) $(PAGE)
 	cargo test --workspace --locked --no-run --test it
-	cd web && npm run test:e2e
+	cd web && npm run test:e2e -- --workers=$(CORES)
 
 supply-chain: $(UI_PACKAGES)
 	scripts/check-crates

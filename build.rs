@@ -27,6 +27,7 @@ fn main() {
     println!("cargo:rerun-if-changed={LIBRARY}");
     println!("cargo:rerun-if-env-changed=PREVIEW_UI_PREBUILT");
     build_library();
+    link_for_tests();
     if env::var_os("CARGO_FEATURE_UI").is_none() {
         return;
     }
@@ -45,6 +46,14 @@ fn main() {
     // Watched only where it exists: cargo takes a watched file that is missing for one that has changed.
     if Path::new(INDEX).exists() {
         println!("cargo:rerun-if-changed={INDEX}");
+    }
+}
+
+/// Without optimisations it is for tests, which start it thousands of times: where it is at a fixed address, each start has half of the
+/// pages to write to. What people run stays where nobody can foresee.
+fn link_for_tests() {
+    if env::var("PROFILE").is_ok_and(|profile| profile == "debug") {
+        println!("cargo:rustc-link-arg-bins=-no-pie");
     }
 }
 
