@@ -58,7 +58,7 @@ impl Previews {
             Err(e) => {
                 self.host.runtime.close(&row.id).await.map_err(Error::internal)?;
                 self.host.store.withdraw_preview(&row.id).await?;
-                return Err(Error::internal(e));
+                return Err(no_place(RuntimeError::Failed(e.to_string())));
             }
         };
         let pumping = Pump::new(output, Arc::clone(&hub), self.host.runtime.places(&row.id)).spawn();
@@ -145,13 +145,15 @@ pub(super) fn variables(plan: &Plan, config: &Config, port: u16) -> BTreeMap<Str
 }
 
 fn no_place(error: RuntimeError) -> Error {
+    tracing::error!(%error, "a preview has no place");
     match error {
         RuntimeError::Silent | RuntimeError::Gone => {
-            tracing::error!(%error, "a preview has no place");
             let message = "This server can start no preview at the moment: what keeps them does not answer. Try again in a minute.";
             Error::PreviewUnavailable { message: message.to_owned() }
         }
-        other => Error::internal(other),
+        _ => Error::LaunchFailed(Box::new(failure::of_host(
+            "This server has no place for a preview at the moment: it is out of room, files or descriptors, or its data directory cannot be written to. Try again in a minute, or ask who runs this server.",
+        ))),
     }
 }
 

@@ -236,8 +236,24 @@ async fn too_much_memory_ends_the_preview_and_says_so() {
     }
     let status = scene.attacker.until_status("failed").await;
     assert_eq!(status["failure"]["reason"], "out_of_memory", "{status}");
+    code_that_takes_too_much_at_once(&scene).await;
     assert!(status["errorMessage"].as_str().unwrap().contains("160 MiB"), "{status}");
     scene.nobody_else_is_hurt().await;
+}
+
+/// At a launch, and in place of code that serves, which goes on.
+async fn code_that_takes_too_much_at_once(scene: &Scene) {
+    let hog = asgi("hoard = [bytearray(b'x' * (8 << 20)) for _ in range(200)]");
+    let refused = scene.user.upload(&hog).await.try_launch(&json!({})).await.error(500, "launch_failed");
+    assert_eq!(refused["details"]["reason"], "out_of_memory", "{refused}");
+    let (app, preview) = launched(&scene.user, &asgi("")).await;
+    let patched = app.user.patch(&app.path("/files"), &json!({ "files": hog })).await.expect(200);
+    assert_eq!(
+        (&patched["reloaded"], &patched["details"]["reason"]),
+        (&json!(false), &json!("out_of_memory"))
+    );
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x");
+    app.stop().await.expect(200);
 }
 
 #[tokio::test]

@@ -73,3 +73,38 @@ async fn an_unknown_tier_counts_as_free(server: &Server) {
         assert_eq!(config["limitations"]["maxConcurrentPreviews"], limit, "{config}");
     }
 }
+
+/// Of a host application that has the private key, where the server knows the public one.
+#[tokio::test]
+async fn a_hosts_tokens_are_taken_by_its_public_key() {
+    let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/src/auth/testdata/");
+    let read = |name: &str| std::fs::read_to_string(format!("{keys}{name}")).unwrap();
+    let (private, public) = (read("ec.test.pem"), read("ec.test.pub.pem"));
+    let (issuer, audience, far) = ("https://host.example.com", "previewd", 4_102_444_800_i64);
+    let key = format!("{keys}ec.test.pub.pem");
+    let settings = [("JWT_PUBLIC_KEY", &*key), ("JWT_ISSUER", issuer), ("JWT_AUDIENCE", audience)];
+    let server = Server::with(&settings).await;
+    let signed = |claims: &Value| {
+        let key = jsonwebtoken::EncodingKey::from_ec_pem(private.as_bytes()).unwrap();
+        jsonwebtoken::encode(&jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256), claims, &key)
+            .unwrap()
+    };
+    let good = json!({ "sub": "ana", "exp": far, "iss": issuer, "aud": audience });
+    server.with_token(&signed(&good)).get("/api/projects").await.expect(200);
+    server.user("ben").get("/api/projects").await.expect(200);
+    let bad = [
+        (
+            "another's",
+            signed(&json!({ "sub": "ana", "exp": far, "iss": "https://else.example.com", "aud": audience })),
+        ),
+        ("for another", signed(&json!({ "sub": "ana", "exp": far, "iss": issuer, "aud": "else" }))),
+        ("for nobody", signed(&json!({ "sub": "ana", "exp": far, "iss": issuer }))),
+        ("over", signed(&json!({ "sub": "ana", "exp": 1_000_000_000, "iss": issuer, "aud": audience }))),
+        ("with what everybody knows as the secret", hs256(&good, &public)),
+    ];
+    for (what, token) in bad {
+        let answer = server.with_token(&token).get("/api/projects").await;
+        assert_eq!(answer.status, 401, "{what}: {}", answer.text());
+        answer.error(401, "unauthorized");
+    }
+}

@@ -276,6 +276,18 @@ async fn the_metrics_tell_what_passes_and_the_dashboard_asks_only_for_what_there
     assert!(asked.len() > 12, "{asked:?}");
     let missing: Vec<_> = asked.difference(&there).collect();
     assert!(missing.is_empty(), "{missing:?} are not in\n{text}");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operating.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let told: BTreeSet<_> =
+        page.lines().filter(|line| line.starts_with("| `previewd_")).flat_map(metrics_in).collect();
+    let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let kinds: BTreeSet<_> = kinds.filter(|name| name.starts_with("previewd_")).collect();
+    let named = |name: &&str| told.contains(name) || told.contains(&*format!("{name}_total"));
+    let untold: Vec<_> = kinds.iter().filter(|name| !named(name)).collect();
+    assert!(
+        untold.is_empty() && told.len() == kinds.len(),
+        "{untold:?}; the page has {told:?}, the server {kinds:?}"
+    );
 }
 
 async fn readiness(user: &User) -> Option<(u16, Value)> {

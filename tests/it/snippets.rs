@@ -184,3 +184,57 @@ fn every_error_has_its_line_in_troubleshooting() {
     }
     assert!(found > 25, "{found}");
 }
+
+/// Lines of the log that the page explains are lines of the source.
+#[test]
+fn every_line_of_the_log_in_troubleshooting_is_one_that_is_written() {
+    let page = std::fs::read_to_string(repository().join("docs/troubleshooting.md")).unwrap();
+    let table = page.split_once("## What the server's log says").unwrap().1;
+    let source = all_of(&repository().join("src")) + &all_of(&repository().join("crates/sandbox/src"));
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+    let lines: Vec<_> = rows
+        .flat_map(|row| row.trim_end_matches('`').split("`, `"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    assert!(lines.len() > 40, "{lines:?}");
+    for line in lines {
+        assert!(source.contains(&format!("\"{line}\"")), "nothing says: {line}");
+    }
+}
+
+/// Each call of the description has its line in the page about the API.
+#[test]
+fn every_call_is_in_the_page_of_the_api() {
+    let read = |name: &str| std::fs::read_to_string(repository().join(name)).unwrap();
+    let (page, document) = (read("docs/api.md"), read("docs/openapi.json"));
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let lines: Vec<_> = page.lines().collect();
+    let mut calls = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        // The page names parts of a path as it likes, and leaves out what all calls of a section begin with.
+        let below = path.strip_prefix("/api/generations/{").and_then(|path| Some(path.split_once('}')?.1));
+        let last = below.unwrap_or(path).split('{').next().unwrap();
+        for method in methods.as_object().unwrap().keys().map(|method| method.to_uppercase()) {
+            let is_named = |lines: &[&str]| {
+                let text = lines.concat();
+                let how = match &*method {
+                    "GET" => true,
+                    "POST" => ["POST", "--json", "--data"].iter().any(|sign| text.contains(sign)),
+                    other => text.contains(other),
+                };
+                how && text.contains(last)
+            };
+            assert!(lines.windows(2).any(is_named), "{method} {path}");
+            calls += 1;
+        }
+    }
+    assert!(calls > 20, "{calls}");
+}
+
+/// The text of all files below a directory.
+fn all_of(directory: &Path) -> String {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| if path.is_dir() { all_of(&path) } else { std::fs::read_to_string(path).unwrap() })
+        .collect()
+}

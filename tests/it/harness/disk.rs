@@ -39,6 +39,26 @@ impl Disk {
         let output = Command::new("mount").args(["-o", options]).arg(&self.0).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
+
+    /// Lets nobody write to what has to be opened first, though files are open for writing. What this gives undoes it.
+    pub fn cover(&self) -> Cover {
+        for options in ["bind", "remount,ro,bind"] {
+            let output =
+                Command::new("mount").args(["-o", options]).arg(&self.0).arg(&self.0).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        Cover(self.0.clone())
+    }
+}
+
+/// A directory that is read-only until this is dropped.
+#[derive(Debug)]
+pub struct Cover(PathBuf);
+
+impl Drop for Cover {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
 }
 
 impl Drop for Disk {
