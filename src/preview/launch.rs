@@ -58,7 +58,7 @@ impl Previews {
             Err(e) => {
                 self.host.runtime.close(&row.id).await.map_err(Error::internal)?;
                 self.host.store.withdraw_preview(&row.id).await?;
-                return Err(no_place(RuntimeError::Failed(e.to_string())));
+                return Err(no_place(&RuntimeError::Failed(e.to_string())));
             }
         };
         let pumping = Pump::new(output, Arc::clone(&hub), self.host.runtime.places(&row.id)).spawn();
@@ -112,7 +112,7 @@ impl Previews {
                     // It may hold the place all the same, and have failed to say so.
                     let _held_nothing = self.host.runtime.close(&id).await;
                     self.host.store.withdraw_preview(&id).await?;
-                    return Err(no_place(e));
+                    return Err(no_place(&e));
                 }
             }
             self.host.store.withdraw_preview(&id).await?;
@@ -144,7 +144,7 @@ pub(super) fn variables(plan: &Plan, config: &Config, port: u16) -> BTreeMap<Str
     ours.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn no_place(error: RuntimeError) -> Error {
+fn no_place(error: &RuntimeError) -> Error {
     tracing::error!(%error, "a preview has no place");
     match error {
         RuntimeError::Silent | RuntimeError::Gone => {

@@ -62,6 +62,11 @@ async fn an_idle_preview_sleeps_and_the_next_request_wakes_it() {
     assert_eq!(count(&preview).await, 11);
     asleep(&app, &server).await;
     app.stop().await.expect(200);
+    let log = server.log();
+    for word in ["launched", "asleep", "awake", "taken over", "stopped"] {
+        assert!(log.contains(&format!("preview {word} preview={}", preview.id)), "{word}: {log}");
+    }
+    assert!(log.contains("wake failed") && log.contains("import_failed"), "{log}");
 }
 
 #[tokio::test]

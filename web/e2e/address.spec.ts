@@ -87,6 +87,20 @@ test("a preview's own address in a browser", async ({ page, server, token }) => 
   await expect(page).toHaveURL(`${launch.baseUrl}/#back`);
   // It has asked for everything again: nothing is under way when its cookie goes.
   await expect(page.locator("#told")).toHaveText(told);
+  // The API is another origin, which its pages may neither read nor have anything done by, whatever token they found.
+  const stranger = await page.context().newPage();
+  await stranger.goto(launch.baseUrl);
+  const calls = await stranger.evaluate(
+    ([url, token]) => {
+      const headers = { Authorization: `Bearer ${token}` };
+      const call = (init: RequestInit) =>
+        fetch(`${url}/api/projects`, init).then(String, (error) => error.name);
+      return Promise.all([call({}), call({ headers }), call({ method: "POST", headers, body: "{}" })]);
+    },
+    [server.url, token],
+  );
+  expect(calls).toEqual(["TypeError", "TypeError", "TypeError"]);
+  await stranger.close();
   // Whoever has not come through the door stays outside.
   await page.context().clearCookies();
   await page.goto(launch.baseUrl);
