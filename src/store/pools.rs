@@ -23,9 +23,9 @@ const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = W
                             PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON";
 
 /// Number, name and text: for SQLite, and for PostgreSQL.
-type Step = (i64, &'static str, &'static str, &'static str);
+pub(super) type Step = (i64, &'static str, &'static str, &'static str);
 
-const MIGRATIONS: &[Step] = &[
+pub(super) const MIGRATIONS: &[Step] = &[
     both(1, "first", include_str!("migrations/0001_first.sql")),
     both(2, "log history", include_str!("migrations/0002_log_history.sql")),
     (
@@ -98,9 +98,14 @@ impl Backend {
 
 /// Connects to either database and migrates it.
 pub(super) async fn open(url: &str) -> Result<Store> {
+    open_with(url, MIGRATIONS).await
+}
+
+/// The same as of another version, which had these migrations.
+pub(super) async fn open_with(url: &str, migrations: &[Step]) -> Result<Store> {
     sqlx::any::install_default_drivers();
     let store = if url.starts_with("sqlite:") { sqlite(url).await } else { postgres(url).await }?;
-    migrate(&store).await?;
+    migrate(&store, migrations).await?;
     Ok(store)
 }
 
@@ -186,7 +191,7 @@ fn make_private(file: &Path) -> io::Result<()> {
 }
 
 /// All of it in one transaction, so that two processes at their first start do it one after the other.
-async fn migrate(store: &Store) -> Result<()> {
+async fn migrate(store: &Store, migrations: &[Step]) -> Result<()> {
     let failed = |source| StoreError::new("the store's schema cannot be brought up to date", source);
     let migration = |(version, name, sqlite, postgres): &Step| {
         let text = if store.backend == Backend::Sqlite { sqlite } else { postgres };
@@ -194,7 +199,7 @@ async fn migrate(store: &Store) -> Result<()> {
         let sql = AssertSqlSafe(text.replace("BIG_KEY", store.backend.big_key())).into_sql_str();
         Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
     };
-    let mut migrator = Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect());
+    let mut migrator = Migrator::with_migrations(migrations.iter().map(migration).collect());
     // Its own lock would end before the transaction does.
     migrator.set_locking(false);
     let mut tx = store.write().await?;
