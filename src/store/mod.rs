@@ -3,6 +3,7 @@
 
 mod error;
 mod files;
+mod forget;
 mod generations;
 mod logs;
 mod pools;
@@ -40,6 +41,8 @@ pub struct Store {
     quotas: Quotas,
     /// Whose previews it is asked for; empty where it is not shared.
     server: std::sync::Arc<str>,
+    /// Whether what ended previews were launched with is about to be removed.
+    forgetting: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Store {

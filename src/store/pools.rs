@@ -18,9 +18,10 @@ use crate::private;
 /// Connections for reading SQLite, or for everything with PostgreSQL.
 const CONNECTIONS: u32 = 8;
 
-/// Each connection to SQLite: no reader waits for the writer, and other processes are waited for.
+/// Each connection to SQLite: no reader waits for the writer, other processes are waited for, and nothing is left of what was deleted.
 const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; \
-                            PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON";
+                            PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
+                            PRAGMA secure_delete = ON";
 
 /// Number, name and text: for SQLite, and for PostgreSQL.
 pub(super) type Step = (i64, &'static str, &'static str, &'static str);
@@ -98,7 +99,10 @@ impl Backend {
 
 /// Connects to either database and migrates it.
 pub(super) async fn open(url: &str) -> Result<Store> {
-    open_with(url, MIGRATIONS).await
+    let store = open_with(url, MIGRATIONS).await?;
+    // A server that was killed may have left something.
+    store.forget_soon();
+    Ok(store)
 }
 
 /// The same as of another version, which had these migrations.
@@ -148,16 +152,19 @@ async fn sqlite(url: &str) -> Result<Store> {
     make_private(file.get_filename()).map_err(|source| failed(source.to_string()))?;
     let writers = pool(url, 1, Some(SQLITE_SETUP)).await?;
     let readers = pool(url, CONNECTIONS, Some(SQLITE_SETUP)).await?;
-    let (backend, quotas, server) = (Backend::Sqlite, Quotas::default(), Arc::default());
-    Ok(Store { readers, writers, backend, quotas, server })
+    Ok(store(readers, writers, Backend::Sqlite))
 }
 
 async fn postgres(url: &str) -> Result<Store> {
     // A pool goes on trying and then says only that it took too long; one connection says why.
     reach(url).await?;
     let pool = pool(url, CONNECTIONS, None).await?;
-    let (backend, quotas, server) = (Backend::Postgres, Quotas::default(), Arc::default());
-    Ok(Store { readers: pool.clone(), writers: pool, backend, quotas, server })
+    Ok(store(pool.clone(), pool, Backend::Postgres))
+}
+
+fn store(readers: AnyPool, writers: AnyPool, backend: Backend) -> Store {
+    let (quotas, server, forgetting) = (Quotas::default(), Arc::default(), Arc::default());
+    Store { readers, writers, backend, quotas, server, forgetting }
 }
 
 async fn pool(url: &str, connections: u32, setup: Option<&'static str>) -> Result<AnyPool> {

@@ -219,3 +219,29 @@ async fn servers_that_share_a_store_have_previews_of_their_own(db: &Fixture) {
     assert_eq!((gone.status, gone.stop_reason.as_deref()), (Status::Stopped, Some("expired")));
     assert_eq!(two.active_previews().await.unwrap().len(), 1, "its own it leaves alone");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_ended_preview_was_launched_with_is_nowhere_in_the_files() {
+    let db = Fixture::sqlite().await;
+    let secret = "of the launch alone";
+    let in_files = || {
+        let file = db.sqlite_file().unwrap().display().to_string();
+        let bytes = [file.clone(), file + "-wal"].map(|file| std::fs::read(file).unwrap()).concat();
+        memchr::memmem::find(&bytes, secret.as_bytes()).is_some()
+    };
+    // Within a page, and in pages of its own.
+    for times in [1, 1000] {
+        let generation = generation_of(&db.store, "ana").await;
+        let new = NewPreview { launch: secret.repeat(times), ..launch_of(&generation) };
+        db.store.begin_preview(new.clone(), 9, 4000..=4009, &[]).await.unwrap();
+        assert!(db.store.empty_write_ahead_file().await.unwrap() && in_files());
+        assert!(db.store.mark_stopped(&new.id, "user", UnixMillis(1)).await.unwrap());
+        let mut reading = db.store.readers.begin().await.unwrap();
+        sqlx::query("SELECT * FROM counters").fetch_all(&mut *reading).await.unwrap();
+        db.store.create_project(&user("ben"), "shop").await.unwrap();
+        assert!(!db.store.empty_write_ahead_file().await.unwrap(), "somebody reads");
+        reading.rollback().await.unwrap();
+        assert!(db.store.empty_write_ahead_file().await.unwrap());
+        assert!(!in_files(), "{times}");
+    }
+}
