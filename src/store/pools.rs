@@ -23,6 +23,10 @@ const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = W
                             PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
                             PRAGMA secure_delete = ON";
 
+/// Each connection to PostgreSQL: locks of others are waited for as long, unless its operator has set something else.
+const POSTGRES_SETUP: &str =
+    "SELECT set_config('lock_timeout', '30s', false) WHERE current_setting('lock_timeout') = '0'";
+
 /// Number, name and text: for SQLite, and for PostgreSQL.
 pub(super) type Step = (i64, &'static str, &'static str, &'static str);
 
@@ -150,15 +154,15 @@ async fn sqlite(url: &str) -> Result<Store> {
     let failed = |source| StoreError::new("the store's file cannot be opened", source);
     let file = SqliteConnectOptions::from_str(url).map_err(|source| failed(source.to_string()))?;
     make_private(file.get_filename()).map_err(|source| failed(source.to_string()))?;
-    let writers = pool(url, 1, Some(SQLITE_SETUP)).await?;
-    let readers = pool(url, CONNECTIONS, Some(SQLITE_SETUP)).await?;
+    let writers = pool(url, 1, SQLITE_SETUP).await?;
+    let readers = pool(url, CONNECTIONS, SQLITE_SETUP).await?;
     Ok(store(readers, writers, Backend::Sqlite))
 }
 
 async fn postgres(url: &str) -> Result<Store> {
     // A pool goes on trying and then says only that it took too long; one connection says why.
     reach(url).await?;
-    let pool = pool(url, CONNECTIONS, None).await?;
+    let pool = pool(url, CONNECTIONS, POSTGRES_SETUP).await?;
     Ok(store(pool.clone(), pool, Backend::Postgres))
 }
 
@@ -167,7 +171,7 @@ fn store(readers: AnyPool, writers: AnyPool, backend: Backend) -> Store {
     Store { readers, writers, backend, quotas, server, forgetting }
 }
 
-async fn pool(url: &str, connections: u32, setup: Option<&'static str>) -> Result<AnyPool> {
+async fn pool(url: &str, connections: u32, setup: &'static str) -> Result<AnyPool> {
     let failed = |source| StoreError::new("the store cannot be connected to", source);
     let options = AnyConnectOptions::from_str(url).map_err(failed)?.disable_statement_logging();
     AnyPoolOptions::new()
@@ -175,9 +179,7 @@ async fn pool(url: &str, connections: u32, setup: Option<&'static str>) -> Resul
         .acquire_timeout(PATIENCE)
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                if let Some(setup) = setup {
-                    sqlx::raw_sql(setup).execute(connection).await?;
-                }
+                sqlx::raw_sql(setup).execute(connection).await?;
                 Ok(())
             })
         })
@@ -211,6 +213,8 @@ async fn migrate(store: &Store, migrations: &[Step]) -> Result<()> {
     migrator.set_locking(false);
     let mut tx = store.write().await?;
     if store.backend == Backend::Postgres {
+        // Another start may have much to do; it is waited for.
+        sqlx::raw_sql("SET LOCAL lock_timeout = 0").execute(&mut *tx).await?;
         sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *tx).await?;
     }
     migrator.run_direct(None, &mut *tx, false).await.map_err(failed)?;

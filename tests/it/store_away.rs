@@ -1,13 +1,46 @@
 //! The store is locked, slow, or gone, and comes back. What runs goes on meanwhile, and nothing is lost or left.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::faults::Part;
-use crate::harness::{Server, asgi, command_line, descendants, eventually, postgres_database, signal};
+use crate::harness::{
+    Server, asgi, command_line, descendants, eventually, output_of, postgres_database, signal,
+};
 use crate::log_history::Lock;
+
+/// A connection to PostgreSQL that holds what every launch and every status needs.
+struct TableLock(Child);
+
+impl TableLock {
+    fn of(url: &str) -> Self {
+        let mut command = Command::new("psql");
+        command.args(["-XqAt", url]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("psql, which comes with PostgreSQL");
+        let statements = "BEGIN; LOCK TABLE previews IN ACCESS EXCLUSIVE MODE; SELECT 'held';\n";
+        child.stdin.as_mut().unwrap().write_all(statements.as_bytes()).unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "held\n");
+        Self(child)
+    }
+
+    /// How many connections wait for it.
+    fn waiting(url: &str) -> usize {
+        let statement = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'previews'::regclass";
+        let count = output_of(Command::new("psql").args(["-XqAt", "-c", statement, url]));
+        count.trim().parse().unwrap()
+    }
+
+    fn release(mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
 
 /// A PostgreSQL that can be taken away.
 struct Postgres {
@@ -92,6 +125,36 @@ async fn postgres_is_slow_then_gone_then_back() {
         app.launch().await;
     }
     assert_eq!(server.ports().held().len(), 2);
+}
+
+#[tokio::test]
+async fn what_postgres_has_locked_is_waited_for() {
+    let url = tokio::task::spawn_blocking(postgres_database).await.unwrap();
+    let server = Server::with(&[("STORE_URL", &url)]).await;
+    let user = server.user_of("pro", "ana");
+    let (app, other) = (user.upload(&asgi("")).await, user.upload(&asgi("")).await);
+    let preview = app.launch().await;
+
+    let lock = TableLock::of(&url);
+    let launching = tokio::spawn({
+        let other = other.clone();
+        async move { other.try_launch(&json!({})).await }
+    });
+    let asking = tokio::spawn({
+        let other = other.clone();
+        async move { other.status().await }
+    });
+    let waiting = async || (TableLock::waiting(&url) >= 2).then_some(());
+    eventually("both wait for the lock", waiting).await;
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x", "what runs does not wait for it");
+    user.get("/api/projects").await.expect(200);
+    assert_eq!(user.get("/readyz").await.status, 200);
+    assert!(!launching.is_finished() && !asking.is_finished());
+    lock.release();
+    launching.await.unwrap().expect(200);
+    let status = asking.await.unwrap();
+    assert!(status.status == 200 || status.status == 404, "{}", status.text());
+    other.stop().await.expect(200);
 }
 
 #[tokio::test]

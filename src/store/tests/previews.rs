@@ -1,5 +1,5 @@
 use super::*;
-use crate::error::{FailureReason, LaunchFailure};
+use crate::error::{Error, FailureReason, LaunchFailure};
 use crate::store::{BeginError, Health, Preview, Status};
 
 on_both!(
@@ -244,4 +244,24 @@ async fn what_an_ended_preview_was_launched_with_is_nowhere_in_the_files() {
         assert!(db.store.empty_write_ahead_file().await.unwrap());
         assert!(!in_files(), "{times}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_in_postgres_is_waited_for_so_long_and_no_longer() {
+    let db = Fixture::postgres().await;
+    let timeout = sqlx::query_scalar::<_, String>("SHOW lock_timeout").fetch_one(db.raw());
+    assert_eq!(timeout.await.unwrap(), "30s");
+    let impatient = Store::open(&format!("{}&options[lock_timeout]=50ms", db.url)).await.unwrap();
+    let new = launch_of(&generation_of(&db.store, "ana").await);
+    let begin = async |store: &Store| store.begin_preview(new.clone(), 9, 4000..=4009, &[]).await;
+
+    let mut lock = db.raw().begin().await.unwrap();
+    let statement = "LOCK TABLE previews IN ACCESS EXCLUSIVE MODE";
+    sqlx::query(statement).execute(&mut *lock).await.unwrap();
+    let BeginError::Store(refused) = begin(&impatient).await.unwrap_err() else { panic!("another error") };
+    for error in [refused, impatient.preview(&new.id).await.unwrap_err()] {
+        assert!(matches!(Error::from(error), Error::StoreUnavailable(_)));
+    }
+    lock.rollback().await.unwrap();
+    assert_eq!(begin(&impatient).await.unwrap(), 4000);
 }
