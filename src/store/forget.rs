@@ -39,7 +39,7 @@ impl Store {
     /// `false` if somebody still reads what is in it. Nobody is waited for: whoever writes would wait as well, and a backup
     /// reads for long.
     pub(super) async fn empty_write_ahead_file(&self) -> Result<bool> {
-        let _no_other_writer = self.writers.acquire().await?;
+        let _no_other_writer = self.writers()?.acquire().await?;
         let mut connection = self.readers.connect_options().connect().await?;
         sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&mut connection).await?;
         let (busy, _, _): (i64, i64, i64) =

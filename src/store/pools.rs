@@ -11,6 +11,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
+use super::place::{Place, require_database};
 use super::{Result, Store, StoreError};
 use crate::config::Quotas;
 use crate::private;
@@ -121,13 +122,18 @@ pub(super) async fn open_with(url: &str, migrations: &[Step]) -> Result<Store> {
 pub(super) async fn reach(url: &str) -> Result<bool> {
     sqlx::any::install_default_drivers();
     let failed = |source| StoreError::new("the store cannot be connected to", source);
-    if url.starts_with("sqlite:") {
-        let file = SqliteConnectOptions::from_str(url).map_err(failed)?;
-        if !file.get_filename().exists() {
+    if let Some(file) = file(url) {
+        if !file.exists() {
             return Ok(false);
         }
+        require_database(&file)?;
     }
-    AnyConnection::connect(url).await.map_err(failed)?.close().await.map_err(failed)?;
+    let mut connection = AnyConnection::connect(url).await.map_err(failed)?;
+    if file(url).is_some() {
+        // SQLite reads nothing until it is asked.
+        sqlx::query("SELECT COUNT(*) FROM sqlite_master").execute(&mut connection).await?;
+    }
+    connection.close().await.map_err(failed)?;
     Ok(true)
 }
 
@@ -153,14 +159,17 @@ pub(super) async fn copy(url: &str, to: &Path) -> Result<bool> {
 async fn sqlite(url: &str) -> Result<Store> {
     let failed = |source| StoreError::new("the store's file cannot be opened", source);
     let file = SqliteConnectOptions::from_str(url).map_err(|source| failed(source.to_string()))?;
-    make_private(file.get_filename()).map_err(|source| failed(source.to_string()))?;
+    let file = file.get_filename();
+    make_private(file).map_err(|source| failed(source.to_string()))?;
+    // A pool goes on trying and then says only that it took too long; one connection says why.
+    reach(url).await?;
+    let place = Place::of(file).map_err(|source| failed(source.to_string()))?;
     let writers = pool(url, 1, SQLITE_SETUP).await?;
     let readers = pool(url, CONNECTIONS, SQLITE_SETUP).await?;
-    Ok(store(readers, writers, Backend::Sqlite))
+    Ok(Store { place: Some(Arc::new(place)), ..store(readers, writers, Backend::Sqlite) })
 }
 
 async fn postgres(url: &str) -> Result<Store> {
-    // A pool goes on trying and then says only that it took too long; one connection says why.
     reach(url).await?;
     let pool = pool(url, CONNECTIONS, POSTGRES_SETUP).await?;
     Ok(store(pool.clone(), pool, Backend::Postgres))
@@ -168,7 +177,7 @@ async fn postgres(url: &str) -> Result<Store> {
 
 fn store(readers: AnyPool, writers: AnyPool, backend: Backend) -> Store {
     let (quotas, server, forgetting) = (Quotas::default(), Arc::default(), Arc::default());
-    Store { readers, writers, backend, quotas, server, forgetting }
+    Store { readers, writers, backend, place: None, quotas, server, forgetting }
 }
 
 async fn pool(url: &str, connections: u32, setup: &'static str) -> Result<AnyPool> {
@@ -194,8 +203,12 @@ fn make_private(file: &Path) -> io::Result<()> {
         private::make_dir(parent)?;
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
+        Ok(_) => {
+            tracing::info!(file = %file.display(), "a new store is made: there was none");
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

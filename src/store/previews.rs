@@ -208,7 +208,7 @@ impl Store {
     }
 
     async fn change(&self, query: Query<'_, Any, AnyArguments>) -> Result<bool> {
-        Ok(query.execute(&self.writers).await?.rows_affected() > 0)
+        Ok(query.execute(self.writers()?).await?.rows_affected() > 0)
     }
 
     async fn end(&self, query: Query<'_, Any, AnyArguments>) -> Result<bool> {

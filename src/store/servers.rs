@@ -52,6 +52,6 @@ impl Store {
         let statement = "UPDATE previews SET status = 'stopped', launch = '{}', stop_reason = 'expired', \
                          stopped_at = expires_at WHERE status IN ('launching', 'running') AND server <> $1 AND expires_at < $2";
         let query = sqlx::query(statement).bind(self.server.to_string()).bind(moment.0);
-        Ok(query.execute(&self.writers).await?.rows_affected())
+        Ok(query.execute(self.writers()?).await?.rows_affected())
     }
 }

@@ -173,3 +173,55 @@ async fn a_launch_waits_for_a_store_that_is_locked() {
     lock.release();
     waiting.await.unwrap().expect(200);
 }
+
+#[tokio::test]
+async fn a_file_that_was_removed_takes_nothing_until_it_is_back() {
+    let server = Server::start().await;
+    let user = server.user_of("pro", "ana");
+    let (app, other) = (user.upload(&asgi("")).await, user.upload(&asgi("")).await);
+    let preview = app.launch().await;
+    let file = server.data_dir().join("previewd.db");
+    let aside = file.with_extension("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    other.try_launch(&json!({})).await.error(503, "store_unavailable");
+    let project = format!("/api/projects/{}/generations", app.project);
+    user.post(&project, &json!({ "files": { "a": "b" } })).await.error(503, "store_unavailable");
+    assert_eq!(user.get("/readyz").await.json()["store"], "unavailable");
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x");
+    assert!(server.log().contains("removed or replaced: put it back"), "{}", server.log());
+    assert!(!file.exists(), "nothing is begun anew where it was");
+    // An end that cannot be recorded now.
+    Part::Preview.pids(&server).into_iter().for_each(|pid| signal(pid, Signal::KILL));
+    let over = async || server.preview_processes().is_empty().then_some(());
+    eventually("the end of a preview", over).await;
+    std::fs::rename(&aside, &file).unwrap();
+    app.until_status("failed").await;
+    for app in [&app, &other] {
+        app.launch().await;
+    }
+    assert_eq!(server.ports().held().len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_named_at_the_start_and_left_as_it_is() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    let preview = app.launch().await;
+    assert!(server.terminate_serve().success());
+    let file = server.data_dir().join("previewd.db");
+    let aside = file.with_extension("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    std::fs::write(&file, "no database at all").unwrap();
+    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["migrate"], &["doctor"]] {
+        let output = server.command(command).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!output.status.success(), "{command:?}: {said}");
+        assert!(said.contains("no database of SQLite: put yours back"), "{command:?}: {said}");
+        assert!(command == ["doctor"] || said.contains(file.to_str().unwrap()), "{command:?}: {said}");
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "no database at all");
+    std::fs::rename(&aside, &file).unwrap();
+    server.serve_again().await;
+    assert_eq!(app.status().await.expect(200)["status"], "running");
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x", "what ran has gone on");
+}

@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use sqlx::AssertSqlSafe;
 
 use super::*;
-use crate::error::FailureReason;
+use crate::error::{Error, FailureReason};
 use crate::id::{GenerationId, ProjectId};
 use crate::store::pools::{MIGRATIONS, open_with};
 use crate::store::{LogQuery, LogRow, RequestQuery, Status};
@@ -244,6 +244,47 @@ async fn the_file_is_the_owners_alone_and_write_ahead() {
         assert_eq!(pragma("PRAGMA synchronous").await.unwrap(), 1);
         assert_eq!(pragma("PRAGMA foreign_keys").await.unwrap(), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_database_is_told_and_left_as_it_is() {
+    let db = Fixture::sqlite().await;
+    let file = db.sqlite_file().unwrap().with_file_name("other.db");
+    let url = format!("sqlite://{}", file.display());
+    let damaged = [b"SQLite format 3\0".as_slice(), &[b'x'; 4096]].concat();
+    for (bytes, told) in
+        [(b"x".as_slice(), "no database"), (&[b'x'; 4096], "no database"), (&damaged, "damaged")]
+    {
+        std::fs::write(&file, bytes).unwrap();
+        for error in [Store::open(&url).await.unwrap_err(), Store::reach(&url).await.unwrap_err()] {
+            assert!(error.whole().contains(told), "{}", error.whole());
+        }
+        assert_eq!(std::fs::read(&file).unwrap(), bytes);
+    }
+    std::fs::write(&file, "").unwrap();
+    Store::open(&url).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_not_there_any_more_takes_nothing() {
+    let db = Fixture::sqlite().await;
+    let file = db.sqlite_file().unwrap();
+    let aside = file.with_file_name("aside.db");
+    std::fs::rename(&file, &aside).unwrap();
+    for replaced in [false, true] {
+        if replaced {
+            std::fs::copy(&aside, &file).unwrap();
+        }
+        let error = db.store.ping().await.unwrap_err();
+        assert!(error.whole().contains("removed or replaced"), "{}", error.whole());
+        let KeepError::Store(error) = db.store.create_project(&user("ana"), "shop").await.unwrap_err() else {
+            panic!("another error");
+        };
+        assert!(matches!(Error::from(error), Error::StoreUnavailable(_)));
+    }
+    std::fs::rename(&aside, &file).unwrap();
+    db.store.create_project(&user("ana"), "shop").await.unwrap();
+    db.store.ping().await.unwrap();
 }
 
 #[tokio::test]
