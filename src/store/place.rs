@@ -35,7 +35,7 @@ impl Place {
             Err(error) => error.to_string(),
         };
         Err(StoreError::away(
-            "the store's file was removed or replaced: put it back, and nothing is lost",
+            "the store's file was removed or replaced: put it back, or see `docs/troubleshooting.md` before the server ends",
             format!("{}: {what}", self.file.display()),
         ))
     }

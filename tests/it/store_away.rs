@@ -188,7 +188,7 @@ async fn a_file_that_was_removed_takes_nothing_until_it_is_back() {
     user.post(&project, &json!({ "files": { "a": "b" } })).await.error(503, "store_unavailable");
     assert_eq!(user.get("/readyz").await.json()["store"], "unavailable");
     assert_eq!(preview.get("/x").await.text(), "you asked for /x");
-    assert!(server.log().contains("removed or replaced: put it back"), "{}", server.log());
+    assert!(server.log().contains("removed or replaced: put it back, or see"), "{}", server.log());
     assert!(!file.exists(), "nothing is begun anew where it was");
     // An end that cannot be recorded now.
     Part::Preview.pids(&server).into_iter().for_each(|pid| signal(pid, Signal::KILL));
@@ -200,6 +200,34 @@ async fn a_file_that_was_removed_takes_nothing_until_it_is_back() {
         app.launch().await;
     }
     assert_eq!(server.ports().held().len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_that_was_deleted_is_saved_from_the_server_that_has_it_open() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    let preview = app.launch().await;
+    let file = server.data_dir().join("previewd.db");
+    std::fs::remove_file(&file).unwrap();
+    app.user.post("/api/projects", &json!({ "name": "shop" })).await.error(503, "store_unavailable");
+    // As docs/troubleshooting.md says.
+    let open = std::fs::read_dir(format!("/proc/{}/fd", server.serve_pid())).unwrap();
+    let deleted = |path: &PathBuf| {
+        std::fs::read_link(path).is_ok_and(|to| to.to_string_lossy().ends_with("previewd.db (deleted)"))
+    };
+    let held = open.map(|entry| entry.unwrap().path()).find(deleted).expect("it is still open");
+    let (saved, beside) = (file.with_extension("saved"), file.with_extension("saved-wal"));
+    std::fs::copy(held, &saved).unwrap();
+    std::fs::copy(file.with_extension("db-wal"), &beside).unwrap();
+    assert!(server.terminate_serve().success());
+    let _it_may_have_gone = std::fs::remove_file(file.with_extension("db-shm"));
+    std::fs::rename(saved, &file).unwrap();
+    std::fs::rename(beside, file.with_extension("db-wal")).unwrap();
+    server.serve_again().await;
+    assert_eq!(app.status().await.expect(200)["status"], "running");
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x");
+    app.stop().await.expect(200);
+    app.launch().await;
 }
 
 #[tokio::test]
