@@ -19,6 +19,11 @@ impl StoreError {
         Self { doing, away: false, source: source.into() }
     }
 
+    /// The database cannot be used at the moment.
+    pub(super) fn away(doing: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { away: true, ..Self::new(doing, source) }
+    }
+
     /// The error with what caused it, for the server's log.
     #[must_use]
     pub fn whole(&self) -> String {
@@ -34,8 +39,18 @@ impl StoreError {
 impl From<sqlx::Error> for StoreError {
     fn from(source: sqlx::Error) -> Self {
         let away = is_away(&source);
-        Self { away, ..Self::new("the store did not answer as it should", source) }
+        let doing = match is_damaged(&source) {
+            true => "the store's file is damaged: end the server, and restore a backup",
+            false => "the store did not answer as it should",
+        };
+        Self { away, ..Self::new(doing, source) }
     }
+}
+
+/// Whether SQLite found something in its file that it has not written: `SQLITE_CORRUPT`, `SQLITE_NOTADB`.
+fn is_damaged(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| matches!(code.as_ref(), "11" | "26"))
 }
 
 /// Whether it is the database's state, and neither the statement's fault nor a row's.

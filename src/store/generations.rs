@@ -101,7 +101,7 @@ impl Store {
             .bind(id.as_str())
             .bind(&found.entrypoint)
             .bind(found.revision)
-            .execute(&self.writers)
+            .execute(self.writers()?)
             .await?;
         Ok(())
     }

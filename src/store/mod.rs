@@ -3,8 +3,10 @@
 
 mod error;
 mod files;
+mod forget;
 mod generations;
 mod logs;
+mod place;
 mod pools;
 mod previews;
 mod projects;
@@ -37,9 +39,13 @@ pub struct Store {
     /// With SQLite the one connection that writes, so that writers queue here and in order.
     writers: AnyPool,
     backend: Backend,
+    /// With SQLite its file.
+    place: Option<std::sync::Arc<place::Place>>,
     quotas: Quotas,
     /// Whose previews it is asked for; empty where it is not shared.
     server: std::sync::Arc<str>,
+    /// Whether what ended previews were launched with is about to be removed.
+    forgetting: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Store {
@@ -86,7 +92,7 @@ impl Store {
     /// If it does not.
     pub async fn ping(&self) -> Result<()> {
         sqlx::query("SELECT 1").execute(&self.readers).await?;
-        Ok(())
+        self.writers().map(|_| ())
     }
 
     /// Number of the newest migration that the schema has.
@@ -97,8 +103,14 @@ impl Store {
         Ok(sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&self.readers).await?)
     }
 
+    /// For what writes: the file is still there.
+    fn writers(&self) -> Result<&AnyPool> {
+        self.place.as_ref().map_or(Ok(()), |place| place.check())?;
+        Ok(&self.writers)
+    }
+
     async fn write(&self) -> Result<Transaction> {
-        match self.writers.begin_with(self.backend.begin()).await {
+        match self.writers()?.begin_with(self.backend.begin()).await {
             // A full disk makes SQLite end a transaction by itself, of which its driver knows nothing: that connection
             // is of no use any more.
             Err(sqlx::Error::InvalidSavePointStatement | sqlx::Error::BeginFailed) => {

@@ -11,6 +11,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
+use super::place::{Place, require_database};
 use super::{Result, Store, StoreError};
 use crate::config::Quotas;
 use crate::private;
@@ -18,14 +19,19 @@ use crate::private;
 /// Connections for reading SQLite, or for everything with PostgreSQL.
 const CONNECTIONS: u32 = 8;
 
-/// Each connection to SQLite: no reader waits for the writer, and other processes are waited for.
+/// Each connection to SQLite: no reader waits for the writer, other processes are waited for, and nothing is left of what was deleted.
 const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; \
-                            PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON";
+                            PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
+                            PRAGMA secure_delete = ON";
+
+/// Each connection to PostgreSQL: locks of others are waited for as long, unless its operator has set something else.
+const POSTGRES_SETUP: &str =
+    "SELECT set_config('lock_timeout', '30s', false) WHERE current_setting('lock_timeout') = '0'";
 
 /// Number, name and text: for SQLite, and for PostgreSQL.
-type Step = (i64, &'static str, &'static str, &'static str);
+pub(super) type Step = (i64, &'static str, &'static str, &'static str);
 
-const MIGRATIONS: &[Step] = &[
+pub(super) const MIGRATIONS: &[Step] = &[
     both(1, "first", include_str!("migrations/0001_first.sql")),
     both(2, "log history", include_str!("migrations/0002_log_history.sql")),
     (
@@ -98,9 +104,17 @@ impl Backend {
 
 /// Connects to either database and migrates it.
 pub(super) async fn open(url: &str) -> Result<Store> {
+    let store = open_with(url, MIGRATIONS).await?;
+    // A server that was killed may have left something.
+    store.forget_soon();
+    Ok(store)
+}
+
+/// The same as of another version, which had these migrations.
+pub(super) async fn open_with(url: &str, migrations: &[Step]) -> Result<Store> {
     sqlx::any::install_default_drivers();
     let store = if url.starts_with("sqlite:") { sqlite(url).await } else { postgres(url).await }?;
-    migrate(&store).await?;
+    migrate(&store, migrations).await?;
     Ok(store)
 }
 
@@ -108,13 +122,18 @@ pub(super) async fn open(url: &str) -> Result<Store> {
 pub(super) async fn reach(url: &str) -> Result<bool> {
     sqlx::any::install_default_drivers();
     let failed = |source| StoreError::new("the store cannot be connected to", source);
-    if url.starts_with("sqlite:") {
-        let file = SqliteConnectOptions::from_str(url).map_err(failed)?;
-        if !file.get_filename().exists() {
+    if let Some(file) = file(url) {
+        if !file.exists() {
             return Ok(false);
         }
+        require_database(&file)?;
     }
-    AnyConnection::connect(url).await.map_err(failed)?.close().await.map_err(failed)?;
+    let mut connection = AnyConnection::connect(url).await.map_err(failed)?;
+    if file(url).is_some() {
+        // SQLite reads nothing until it is asked.
+        sqlx::query("SELECT COUNT(*) FROM sqlite_master").execute(&mut connection).await?;
+    }
+    connection.close().await.map_err(failed)?;
     Ok(true)
 }
 
@@ -140,22 +159,28 @@ pub(super) async fn copy(url: &str, to: &Path) -> Result<bool> {
 async fn sqlite(url: &str) -> Result<Store> {
     let failed = |source| StoreError::new("the store's file cannot be opened", source);
     let file = SqliteConnectOptions::from_str(url).map_err(|source| failed(source.to_string()))?;
-    make_private(file.get_filename()).map_err(|source| failed(source.to_string()))?;
-    let writers = pool(url, 1, Some(SQLITE_SETUP)).await?;
-    let readers = pool(url, CONNECTIONS, Some(SQLITE_SETUP)).await?;
-    let (backend, quotas, server) = (Backend::Sqlite, Quotas::default(), Arc::default());
-    Ok(Store { readers, writers, backend, quotas, server })
+    let file = file.get_filename();
+    make_private(file).map_err(|source| failed(source.to_string()))?;
+    // A pool goes on trying and then says only that it took too long; one connection says why.
+    reach(url).await?;
+    let place = Place::of(file).map_err(|source| failed(source.to_string()))?;
+    let writers = pool(url, 1, SQLITE_SETUP).await?;
+    let readers = pool(url, CONNECTIONS, SQLITE_SETUP).await?;
+    Ok(Store { place: Some(Arc::new(place)), ..store(readers, writers, Backend::Sqlite) })
 }
 
 async fn postgres(url: &str) -> Result<Store> {
-    // A pool goes on trying and then says only that it took too long; one connection says why.
     reach(url).await?;
-    let pool = pool(url, CONNECTIONS, None).await?;
-    let (backend, quotas, server) = (Backend::Postgres, Quotas::default(), Arc::default());
-    Ok(Store { readers: pool.clone(), writers: pool, backend, quotas, server })
+    let pool = pool(url, CONNECTIONS, POSTGRES_SETUP).await?;
+    Ok(store(pool.clone(), pool, Backend::Postgres))
 }
 
-async fn pool(url: &str, connections: u32, setup: Option<&'static str>) -> Result<AnyPool> {
+fn store(readers: AnyPool, writers: AnyPool, backend: Backend) -> Store {
+    let (quotas, server, forgetting) = (Quotas::default(), Arc::default(), Arc::default());
+    Store { readers, writers, backend, place: None, quotas, server, forgetting }
+}
+
+async fn pool(url: &str, connections: u32, setup: &'static str) -> Result<AnyPool> {
     let failed = |source| StoreError::new("the store cannot be connected to", source);
     let options = AnyConnectOptions::from_str(url).map_err(failed)?.disable_statement_logging();
     AnyPoolOptions::new()
@@ -163,9 +188,7 @@ async fn pool(url: &str, connections: u32, setup: Option<&'static str>) -> Resul
         .acquire_timeout(PATIENCE)
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                if let Some(setup) = setup {
-                    sqlx::raw_sql(setup).execute(connection).await?;
-                }
+                sqlx::raw_sql(setup).execute(connection).await?;
                 Ok(())
             })
         })
@@ -180,13 +203,17 @@ fn make_private(file: &Path) -> io::Result<()> {
         private::make_dir(parent)?;
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
+        Ok(_) => {
+            tracing::info!(file = %file.display(), "a new store is made: there was none");
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
 /// All of it in one transaction, so that two processes at their first start do it one after the other.
-async fn migrate(store: &Store) -> Result<()> {
+async fn migrate(store: &Store, migrations: &[Step]) -> Result<()> {
     let failed = |source| StoreError::new("the store's schema cannot be brought up to date", source);
     let migration = |(version, name, sqlite, postgres): &Step| {
         let text = if store.backend == Backend::Sqlite { sqlite } else { postgres };
@@ -194,11 +221,13 @@ async fn migrate(store: &Store) -> Result<()> {
         let sql = AssertSqlSafe(text.replace("BIG_KEY", store.backend.big_key())).into_sql_str();
         Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
     };
-    let mut migrator = Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect());
+    let mut migrator = Migrator::with_migrations(migrations.iter().map(migration).collect());
     // Its own lock would end before the transaction does.
     migrator.set_locking(false);
     let mut tx = store.write().await?;
     if store.backend == Backend::Postgres {
+        // Another start may have much to do; it is waited for.
+        sqlx::raw_sql("SET LOCAL lock_timeout = 0").execute(&mut *tx).await?;
         sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *tx).await?;
     }
     migrator.run_direct(None, &mut *tx, false).await.map_err(failed)?;

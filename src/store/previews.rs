@@ -78,7 +78,7 @@ impl Store {
     /// If the store fails.
     pub async fn withdraw_preview(&self, id: &PreviewId) -> Result<bool> {
         let statement = "DELETE FROM previews WHERE id = $1 AND status = 'launching'";
-        self.change(sqlx::query(statement).bind(id.as_str())).await
+        self.end(sqlx::query(statement).bind(id.as_str())).await
     }
 
     /// Moves an active preview to another port. `false` if it is not active.
@@ -118,7 +118,7 @@ impl Store {
         let statement = "UPDATE previews SET status = 'failed', launch = '{}', failure = $2, stopped_at = $3, stop_reason = \
                          CASE status WHEN 'launching' THEN 'launch_failed' ELSE 'crashed' END \
                          WHERE id = $1 AND status IN ('launching', 'running')";
-        self.change(sqlx::query(statement).bind(id.as_str()).bind(json).bind(at.0)).await
+        self.end(sqlx::query(statement).bind(id.as_str()).bind(json).bind(at.0)).await
     }
 
     /// We ended it, or cleared a failed one. `false` if it was stopped before. What it was launched with goes likewise.
@@ -128,7 +128,7 @@ impl Store {
     pub async fn mark_stopped(&self, id: &PreviewId, reason: &str, at: UnixMillis) -> Result<bool> {
         let statement = "UPDATE previews SET status = 'stopped', launch = '{}', stop_reason = $2, stopped_at = $3 \
                          WHERE id = $1 AND status <> 'stopped'";
-        self.change(sqlx::query(statement).bind(id.as_str()).bind(reason.to_owned()).bind(at.0)).await
+        self.end(sqlx::query(statement).bind(id.as_str()).bind(reason.to_owned()).bind(at.0)).await
     }
 
     /// What its health route said. `false` if it does not run.
@@ -208,7 +208,15 @@ impl Store {
     }
 
     async fn change(&self, query: Query<'_, Any, AnyArguments>) -> Result<bool> {
-        Ok(query.execute(&self.writers).await?.rows_affected() > 0)
+        Ok(query.execute(self.writers()?).await?.rows_affected() > 0)
+    }
+
+    async fn end(&self, query: Query<'_, Any, AnyArguments>) -> Result<bool> {
+        let ended = self.change(query).await?;
+        if ended {
+            self.forget_soon();
+        }
+        Ok(ended)
     }
 
     async fn select(&self, query: Query<'_, Any, AnyArguments>) -> Result<Vec<Preview>> {

@@ -49,9 +49,9 @@ impl Store {
     /// # Errors
     /// If the store fails.
     pub async fn expire_forgotten(&self, moment: UnixMillis) -> Result<u64> {
-        let statement = "UPDATE previews SET status = 'stopped', stop_reason = 'expired', stopped_at = expires_at \
-                         WHERE status IN ('launching', 'running') AND server <> $1 AND expires_at < $2";
+        let statement = "UPDATE previews SET status = 'stopped', launch = '{}', stop_reason = 'expired', \
+                         stopped_at = expires_at WHERE status IN ('launching', 'running') AND server <> $1 AND expires_at < $2";
         let query = sqlx::query(statement).bind(self.server.to_string()).bind(moment.0);
-        Ok(query.execute(&self.writers).await?.rows_affected())
+        Ok(query.execute(self.writers()?).await?.rows_affected())
     }
 }

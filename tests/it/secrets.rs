@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Generation, Preview, Server, descendants, probe};
+use crate::harness::{Generation, Preview, Server, descendants, eventually, probe};
 
 const KEY: &str = "the-key-of-this-server-5f0c2b1d7e9a";
 const OF_THE_LAUNCH: &str = "what-the-launch-was-given-77aa31";
@@ -107,6 +107,17 @@ fn leaves_no_core(pid: i32) {
     assert!(soft == "0" || soft == "1", "{pid}: {line}");
 }
 
+/// Once the preview has ended, neither the store's file nor those beside it have what it was launched with, not even where no row is.
+async fn is_forgotten(data: &Path) {
+    let gone = async || {
+        let mut seen = Seen::default();
+        seen.add_files(data);
+        assert!(!seen.places_of("preview_").is_empty(), "it looks at something");
+        seen.places_of(OF_THE_LAUNCH).is_empty().then_some(())
+    };
+    eventually("a store that has forgotten", gone).await;
+}
+
 #[tokio::test]
 async fn no_secret_is_left_where_it_is_not_used() {
     let server = Server::with(&[("JWT_SECRET", KEY), ("RUST_LOG", "debug")]).await;
@@ -151,6 +162,7 @@ async fn no_secret_is_left_where_it_is_not_used() {
     seen.add_files(&memory);
     seen.add_files(&data);
     seen.add("the server's log", server.log());
+    is_forgotten(&data).await;
 
     assert!(
         !seen.places_of("printed").is_empty() && !seen.places_of(&preview.id).is_empty(),
@@ -160,7 +172,7 @@ async fn no_secret_is_left_where_it_is_not_used() {
     for secret in [KEY, signature, preview.token.as_str(), ticket.as_str()] {
         assert_eq!(seen.places_of(secret), Vec::<&str>::new(), "{secret}");
     }
-    // The store has it for as long as the preview lives, which may be woken or taken over.
+    // The store has it for as long as the preview lives, which may be woken or taken over; see `is_forgotten`.
     let elsewhere: Vec<_> =
         seen.places_of(OF_THE_LAUNCH).into_iter().filter(|place| !place.contains("/previewd.db")).collect();
     assert_eq!(elsewhere, Vec::<&str>::new());

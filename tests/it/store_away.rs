@@ -1,13 +1,46 @@
 //! The store is locked, slow, or gone, and comes back. What runs goes on meanwhile, and nothing is lost or left.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::faults::Part;
-use crate::harness::{Server, asgi, command_line, descendants, eventually, postgres_database, signal};
+use crate::harness::{
+    Server, asgi, command_line, descendants, eventually, output_of, postgres_database, signal,
+};
 use crate::log_history::Lock;
+
+/// A connection to PostgreSQL that holds what every launch and every status needs.
+struct TableLock(Child);
+
+impl TableLock {
+    fn of(url: &str) -> Self {
+        let mut command = Command::new("psql");
+        command.args(["-XqAt", url]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("psql, which comes with PostgreSQL");
+        let statements = "BEGIN; LOCK TABLE previews IN ACCESS EXCLUSIVE MODE; SELECT 'held';\n";
+        child.stdin.as_mut().unwrap().write_all(statements.as_bytes()).unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "held\n");
+        Self(child)
+    }
+
+    /// How many connections wait for it.
+    fn waiting(url: &str) -> usize {
+        let statement = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'previews'::regclass";
+        let count = output_of(Command::new("psql").args(["-XqAt", "-c", statement, url]));
+        count.trim().parse().unwrap()
+    }
+
+    fn release(mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
 
 /// A PostgreSQL that can be taken away.
 struct Postgres {
@@ -95,6 +128,36 @@ async fn postgres_is_slow_then_gone_then_back() {
 }
 
 #[tokio::test]
+async fn what_postgres_has_locked_is_waited_for() {
+    let url = tokio::task::spawn_blocking(postgres_database).await.unwrap();
+    let server = Server::with(&[("STORE_URL", &url)]).await;
+    let user = server.user_of("pro", "ana");
+    let (app, other) = (user.upload(&asgi("")).await, user.upload(&asgi("")).await);
+    let preview = app.launch().await;
+
+    let lock = TableLock::of(&url);
+    let launching = tokio::spawn({
+        let other = other.clone();
+        async move { other.try_launch(&json!({})).await }
+    });
+    let asking = tokio::spawn({
+        let other = other.clone();
+        async move { other.status().await }
+    });
+    let waiting = async || (TableLock::waiting(&url) >= 2).then_some(());
+    eventually("both wait for the lock", waiting).await;
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x", "what runs does not wait for it");
+    user.get("/api/projects").await.expect(200);
+    assert_eq!(user.get("/readyz").await.status, 200);
+    assert!(!launching.is_finished() && !asking.is_finished());
+    lock.release();
+    launching.await.unwrap().expect(200);
+    let status = asking.await.unwrap();
+    assert!(status.status == 200 || status.status == 404, "{}", status.text());
+    other.stop().await.expect(200);
+}
+
+#[tokio::test]
 async fn a_launch_waits_for_a_store_that_is_locked() {
     let server = Server::start().await;
     let app = server.user("ana").upload(&asgi("")).await;
@@ -109,4 +172,84 @@ async fn a_launch_waits_for_a_store_that_is_locked() {
     assert!(!waiting.is_finished());
     lock.release();
     waiting.await.unwrap().expect(200);
+}
+
+#[tokio::test]
+async fn a_file_that_was_removed_takes_nothing_until_it_is_back() {
+    let server = Server::start().await;
+    let user = server.user_of("pro", "ana");
+    let (app, other) = (user.upload(&asgi("")).await, user.upload(&asgi("")).await);
+    let preview = app.launch().await;
+    let file = server.data_dir().join("previewd.db");
+    let aside = file.with_extension("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    other.try_launch(&json!({})).await.error(503, "store_unavailable");
+    let project = format!("/api/projects/{}/generations", app.project);
+    user.post(&project, &json!({ "files": { "a": "b" } })).await.error(503, "store_unavailable");
+    assert_eq!(user.get("/readyz").await.json()["store"], "unavailable");
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x");
+    assert!(server.log().contains("removed or replaced: put it back, or see"), "{}", server.log());
+    assert!(!file.exists(), "nothing is begun anew where it was");
+    // An end that cannot be recorded now.
+    Part::Preview.pids(&server).into_iter().for_each(|pid| signal(pid, Signal::KILL));
+    let over = async || server.preview_processes().is_empty().then_some(());
+    eventually("the end of a preview", over).await;
+    std::fs::rename(&aside, &file).unwrap();
+    app.until_status("failed").await;
+    for app in [&app, &other] {
+        app.launch().await;
+    }
+    assert_eq!(server.ports().held().len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_that_was_deleted_is_saved_from_the_server_that_has_it_open() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    let preview = app.launch().await;
+    let file = server.data_dir().join("previewd.db");
+    std::fs::remove_file(&file).unwrap();
+    app.user.post("/api/projects", &json!({ "name": "shop" })).await.error(503, "store_unavailable");
+    // As docs/troubleshooting.md says.
+    let open = std::fs::read_dir(format!("/proc/{}/fd", server.serve_pid())).unwrap();
+    let deleted = |path: &PathBuf| {
+        std::fs::read_link(path).is_ok_and(|to| to.to_string_lossy().ends_with("previewd.db (deleted)"))
+    };
+    let held = open.map(|entry| entry.unwrap().path()).find(deleted).expect("it is still open");
+    let (saved, beside) = (file.with_extension("saved"), file.with_extension("saved-wal"));
+    std::fs::copy(held, &saved).unwrap();
+    std::fs::copy(file.with_extension("db-wal"), &beside).unwrap();
+    assert!(server.terminate_serve().success());
+    let _it_may_have_gone = std::fs::remove_file(file.with_extension("db-shm"));
+    std::fs::rename(saved, &file).unwrap();
+    std::fs::rename(beside, file.with_extension("db-wal")).unwrap();
+    server.serve_again().await;
+    assert_eq!(app.status().await.expect(200)["status"], "running");
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x");
+    app.stop().await.expect(200);
+    app.launch().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_named_at_the_start_and_left_as_it_is() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    let preview = app.launch().await;
+    assert!(server.terminate_serve().success());
+    let file = server.data_dir().join("previewd.db");
+    let aside = file.with_extension("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    std::fs::write(&file, "no database at all").unwrap();
+    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["migrate"], &["doctor"]] {
+        let output = server.command(command).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!output.status.success(), "{command:?}: {said}");
+        assert!(said.contains("no database of SQLite: put yours back"), "{command:?}: {said}");
+        assert!(command == ["doctor"] || said.contains(file.to_str().unwrap()), "{command:?}: {said}");
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "no database at all");
+    std::fs::rename(&aside, &file).unwrap();
+    server.serve_again().await;
+    assert_eq!(app.status().await.expect(200)["status"], "running");
+    assert_eq!(preview.get("/x").await.text(), "you asked for /x", "what ran has gone on");
 }

@@ -32,6 +32,16 @@ impl Fixture {
         &self.store.writers
     }
 
+    /// Address of another database of the same kind, with nothing in it.
+    pub async fn empty(&self) -> String {
+        match &self.directory {
+            Some(directory) => {
+                format!("sqlite://{}/{}.db", directory.display(), random_hex::<8>().unwrap())
+            }
+            None => new_database().await,
+        }
+    }
+
     pub fn sqlite_file(&self) -> Option<PathBuf> {
         Some(self.directory.as_ref()?.join("made/previewd.db"))
     }

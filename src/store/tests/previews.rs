@@ -1,5 +1,5 @@
 use super::*;
-use crate::error::{FailureReason, LaunchFailure};
+use crate::error::{Error, FailureReason, LaunchFailure};
 use crate::store::{BeginError, Health, Preview, Status};
 
 on_both!(
@@ -218,4 +218,50 @@ async fn servers_that_share_a_store_have_previews_of_their_own(db: &Fixture) {
     let gone = db.store.preview(&before.id).await.unwrap().unwrap();
     assert_eq!((gone.status, gone.stop_reason.as_deref()), (Status::Stopped, Some("expired")));
     assert_eq!(two.active_previews().await.unwrap().len(), 1, "its own it leaves alone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_ended_preview_was_launched_with_is_nowhere_in_the_files() {
+    let db = Fixture::sqlite().await;
+    let secret = "of the launch alone";
+    let in_files = || {
+        let file = db.sqlite_file().unwrap().display().to_string();
+        let bytes = [file.clone(), file + "-wal"].map(|file| std::fs::read(file).unwrap()).concat();
+        memchr::memmem::find(&bytes, secret.as_bytes()).is_some()
+    };
+    // Within a page, and in pages of its own.
+    for times in [1, 1000] {
+        let generation = generation_of(&db.store, "ana").await;
+        let new = NewPreview { launch: secret.repeat(times), ..launch_of(&generation) };
+        db.store.begin_preview(new.clone(), 9, 4000..=4009, &[]).await.unwrap();
+        assert!(db.store.empty_write_ahead_file().await.unwrap() && in_files());
+        assert!(db.store.mark_stopped(&new.id, "user", UnixMillis(1)).await.unwrap());
+        let mut reading = db.store.readers.begin().await.unwrap();
+        sqlx::query("SELECT * FROM counters").fetch_all(&mut *reading).await.unwrap();
+        db.store.create_project(&user("ben"), "shop").await.unwrap();
+        assert!(!db.store.empty_write_ahead_file().await.unwrap(), "somebody reads");
+        reading.rollback().await.unwrap();
+        assert!(db.store.empty_write_ahead_file().await.unwrap());
+        assert!(!in_files(), "{times}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_in_postgres_is_waited_for_so_long_and_no_longer() {
+    let db = Fixture::postgres().await;
+    let timeout = sqlx::query_scalar::<_, String>("SHOW lock_timeout").fetch_one(db.raw());
+    assert_eq!(timeout.await.unwrap(), "30s");
+    let impatient = Store::open(&format!("{}&options[lock_timeout]=50ms", db.url)).await.unwrap();
+    let new = launch_of(&generation_of(&db.store, "ana").await);
+    let begin = async |store: &Store| store.begin_preview(new.clone(), 9, 4000..=4009, &[]).await;
+
+    let mut lock = db.raw().begin().await.unwrap();
+    let statement = "LOCK TABLE previews IN ACCESS EXCLUSIVE MODE";
+    sqlx::query(statement).execute(&mut *lock).await.unwrap();
+    let BeginError::Store(refused) = begin(&impatient).await.unwrap_err() else { panic!("another error") };
+    for error in [refused, impatient.preview(&new.id).await.unwrap_err()] {
+        assert!(matches!(Error::from(error), Error::StoreUnavailable(_)));
+    }
+    lock.rollback().await.unwrap();
+    assert_eq!(begin(&impatient).await.unwrap(), 4000);
 }
