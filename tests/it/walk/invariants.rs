@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::Walk;
+use super::{Walk, rows};
 use crate::harness::{Generation, before_another_look, descriptors};
 
 /// For what is under way to be over: longer than any grace, on a machine that does much else.
@@ -54,6 +54,7 @@ impl Walk {
             "one lives on after its time"
         );
         self.machine_agrees(&running)?;
+        rows::agree(&self.server.data_dir(), &running.keys().cloned().collect()).await?;
         for app in &self.apps {
             log_is_whole(app).await;
         }

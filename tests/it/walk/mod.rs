@@ -6,6 +6,7 @@
 
 mod invariants;
 mod random;
+mod rows;
 mod shortages;
 mod steps;
 
