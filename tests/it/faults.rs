@@ -202,18 +202,32 @@ async fn at_the_end_of_its_time() {
     let gone = app.until_status("gone").await;
     assert_eq!(gone["details"]["lastPreview"]["stopReason"], "expired", "{gone}");
     nothing_is_left(&server, "an expiry that nobody saw").await;
+    assert_eq!(app.launch().await.get("/x").await.text(), "you asked for /x");
+}
 
-    // In that moment all of them are killed, one after the other.
-    let next = app.launch().await;
-    let until: jiff::Timestamp = next.body["expiresAt"].as_str().unwrap().parse().unwrap();
+#[tokio::test]
+async fn at_the_end_of_its_time_all_are_killed() {
+    all_meet_it_at_the_end_of_its_time(Fault::Kill).await;
+}
+
+#[tokio::test]
+async fn at_the_end_of_its_time_all_are_ended() {
+    all_meet_it_at_the_end_of_its_time(Fault::Terminate).await;
+}
+
+/// In that moment, and one after the other.
+async fn all_meet_it_at_the_end_of_its_time(fault: Fault) {
+    let server = Server::with(&[("SESSION_TIMEOUT", "15")]).await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    let preview = app.launch().await;
+    let until: jiff::Timestamp = preview.body["expiresAt"].as_str().unwrap().parse().unwrap();
     eventually("the end of its time", async || (jiff::Timestamp::now() > until).then_some(())).await;
     for part in PARTS.iter().rev() {
-        Fault::Kill.strikes(*part, &server).await;
+        fault.strikes(*part, &server).await;
     }
-    clear(&app, "an expiry under which all were killed").await;
-    nothing_is_left(&server, "an expiry under which all were killed").await;
-    let next = app.launch().await;
-    assert_eq!(next.get("/x").await.text(), "you asked for /x");
+    clear(&app, "an expiry that all met").await;
+    nothing_is_left(&server, "an expiry that all met").await;
+    assert_eq!(app.launch().await.get("/x").await.text(), "you asked for /x");
 }
 
 /// Nothing answers that is stopped: it is told, and ended when it is to end.
@@ -308,18 +322,54 @@ async fn a_keeper_that_is_stopped_for_good() {
     let user = server.user_of("pro", "ana");
     let (app, other) = (user.upload(&asgi("")).await, user.upload(&asgi("")).await);
     let preview = app.launch().await;
+    let ended = user.upload(&asgi("")).await;
+    ended.launch().await;
     let keeper = server.keeper_pid();
     signal(keeper, Signal::STOP);
+    let stopping = tokio::spawn({
+        let ended = ended.clone();
+        async move { ended.stop().await }
+    });
     let refused = other.try_launch(&json!({})).await.error(503, "preview_unavailable");
     assert!(refused["message"].as_str().unwrap().contains("does not answer"), "{refused}");
     other.status().await.error(404, "no_active_preview");
     assert_eq!(preview.get("/x").await.text(), "you asked for /x", "what runs goes on");
     assert_eq!(app.status().await.expect(200)["memoryBytes"], Value::Null);
     assert_eq!(user.get("/readyz").await.status, 503);
+    assert!(!stopping.is_finished(), "a stop waits for it");
     signal(keeper, Signal::CONT);
+    stopping.await.unwrap().expect(200);
     let again = other.launch().await;
     assert_eq!(again.get("/x").await.text(), "you asked for /x");
     let ports = async || (server.ports().held().len() == 2).then_some(());
     eventually("the port of a launch that was given up", ports).await;
     assert_eq!(preview.get("/x").await.text(), "you asked for /x");
 }
+
+/// Its previews end with it, but not without a word.
+#[tokio::test]
+async fn a_keeper_that_is_asked_to_end_lets_applications_shut_down() {
+    let server = Server::start().await;
+    let mut files = asgi("");
+    files["app/main.py"] = json!(WITH_A_SHUTDOWN);
+    let app = server.user("ana").upload(&files).await;
+    app.launch().await;
+    signal(server.keeper_pid(), Signal::TERM);
+    app.line("the shop is closed").await;
+    app.until_status("failed").await;
+    nothing_is_left(&server, "the end of a keeper").await;
+    app.launch().await;
+}
+
+const WITH_A_SHUTDOWN: &str = r#"
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        print("the shop is closed", flush=True)
+        await send({"type": "lifespan.shutdown.complete"})
+    else:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"open"})
+"#;

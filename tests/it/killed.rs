@@ -73,6 +73,53 @@ async fn a_helper_of_a_sandbox() {
     at_each_moment(async |server| kill(server, "sandbox-").await).await;
 }
 
+/// It is given up, and what waits for it goes another way or fails.
+#[tokio::test]
+async fn a_helper_of_a_sandbox_that_is_stopped_for_good() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    let stopped = eventually("a helper", async || launch_without_a_helper(&server, &app).await).await;
+    let given_up = async || (!is_alive(stopped)).then_some(());
+    eventually("the end of a helper that does not answer", given_up).await;
+    match outcome(&app).await.as_str() {
+        "failed" => assert_eq!(app.status().await.json()["failure"]["reason"], "host_failure"),
+        word => assert_eq!(word, "running"),
+    }
+    app.stop().await.expect(200);
+    assert_eq!(app.launch().await.get("/x").await.text(), "you asked for /x");
+}
+
+/// Launches, and stops the first helper that is met. On a fast machine one or another launch is done before one is.
+async fn launch_without_a_helper(server: &Server, app: &Generation) -> Option<Process> {
+    app.stop().await;
+    app.launch_unawaited().await;
+    loop {
+        if let Some(helper) = stopped_helper(server) {
+            return Some(helper);
+        }
+        if app.status().await.json()["status"] != "launching" {
+            return None;
+        }
+    }
+}
+
+/// The first that there is. One that was done before the signal came has ended.
+fn stopped_helper(server: &Server) -> Option<Process> {
+    let all = descendants(server.keeper()?);
+    let is_helper = |(pid, _): &Process| {
+        let line = command_line(*pid);
+        line.contains("sandbox-") && !line.contains("sandbox-hold")
+    };
+    let helper = all.into_iter().find(is_helper)?;
+    let status = || std::fs::read_to_string(format!("/proc/{}/status", helper.0)).ok();
+    // That is no helper any more, but about to be a sandbox's first process.
+    if status()?.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")) {
+        return None;
+    }
+    signal(helper.0, Signal::STOP);
+    status()?.contains("State:\tT").then_some(helper)
+}
+
 #[tokio::test]
 async fn the_keeper() {
     at_each_moment(async |server| server.kill_keeper()).await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::Walk;
+use super::{Walk, rows};
 use crate::harness::{Generation, before_another_look, descriptors};
 
 /// For what is under way to be over: longer than any grace, on a machine that does much else.
@@ -54,6 +54,7 @@ impl Walk {
             "one lives on after its time"
         );
         self.machine_agrees(&running)?;
+        rows::agree(&self.server.data_dir(), &running.keys().cloned().collect()).await?;
         for app in &self.apps {
             log_is_whole(app).await;
         }
@@ -80,7 +81,8 @@ impl Walk {
         }
         let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
         let root = self.server.data_dir();
-        same("mounts of ours", &mounts.contains(root.parent().unwrap().to_str().unwrap()), &false)
+        let ours = mounts.lines().filter(|line| line.contains(root.parent().unwrap().to_str().unwrap()));
+        same("mounts of ours", &ours.count(), &usize::from(self.disk.is_some()))
     }
 
     pub(super) fn look_at_descriptors(&self) {

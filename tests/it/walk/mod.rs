@@ -6,11 +6,13 @@
 
 mod invariants;
 mod random;
+mod rows;
+mod shortages;
 mod steps;
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Generation, Server, asgi};
+use crate::harness::{Disk, Generation, Server, asgi};
 
 use random::Random;
 use steps::Step;
@@ -19,10 +21,14 @@ use steps::Step;
 const SECONDS: u64 = 60;
 /// A preview's time: it is over now and then within the walk.
 const SESSION: &str = "15";
+/// For its data, and no more than may be filled within a moment.
+const DISK: &str = "size=60m,nr_inodes=2000";
 
 /// Who does what, and what has been done.
 pub struct Walk {
     server: Server,
+    /// Where one can be made.
+    disk: Option<Disk>,
     random: Random,
     apps: Vec<Generation>,
     seed: u64,
@@ -31,14 +37,16 @@ pub struct Walk {
 
 impl Walk {
     async fn begin(seed: u64) -> Self {
-        let server = Server::with(&[("SESSION_TIMEOUT", SESSION), ("LAUNCH_TIMEOUT", "20")]).await;
+        let mut disk = None;
+        let settings = [("SESSION_TIMEOUT", SESSION), ("LAUNCH_TIMEOUT", "20")];
+        let server = Server::within(&settings, |data_dir| disk = Disk::on(data_dir, DISK)).await;
         // Three of one user, who may have three at once less often than wanted; two of another, who may have one.
         let (pro, free) = (server.user_of("pro", "ana"), server.user("bo"));
         let mut apps = Vec::new();
         for user in [&pro, &pro, &free, &free] {
             apps.push(user.upload(&speaker(0)).await);
         }
-        Self { server, random: Random(seed), apps, seed, trail: Vec::new() }
+        Self { server, disk, random: Random(seed), apps, seed, trail: Vec::new() }
     }
 
     async fn take_steps(&mut self, length: Duration) {

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::random::Random;
+use super::shortages::{SHORTAGES, Shortage};
 use super::{Walk, speaker};
 use crate::faults::{Fault, PARTS, Part};
 use crate::harness::{Answer, Generation};
@@ -15,6 +16,7 @@ use crate::harness::{Answer, Generation};
 enum Deed {
     Launch,
     LaunchUnawaited,
+    LaunchKeeping,
     Stop,
     Reload,
     Break,
@@ -33,12 +35,14 @@ pub struct Step {
     beside: Option<(Deed, usize)>,
     /// What happens so many milliseconds later.
     fault: Option<(Fault, Part, u64)>,
+    /// What there is none of from then on, for a while. What is done beside is done meanwhile.
+    shortage: Option<(Shortage, u64)>,
 }
 
 const DEEDS: [Deed; 13] = [
     Deed::Launch,
     Deed::Launch,
-    Deed::Launch,
+    Deed::LaunchKeeping,
     Deed::LaunchUnawaited,
     Deed::Stop,
     Deed::Stop,
@@ -52,6 +56,8 @@ const DEEDS: [Deed; 13] = [
 ];
 const FAULTS: [Fault; 3] = [Fault::Kill, Fault::Terminate, Fault::Pause];
 const MOMENTS: [u64; 7] = [0, 2, 7, 20, 50, 110, 300];
+/// For how long there is none of something.
+const MOMENT: Duration = Duration::from_secs(1);
 
 impl Step {
     /// Draws as many numbers whatever comes of them, so that the way depends on the seed alone.
@@ -59,23 +65,37 @@ impl Step {
         let (deed, app) = (random.one_of(&DEEDS), random.below(apps));
         let (other, other_app, is_beside) = (random.one_of(&DEEDS), random.below(apps), random.below(3) == 0);
         let fault = (random.one_of(&FAULTS), random.one_of(&PARTS), random.one_of(&MOMENTS));
-        let happens = random.below(5) < 2;
-        Self { deed, app, beside: is_beside.then_some((other, other_app)), fault: happens.then_some(fault) }
+        let (shortage, happens) = ((random.one_of(&SHORTAGES), fault.2), random.below(10));
+        Self {
+            deed,
+            app,
+            beside: is_beside.then_some((other, other_app)),
+            fault: (happens < 4).then_some(fault),
+            shortage: (happens == 4).then_some(shortage),
+        }
     }
 
     pub async fn take(self, walk: &mut Walk) {
         let number = walk.trail.len();
         let server_falls = matches!(self.fault, Some((Fault::Kill | Fault::Terminate, Part::Serve, _)));
-        let calls = [Some((self.deed, self.app)), self.beside].into_iter().flatten();
-        let calls: Vec<_> =
-            calls.map(|(deed, app)| tokio::spawn(deed.call(walk.apps[app].clone(), number))).collect();
+        let begin = |(deed, app): (Deed, usize)| tokio::spawn(deed.call(walk.apps[app].clone(), number));
+        let mut calls = vec![begin((self.deed, self.app))];
+        if let Some((shortage, moment)) = self.shortage {
+            tokio::time::sleep(Duration::from_millis(moment)).await;
+            let taken = shortage.begin(walk).await;
+            calls.extend(self.beside.map(begin));
+            tokio::time::sleep(MOMENT).await;
+            taken.end();
+        } else {
+            calls.extend(self.beside.map(begin));
+        }
         if let Some((fault, part, moment)) = self.fault {
             tokio::time::sleep(Duration::from_millis(moment)).await;
             fault.strikes(part, &walk.server).await;
         }
         for call in calls {
             match call.await.unwrap() {
-                Some(answer) => check(&answer),
+                Some(answer) => check(&answer, self.shortage.map(|(shortage, _)| shortage)),
                 None => assert!(server_falls, "an answer was cut off by nobody"),
             }
         }
@@ -89,6 +109,10 @@ impl Deed {
         let call = match self {
             Self::Launch => app.user.call(Method::POST, &app.path("/preview/launch")),
             Self::LaunchUnawaited => app.user.call(Method::POST, &app.path("/preview/launch?wait=false")),
+            Self::LaunchKeeping => {
+                let launch = app.user.call(Method::POST, &app.path("/preview/launch"));
+                launch.json(&json!({ "database": "keep" }))
+            }
             Self::Stop => app.user.call(Method::DELETE, &app.path("/preview")),
             Self::Reload => {
                 let files = &speaker(number as u64)["app/main.py"];
@@ -136,7 +160,7 @@ async fn status_only(call: reqwest::RequestBuilder) -> Option<Answer> {
 }
 
 /// Failures are told as what they are, and none is of a kind that nobody thought of.
-fn check(answer: &Answer) {
+fn check(answer: &Answer, shortage: Option<Shortage>) {
     if answer.status < 400 {
         return;
     }
@@ -153,7 +177,8 @@ fn check(answer: &Answer) {
         "generation_not_found",
         "invalid_preview_token",
     ];
-    assert!(EXPECTED.contains(&code), "{} {body}", answer.status);
+    let is_explained = shortage.is_some_and(|shortage| shortage.explains(answer, code));
+    assert!(EXPECTED.contains(&code) || is_explained, "{} {body}", answer.status);
     assert!(body["message"].as_str().is_some_and(|message| message.len() > 10), "{body}");
 }
 
