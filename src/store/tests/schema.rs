@@ -197,7 +197,7 @@ async fn previews_are_read(store: Store, generation: &Generation) {
     assert_eq!(failed.failure.unwrap().reason, FailureReason::Exited);
     let active = store.active_previews().await.unwrap();
     let running = store.latest_preview(&generation.id).await.unwrap().unwrap();
-    assert_eq!(active, [running.clone()]);
+    assert_eq!(active, std::slice::from_ref(&running));
     assert_eq!((running.port, running.slot, running.asleep), (Some(4000), None, false));
     assert_eq!(running.launch, r#"{"env":{"A":"1"}}"#);
     let new = launch_of(generation);
