@@ -62,7 +62,10 @@ pub(crate) fn make(socket: &OwnedFd) -> Result<()> {
         }
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
-            let outcome = outside.map(pid, &order.policy).and_then(|()| go(ours.as_fd()));
+            // First of all, so that it can be given up, whatever keeps it from going on.
+            let outcome = wire::send(socket.as_fd(), &Reply::Begun, &[pidfd.as_fd()])
+                .and_then(|()| outside.map(pid, &order.policy))
+                .and_then(|()| go(ours.as_fd()));
             if outcome.is_err() {
                 // Its reason, if it has one of its own, was sent before.
                 let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);

@@ -103,7 +103,7 @@ impl PendingProcess {
                 }
                 // The process may say so before the helper has named it.
                 News::Said(Reply::Failed(reason), _) => self.failed = Some(reason),
-                News::Said(Reply::Ready | Reply::Furnished, _) => {}
+                News::Said(Reply::Begun | Reply::Ready | Reply::Furnished, _) => {}
                 News::Over => return self.complete(),
             }
         }

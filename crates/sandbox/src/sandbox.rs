@@ -41,7 +41,21 @@ pub struct Workshop {
 #[derive(Debug)]
 pub struct Pending {
     talk: Conversation,
+    unfinished: Unfinished,
     made: Made,
+}
+
+/// An init that is being made. Killed and reaped when this is dropped: somebody may have stopped it.
+#[derive(Debug, Default)]
+struct Unfinished(Option<OwnedFd>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(pidfd) = self.0.take() {
+            let _gone_already = pidfd_send_signal(&pidfd, Signal::KILL);
+            let _reaped_already = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
+        }
+    }
 }
 
 /// What the caller knows of a sandbox.
@@ -132,7 +146,7 @@ impl Workshop {
         let order = init::Order { policy, landlock: self.layers.landlock, within: outer.is_some() };
         wire::send_order(talk.socket(), &order, outer.as_slice())?;
         let made = Made { leaf, confinement, joins, work_dir: WORK_DIR.into(), owner, exchanged };
-        Ok(Preparation::Pending(Pending { talk, made }))
+        Ok(Preparation::Pending(Pending { talk, unfinished: Unfinished::default(), made }))
     }
 
     /// What is left without namespaces: landlock (by the host's paths), seccomp, rlimits, the cgroup.
@@ -165,9 +179,13 @@ impl Pending {
     }
 
     /// Takes notice of what has happened; never waits.
-    pub fn progress(self) -> Result<Preparation> {
+    pub fn progress(mut self) -> Result<Preparation> {
         match self.talk.news()? {
             News::Nothing => Ok(Preparation::Pending(self)),
+            News::Said(Reply::Begun, fds) => {
+                self.unfinished = Unfinished(fds.into_iter().next());
+                Ok(Preparation::Pending(self))
+            }
             News::Said(Reply::Ready, fds) => self.complete(fds).map(Preparation::Ready),
             News::Said(Reply::Failed(reason), _) => Err(Error::Helper(reason)),
             News::Said(Reply::Started { .. } | Reply::Furnished, _) | News::Over => {
@@ -176,12 +194,13 @@ impl Pending {
         }
     }
 
-    fn complete(self, fds: Vec<OwnedFd>) -> Result<Sandbox> {
+    fn complete(mut self, fds: Vec<OwnedFd>) -> Result<Sandbox> {
         let mut fds = fds.into_iter();
         let (Some(pidfd), Some(files)) = (fds.next(), fds.next()) else {
             return Err(Error::Helper("the init named no process".into()));
         };
         let init = Some(Init { pidfd, _lifeline: self.talk.finish()? });
+        self.unfinished.0 = None;
         let (landlock, files) = (fds.next(), Some(files));
         Ok(Sandbox { init, landlock, files, made: self.made, children: Vec::new() })
     }

@@ -23,6 +23,8 @@ const MAX_BYTES: usize = 4096;
 /// What a helper says to its caller.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
+    /// The init is being made; descriptor: its pidfd.
+    Begun,
     /// The init is ready; descriptors: its pidfd, the work directory, the landlock ruleset where there is one.
     Ready,
     /// The files are there.
