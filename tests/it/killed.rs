@@ -73,23 +73,12 @@ async fn a_helper_of_a_sandbox() {
     at_each_moment(async |server| kill(server, "sandbox-").await).await;
 }
 
+/// It is given up, and what waits for it goes another way or fails.
 #[tokio::test]
 async fn a_helper_of_a_sandbox_that_is_stopped_for_good() {
-    is_given_up(|_| true).await;
-}
-
-/// What a helper has cloned, and what is about to hold the sandbox.
-#[tokio::test]
-async fn a_first_process_of_a_sandbox_that_is_stopped_while_it_is_made() {
-    is_given_up(|status| status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")))
-        .await;
-}
-
-/// Stopped, it ends, and what waits for it goes another way or fails.
-async fn is_given_up(wanted: fn(&str) -> bool) {
     let server = Server::start().await;
     let app = server.user("ana").upload(&asgi("")).await;
-    let stopped = eventually("a helper", async || launch_without_a_helper(&server, &app, wanted).await).await;
+    let stopped = eventually("a helper", async || launch_without_a_helper(&server, &app).await).await;
     let given_up = async || (!is_alive(stopped)).then_some(());
     eventually("the end of a helper that does not answer", given_up).await;
     match outcome(&app).await.as_str() {
@@ -101,15 +90,11 @@ async fn is_given_up(wanted: fn(&str) -> bool) {
 }
 
 /// Launches, and stops the first helper that is met. On a fast machine one or another launch is done before one is.
-async fn launch_without_a_helper(
-    server: &Server,
-    app: &Generation,
-    wanted: fn(&str) -> bool,
-) -> Option<Process> {
+async fn launch_without_a_helper(server: &Server, app: &Generation) -> Option<Process> {
     app.stop().await;
     app.launch_unawaited().await;
     loop {
-        if let Some(helper) = stopped_helper(server, wanted) {
+        if let Some(helper) = stopped_helper(server) {
             return Some(helper);
         }
         if app.status().await.json()["status"] != "launching" {
@@ -118,22 +103,21 @@ async fn launch_without_a_helper(
     }
 }
 
-/// The first that there is, unless it was done before the signal came.
-fn stopped_helper(server: &Server, wanted: fn(&str) -> bool) -> Option<Process> {
+/// The first that there is. One that was done before the signal came has ended.
+fn stopped_helper(server: &Server) -> Option<Process> {
     let all = descendants(server.keeper()?);
     let is_helper = |(pid, _): &Process| {
         let line = command_line(*pid);
         line.contains("sandbox-") && !line.contains("sandbox-hold")
     };
-    let status = |pid: i32| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let helper = all.into_iter().filter(is_helper).find(|(pid, _)| wanted(&status(*pid)))?;
-    signal(helper.0, Signal::STOP);
-    if is_helper(&helper) && status(helper.0).contains("State:\tT") {
-        return Some(helper);
+    let helper = all.into_iter().find(is_helper)?;
+    let status = || std::fs::read_to_string(format!("/proc/{}/status", helper.0)).ok();
+    // That is no helper any more, but about to be a sandbox's first process.
+    if status()?.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")) {
+        return None;
     }
-    // It has become what it was to be.
-    signal(helper.0, Signal::CONT);
-    None
+    signal(helper.0, Signal::STOP);
+    status()?.contains("State:\tT").then_some(helper)
 }
 
 #[tokio::test]
