@@ -19,7 +19,7 @@ async fn with_own_environments(settings: &[(&str, &str)]) -> Server {
     server
 }
 
-fn project(requirements: &str) -> Value {
+pub fn project(requirements: &str) -> Value {
     let mut files = asgi("");
     files["requirements.txt"] = json!(requirements);
     files
@@ -85,7 +85,7 @@ async fn stopped_installer(server: &Server, user: &User) -> (Generation, i32) {
 }
 
 /// Sends a signal to whatever installs while a call is under way, and gives the call's answer.
-async fn struck(
+pub async fn struck(
     server: &Server,
     signal_: Signal,
     call: impl Future<Output = Answer> + Send + 'static,

@@ -3,7 +3,11 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 
+use rustix::process::Signal;
+use serde_json::json;
+
 use super::Walk;
+use crate::environments::{project, struck};
 use crate::faults::Part;
 use crate::harness::{Answer, Server};
 use crate::log_history::Lock;
@@ -22,9 +26,11 @@ pub enum Shortage {
     Descriptors(Part, u64),
     /// Of the pool.
     Ports,
+    /// They are killed, whatever they install.
+    Installers,
 }
 
-pub const SHORTAGES: [Shortage; 9] = [
+pub const SHORTAGES: [Shortage; 10] = [
     Shortage::Room,
     Shortage::Files,
     Shortage::Store,
@@ -34,6 +40,7 @@ pub const SHORTAGES: [Shortage; 9] = [
     Shortage::Descriptors(Part::Keeper, 4),
     Shortage::Descriptors(Part::Keeper, 9),
     Shortage::Ports,
+    Shortage::Installers,
 ];
 
 /// What is taken away, and how it is given back.
@@ -65,6 +72,10 @@ impl Shortage {
                 None => Taken::Nothing,
             },
             (Self::Ports, _) => Taken::Ports(free_ports(&walk.server)),
+            (Self::Installers, _) => {
+                launch_without_installers(walk).await;
+                Taken::Nothing
+            }
         }
     }
 
@@ -73,6 +84,20 @@ impl Shortage {
         let is_of_ours = matches!(code, "store_unavailable" | "internal_error") && answer.status >= 500;
         is_of_ours || matches!(self, Self::Ports) && code == "port_allocation_failed"
     }
+}
+
+/// Somebody has one more generation for a while, whose packages nobody has installed: nor are they now, so that it is the same
+/// the next time.
+async fn launch_without_installers(walk: &Walk) {
+    let app = walk.apps[0].user.upload(&project("uvicorn\nitsdangerous\n")).await;
+    let caller = app.clone();
+    let launch = async move { caller.try_launch(&json!({})).await };
+    let answer = struck(&walk.server, Signal::KILL, launch).await;
+    if answer.status != 200 {
+        let failed = answer.error(500, "launch_failed");
+        assert_eq!(failed["details"]["reason"], "dependency_install_failed", "{failed}");
+    }
+    assert_eq!(app.user.delete(&app.path("")).await.status, 204);
 }
 
 /// All that a server could take, taken.
