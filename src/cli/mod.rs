@@ -13,6 +13,7 @@ mod migrate;
 mod paint;
 mod restore;
 mod serve;
+mod served;
 mod supervisor;
 mod token;
 mod up;

@@ -10,7 +10,8 @@ use flate2::bufread::GzDecoder;
 
 use super::backup::{DATABASES, FILES, FORMAT, LABEL, Label, STORE};
 use super::fail;
-use super::serve::{Failed, doing, is_served, runtime};
+use super::serve::{Failed, doing, runtime};
+use super::served::is_served;
 use crate::config::Config;
 use crate::store::Store;
 

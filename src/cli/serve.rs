@@ -19,6 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
+use super::served::Served;
 use super::supervisor::{self, State};
 use super::{fail, logging};
 use crate::audit::Audit;
@@ -39,8 +40,6 @@ use crate::store::Store;
 use crate::time::UnixMillis;
 use crate::traces::Traces;
 
-/// The file that a server locks in its data directory, and writes its address to.
-const LOCK: &str = "serve.lock";
 /// The file that has the server's name, where it shares a store.
 const SERVER_ID: &str = "server.id";
 
@@ -67,7 +66,7 @@ pub(super) struct Running {
     /// Where it listens.
     pub address: SocketAddr,
     confiner: Option<Confiner>,
-    _lock: std::fs::File,
+    _served: Served,
 }
 
 /// Runs the server until it is told to end. Previews go on.
@@ -117,13 +116,11 @@ pub(super) fn told_to_end() -> io::Result<impl Future<Output = ()>> {
 pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     take_descriptors();
     let config = Arc::new(config);
-    let lock = lock(&config)?;
+    let served = have(&config.data_dir).await?;
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(doing(format!("{} cannot be listened on", config.listen)))?;
     let address = listener.local_addr().map_err(doing("the address is not known"))?;
-    // For commands that talk to whoever holds the lock.
-    let told = std::fs::write(config.data_dir.join(LOCK), format!("{address}\n"));
-    told.map_err(doing("the data directory cannot be written"))?;
+    served.at(address).map_err(doing("the data directory cannot be written"))?;
     let audit = Audit::open(&config.data_dir, config.audit_limit_mb.saturating_mul(1 << 20));
     let audit = audit.map_err(doing("the audit log cannot be written"))?;
     let traces = Traces::to(config.otlp_endpoint.as_deref()).map_err(doing("traces cannot be sent"))?;
@@ -176,7 +173,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     }
     let app = App::new(config, auth, store, previews, environments, metrics, gateway, audit);
     drain.serve(accept(listener, app.clone()));
-    Ok(Running { app, address, confiner, _lock: lock })
+    Ok(Running { app, address, confiner, _served: served })
 }
 
 impl Running {
@@ -253,18 +250,6 @@ async fn sweep(store: Store, interval: Duration, drain: Drain) {
     }
 }
 
-/// The address of the last server of this data directory, if there was one. Whether it still serves is to be tried:
-/// looking at its lock would keep the next one from starting in that moment.
-pub(super) fn address_of(data_dir: &std::path::Path) -> Option<SocketAddr> {
-    std::fs::read_to_string(data_dir.join(LOCK)).ok()?.trim().parse().ok()
-}
-
-/// Whether a server holds the lock of this data directory.
-pub(super) fn is_served(data_dir: &std::path::Path) -> bool {
-    let Ok(file) = std::fs::File::open(data_dir.join(LOCK)) else { return false };
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err()
-}
-
 /// What the server itself runs is confined as well, unless nothing is.
 fn confiner(config: &Config) -> Option<Confiner> {
     let directory = config.data_dir.as_os_str().as_encoded_bytes();
@@ -293,18 +278,13 @@ fn take_descriptors() {
     }
 }
 
-/// One server per data directory: two would serve the same previews.
-fn lock(config: &Config) -> Result<std::fs::File, Failed> {
-    let directory = &config.data_dir;
+/// Makes the data directory, if there is none, and has it for this server.
+async fn have(directory: &std::path::Path) -> Result<Served, Failed> {
     private::make_dir(directory)
         .map_err(doing(format!("the data directory {} cannot be made", directory.display())))?;
-    let path = directory.join(LOCK);
-    let open = std::fs::File::options().create(true).truncate(false).write(true).open(path);
-    let file =
-        open.map_err(doing(format!("the data directory {} cannot be written", directory.display())))?;
-    let held = rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive);
-    held.map_err(doing("another previewd serves this data directory; end it, or name another --data-dir"))?;
-    Ok(file)
+    Served::hold(directory)
+        .await
+        .map_err(doing(format!("the data directory {} cannot be used", directory.display())))
 }
 
 /// Serves each preview's own address.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -258,8 +259,11 @@ impl Client {
 async fn start_keeper(layout: &Layout) -> io::Result<()> {
     use std::os::unix::process::CommandExt;
     let log = File::options().create(true).append(true).open(layout.log())?;
-    let mut command = std::process::Command::new(std::env::current_exe()?);
-    command.arg("keeper").arg(layout.data_dir()).env_clear();
+    let program = std::env::current_exe()?;
+    // An upgrade may have put another file in its place, which need not understand this server.
+    let file = if program.exists() { &program } else { Path::new("/proc/self/exe") };
+    let mut command = std::process::Command::new(file);
+    command.arg0(&program).arg("keeper").arg(layout.data_dir()).env_clear();
     let kept = |name: &&str| std::env::var_os(name).map(|value| ((*name).to_owned(), value));
     command.envs(KEEPER_ENVIRONMENT.iter().filter_map(kept));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);

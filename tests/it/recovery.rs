@@ -6,7 +6,7 @@ use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Server, asgi, eventually, probe, signal};
+use crate::harness::{BINARY, Generation, Server, asgi, eventually, probe, signal};
 
 /// Ids count up by one from 1: no gaps, no repeats.
 async fn whole_log(app: &Generation) -> Vec<Value> {
@@ -291,4 +291,27 @@ async fn a_keeper_of_another_version_is_followed_once_it_leaves_and_is_left_alon
     assert!(!output.status.success() && said.contains("speaks version 1"), "{said}");
     std::fs::remove_file(server.data_dir().join("keeper.sock")).unwrap();
     server.serve_again().await;
+}
+
+#[tokio::test]
+async fn a_server_whose_file_was_replaced_starts_what_it_is_itself() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    let (file, next) = (server.data_dir().join("../installed"), server.data_dir().join("../next"));
+    std::fs::copy(BINARY, &file).unwrap();
+    server.run_file(&file);
+    server.terminate_serve();
+    server.serve_again().await;
+    let replace = || {
+        std::fs::copy("/bin/false", &next).unwrap();
+        std::fs::rename(&next, &file).unwrap();
+    };
+    let remove = || std::fs::remove_file(&file).unwrap();
+    for meddle in [&replace as &dyn Fn(), &remove] {
+        meddle();
+        server.kill_keeper();
+        let preview = app.launch().await;
+        assert_eq!(preview.get("/x").await.status, 200);
+        app.stop().await.expect(200);
+    }
 }

@@ -12,7 +12,8 @@ use tokio::net::TcpStream;
 
 use super::refused;
 use crate::auth::Auth;
-use crate::cli::serve::{Failed, address_of, doing};
+use crate::cli::serve::{Failed, doing};
+use crate::cli::served::address_of;
 use crate::config::{Config, Tier};
 use crate::id::{GenerationId, UserId};
 use crate::store::Store;

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use crate::cli::serve::is_served;
+use crate::cli::served::is_served;
 use crate::config::{Config, SETTINGS};
 
 /// The settings, with the next free data directory below the given one where another previewd serves that, and a free

@@ -31,6 +31,7 @@ pub struct Server {
     settings: BTreeMap<String, String>,
     serve: Mutex<Option<Child>>,
     preload: Mutex<Option<PathBuf>>,
+    binary: Mutex<PathBuf>,
     /// The process namespaces of every sandbox that was seen.
     namespaces: Mutex<leftovers::Namespaces>,
 }
@@ -73,6 +74,7 @@ impl Server {
             settings,
             serve: Mutex::default(),
             preload: Mutex::default(),
+            binary: Mutex::new(PathBuf::from(BINARY)),
             namespaces: Mutex::default(),
         };
         server.serve_again().await;
@@ -104,7 +106,7 @@ impl Server {
     /// The binary with these arguments, for this data directory, in a scrubbed environment and with the strictest umask: what it
     /// makes must not depend on whoever starts it.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(&*self.binary.lock().unwrap());
         command.args(arguments).current_dir(self.shared.root()).env_clear();
         command.env("PATH", path()).env("HOME", self.shared.root());
         command
@@ -124,6 +126,11 @@ impl Server {
     /// What starts from now on is linked with this library first.
     pub fn preload(&self, library: &Path) {
         *self.preload.lock().unwrap() = Some(library.to_owned());
+    }
+
+    /// What starts from now on is this file.
+    pub fn run_file(&self, binary: &Path) {
+        *self.binary.lock().unwrap() = binary.to_owned();
     }
 
     /// A user of the free tier.

@@ -1,0 +1,115 @@
+//! Which server has a data directory: the lock that it holds, and the address that it writes there.
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use tokio::time::Instant;
+
+/// The file that a server locks in its data directory, and writes its address to.
+const LOCK: &str = "serve.lock";
+/// A server that was killed may leave a child between fork and exec, which has its lock until the exec.
+const HELD_ON: Duration = Duration::from_secs(2);
+/// Between tries to have the lock.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The data directory is this server's, until the value is dropped or its process ends, however that does.
+#[derive(Debug)]
+pub(super) struct Served(File);
+
+/// Why a data directory cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotHad {
+    /// Somebody else has it, and goes on having it.
+    #[error("another previewd serves this data directory; end it, or name another --data-dir")]
+    Another,
+    /// Its lock cannot be made or taken.
+    #[error("the data directory cannot be locked")]
+    Io(#[from] io::Error),
+}
+
+impl Served {
+    /// Has the data directory, which must be there, for its own. One server per data directory: two would serve the same
+    /// previews. Who is about to let go of it is waited for.
+    ///
+    /// # Errors
+    /// If another server has it, or the file system has no such lock.
+    pub async fn hold(data_dir: &Path) -> Result<Self, NotHad> {
+        let file = File::options().create(true).truncate(false).write(true).open(data_dir.join(LOCK))?;
+        let asked = Instant::now();
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Self(file)),
+                Err(Errno::WOULDBLOCK) if asked.elapsed() < HELD_ON => tokio::time::sleep(PAUSE).await,
+                Err(Errno::WOULDBLOCK) => return Err(NotHad::Another),
+                Err(error) => return Err(io::Error::from(error).into()),
+            }
+        }
+    }
+
+    /// For commands that talk to whoever holds the lock.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn at(&self, address: SocketAddr) -> io::Result<()> {
+        use std::os::unix::fs::FileExt as _;
+        let line = format!("{address}\n");
+        self.0.set_len(0)?;
+        self.0.write_all_at(line.as_bytes(), 0)
+    }
+}
+
+/// The address of the last server of this data directory, if there was one. Whether it still serves is to be tried.
+pub(super) fn address_of(data_dir: &Path) -> Option<SocketAddr> {
+    std::fs::read_to_string(data_dir.join(LOCK)).ok()?.trim().parse().ok()
+}
+
+/// Whether a server has this data directory.
+pub(super) fn is_served(data_dir: &Path) -> bool {
+    let Ok(file) = File::open(data_dir.join(LOCK)) else { return false };
+    flock(&file, FlockOperation::NonBlockingLockShared).is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::TempDir;
+
+    #[tokio::test]
+    async fn who_is_about_to_let_go_is_waited_for() {
+        let root = TempDir::new();
+        let first = Served::hold(root.path()).await.unwrap();
+        assert!(is_served(root.path()));
+        let second = tokio::spawn({
+            let data_dir = root.path().to_owned();
+            async move { Served::hold(&data_dir).await.map(drop) }
+        });
+        // It has found the lock held.
+        tokio::task::yield_now().await;
+        drop(first);
+        second.await.unwrap().unwrap();
+        assert!(!is_served(root.path()));
+    }
+
+    #[tokio::test]
+    async fn who_goes_on_having_it_is_not() {
+        let root = TempDir::new();
+        let _first = Served::hold(root.path()).await.unwrap();
+        assert!(matches!(Served::hold(root.path()).await, Err(NotHad::Another)));
+    }
+
+    #[tokio::test]
+    async fn the_address_is_that_of_the_last_one() {
+        let root = TempDir::new();
+        assert_eq!(address_of(root.path()), None);
+        for address in ["127.0.0.1:65535", "[::1]:80"] {
+            let address = address.parse().unwrap();
+            Served::hold(root.path()).await.unwrap().at(address).unwrap();
+            assert_eq!(address_of(root.path()), Some(address));
+        }
+    }
+}
