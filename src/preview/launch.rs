@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::active::{Active, Identity, LaunchOptions};
 use super::owner::{Ending, Owner};
 use super::pump::Pump;
+use super::record::{Last, close_in_the_end};
 use super::state::{Phases, Running, State};
 use super::{Previews, PublicAddress, events, failure, ready};
 use crate::config::Config;
@@ -56,8 +57,7 @@ impl Previews {
         let output = match self.host.runtime.output(&row.id) {
             Ok(output) => output,
             Err(e) => {
-                self.host.runtime.close(&row.id).await.map_err(Error::internal)?;
-                self.host.store.withdraw_preview(&row.id).await?;
+                self.give_back(&row.id).await;
                 return Err(no_place(&RuntimeError::Failed(e.to_string())));
             }
         };
@@ -101,22 +101,32 @@ impl Previews {
             let ports = config.port_min..=config.port_max;
             let port = self.host.store.begin_preview(new, limit, ports, &taken).await;
             let port = port.map_err(|e| begin_error(e, config.port_min, config.port_max))?;
-            match self.open(&id, port, now.plus_seconds(config.session_timeout)).await {
-                Ok(listener) => {
-                    let row = self.host.store.preview(&id).await?;
-                    let row = row.ok_or_else(|| Error::internal("the preview's row is gone"))?;
-                    return Ok((row, listener));
+            let refused = match self.open(&id, port, now.plus_seconds(config.session_timeout)).await {
+                Ok(listener) => match self.host.store.preview(&id).await {
+                    Ok(Some(row)) => return Ok((row, listener)),
+                    Ok(None) => Error::internal("the preview's row is gone"),
+                    Err(e) => e.into(),
+                },
+                Err(RuntimeError::AddressInUse) => {
+                    match Last::Withdrawn.record(&self.host.store, &id).await {
+                        Ok(()) => {
+                            taken.push(port);
+                            continue;
+                        }
+                        Err(e) => e.into(),
+                    }
                 }
-                Err(RuntimeError::AddressInUse) => taken.push(port),
-                Err(e) => {
-                    // It may hold the place all the same, and have failed to say so.
-                    let _held_nothing = self.host.runtime.close(&id).await;
-                    self.host.store.withdraw_preview(&id).await?;
-                    return Err(no_place(&e));
-                }
-            }
-            self.host.store.withdraw_preview(&id).await?;
+                Err(e) => no_place(&e),
+            };
+            self.give_back(&id).await;
+            return Err(refused);
         }
+    }
+
+    /// Of a place that is not taken after all nothing is left, its row neither: as soon as the store takes that.
+    async fn give_back(&self, id: &PreviewId) {
+        close_in_the_end(&self.host.runtime, id).await;
+        Last::Withdrawn.record_in_the_end(&self.host.store, id).await;
     }
 
     pub(super) async fn open(

@@ -18,6 +18,7 @@ mod owner;
 mod project;
 mod pump;
 mod ready;
+mod record;
 mod recover;
 mod reload;
 mod sleep;

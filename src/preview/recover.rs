@@ -7,9 +7,11 @@ use super::active::{Active, Identity, LaunchOptions};
 use super::launch::MARGIN;
 use super::owner::{Ending, Owner};
 use super::pump::Pump;
+use super::record::{Last, close_in_the_end};
 use super::state::{Phases, Running, State, StopReason};
 use super::{Previews, PublicAddress, events, failure};
 use crate::error::{Error, Result};
+use crate::id::PreviewId;
 use crate::logs::{Hub, Note, Source};
 use crate::runtime::{Exit, Kept};
 use crate::store::{Preview, Status};
@@ -36,6 +38,8 @@ impl Previews {
             let id = row.id.clone();
             if let Err(e) = self.take_over(row, kept.as_ref()).await {
                 tracing::error!(preview = %id, error = %e, "a preview could not be taken over");
+                let told = "The server was restarted, and could not take the preview over: launch it again.";
+                self.give_up(&id, State::Failed(failure::of_host(told))).await;
             }
         }
         // By now each is held by the preview that runs from it.
@@ -51,6 +55,12 @@ impl Previews {
         Some(Kept { id: row.id.clone(), slots: Vec::new(), deadline: None, environments: Vec::new() })
     }
 
+    /// Nothing is left of a preview but what became of it.
+    async fn give_up(&self, id: &PreviewId, end: State) {
+        close_in_the_end(&self.host.runtime, id).await;
+        Last::Ended(end).record_in_the_end(&self.host.store, id).await;
+    }
+
     async fn take_over(&self, row: Preview, kept: Option<&Kept>) -> Result<()> {
         let options: LaunchOptions = serde_json::from_str(&row.launch).unwrap_or_default();
         let port = row.port.unwrap_or_default();
@@ -61,13 +71,9 @@ impl Previews {
         let expired = UnixMillis::now() >= row.expires_at;
         let Ok(output) = output else {
             // Not even its log is left: it ended with whatever kept it.
-            if expired {
-                let reason = StopReason::Expired.as_str();
-                self.host.store.mark_stopped(&row.id, reason, row.expires_at).await?;
-                return Ok(());
-            }
-            let lost = failure::of_exit(Exit::Lost, row.status == Status::Running, 0, &hub, 0);
-            self.host.store.mark_failed(&row.id, &lost, UnixMillis::now()).await?;
+            let lost = || failure::of_exit(Exit::Lost, row.status == Status::Running, 0, &hub, 0);
+            let expiry = State::Stopped { reason: StopReason::Expired, at: row.expires_at };
+            self.give_up(&row.id, if expired { expiry } else { State::Failed(lost()) }).await;
             return Ok(());
         };
         let mut pump = Pump::new(output, Arc::clone(&hub), self.host.runtime.places(&row.id));

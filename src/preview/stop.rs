@@ -6,13 +6,12 @@ use std::time::Duration;
 use super::active::Active;
 use super::history::Keeping;
 use super::owner::{Ending, Owner};
+use super::record::{Last, close_in_the_end};
 use super::state::{State, StopReason};
 use super::{Previews, advice, events, failure, no_active};
 use crate::error::{Error, LaunchFailure, Result};
-use crate::id::{GenerationId, PreviewId};
+use crate::id::GenerationId;
 use crate::logs::{Note, Source};
-use crate::runtime::Runtime;
-use crate::store::{Store, StoreError};
 use crate::time::UnixMillis;
 use crate::traces::Span;
 
@@ -20,11 +19,8 @@ use crate::traces::Span;
 pub(super) const GRACE: Duration = Duration::from_secs(5);
 /// For whoever asked for an end. It comes all the same, once what keeps the preview, or the store, answers again.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
-/// Between two tries to remove what is left.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Tries to record an end that whoever asked for it waits for, and the pause between those that follow.
+/// Tries to record an end that whoever asked for it waits for.
 const RECORD_TRIES: u32 = 20;
-const RECORD_PAUSE: Duration = Duration::from_secs(3);
 
 impl Previews {
     /// Ends the preview of a generation, launching or running, or clears a failed one. Returns when nothing is left of it.
@@ -92,10 +88,7 @@ impl Owner {
         owner.record(&state).await;
         let id = &owner.active.id;
         owner.active.close_address().await;
-        if let Err(e) = owner.previews.host.runtime.close(id).await {
-            tracing::error!(preview = %id, error = %e, "something of a preview is left, and will be removed");
-            tokio::spawn(close_later(Arc::clone(&owner.previews.host.runtime), id.clone()));
-        }
+        close_in_the_end(&owner.previews.host.runtime, id).await;
         owner.leave(state);
     }
 
@@ -117,40 +110,6 @@ impl Owner {
         let pump = self.pumping.stop().await;
         (Ended { previews, active, problems, span, served }, pump, self.keeping)
     }
-}
-
-/// Tries again to remove what is left of a preview, until nothing is. The machine may have had no descriptors, say.
-async fn close_later(runtime: Arc<dyn Runtime>, id: PreviewId) {
-    let mut pause = Duration::from_secs(1);
-    loop {
-        tokio::time::sleep(pause).await;
-        match runtime.close(&id).await {
-            Ok(()) => return,
-            Err(e) => tracing::warn!(preview = %id, error = %e, "something of a preview is left"),
-        }
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
-/// Goes on trying to record an end, which nobody waits for: the store is gone for longer. Until it is recorded the preview has its
-/// place in its user's limit.
-async fn record_later(store: Store, id: PreviewId, state: State) {
-    loop {
-        tokio::time::sleep(RECORD_PAUSE).await;
-        match record_end(&store, &id, &state).await {
-            Ok(()) => return tracing::info!(preview = %id, "an end is recorded at last"),
-            Err(e) => tracing::warn!(preview = %id, error = %e, "an end cannot be recorded yet"),
-        }
-    }
-}
-
-async fn record_end(store: &Store, id: &PreviewId, state: &State) -> Result<(), StoreError> {
-    match state {
-        State::Failed(failure) => store.mark_failed(id, failure, UnixMillis::now()).await?,
-        State::Stopped { reason, at } => store.mark_stopped(id, reason.as_str(), *at).await?,
-        State::Launching | State::Running(_) | State::Asleep(_) => false,
-    };
-    Ok(())
 }
 
 /// An owner whose log has been read to its end.
@@ -188,21 +147,17 @@ impl Ended {
 
     /// Keeps the end in the store.
     async fn record(&self, state: &State) {
+        let (store, id, last) = (&self.previews.host.store, &self.active.id, Last::Ended(state.clone()));
         for attempt in 1..=RECORD_TRIES {
-            match self.try_record(state).await {
+            match last.record(store, id).await {
                 Ok(()) => return,
                 Err(e) => {
-                    tracing::error!(preview = %self.active.id, attempt, error = %e, "an end cannot be recorded");
+                    tracing::error!(preview = %id, attempt, error = %e, "an end cannot be recorded");
                     tokio::time::sleep(Duration::from_millis(50) * attempt).await;
                 }
             }
         }
-        let (store, id, state) = (self.previews.host.store.clone(), self.active.id.clone(), state.clone());
-        tokio::spawn(record_later(store, id, state));
-    }
-
-    async fn try_record(&self, state: &State) -> Result<(), StoreError> {
-        record_end(&self.previews.host.store, &self.active.id, state).await
+        last.record_later(store.clone(), id.clone());
     }
 
     /// For those who watch the server.

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use crate::faults::Part;
 use crate::harness::{
@@ -252,4 +253,54 @@ async fn a_file_that_is_no_database_is_named_at_the_start_and_left_as_it_is() {
     server.serve_again().await;
     assert_eq!(app.status().await.expect(200)["status"], "running");
     assert_eq!(preview.get("/x").await.text(), "you asked for /x", "what ran has gone on");
+}
+
+/// Refuses what the store is told of previews' ends, as where there is no room for it.
+async fn refuse_ends(server: &Server, refuse: bool) {
+    let database = format!("sqlite://{}", server.data_dir().join("previewd.db").display());
+    let mut store = SqliteConnection::connect(&database).await.unwrap();
+    for change in ["DELETE", "UPDATE"] {
+        let statement = if refuse {
+            format!(
+                "CREATE TRIGGER no_{change} BEFORE {change} ON previews BEGIN SELECT RAISE(ABORT, 'no room'); END"
+            )
+        } else {
+            format!("DROP TRIGGER no_{change}")
+        };
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut store).await.unwrap();
+    }
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_place_that_could_not_be_given_back_is_given_back_later() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    let taken = std::net::TcpListener::bind(("127.0.0.1", server.ports().min)).unwrap();
+    refuse_ends(&server, true).await;
+    app.try_launch(&json!({})).await.error(503, "store_unavailable");
+    refuse_ends(&server, false).await;
+    drop(taken);
+    let launched = async || (app.try_launch(&json!({})).await.status == 200).then_some(());
+    eventually("a launch", launched).await;
+    app.stop().await.expect(200);
+}
+
+#[tokio::test]
+async fn an_end_that_a_start_finds_is_recorded_once_the_store_takes_it() {
+    let server = Server::start().await;
+    let app = server.user("ana").upload(&asgi("")).await;
+    let preview = app.launch().await;
+    server.preview_processes();
+    server.kill_serve();
+    signal(server.keeper_pid(), Signal::KILL);
+    // With its log there would be more to do, and somebody who does it.
+    std::fs::remove_dir_all(server.data_dir().join("run").join(&preview.id)).unwrap();
+    refuse_ends(&server, true).await;
+    server.serve_again().await;
+    app.user.get("/readyz").await.expect(200);
+    refuse_ends(&server, false).await;
+    app.until_status("failed").await;
+    assert_eq!(app.launch().await.get("/x").await.status, 200);
+    app.stop().await.expect(200);
 }

@@ -81,7 +81,7 @@ impl Shortage {
 
     /// What is documented for it: something of ours, as an error that says so.
     pub fn explains(self, answer: &Answer, code: &str) -> bool {
-        let is_of_ours = matches!(code, "store_unavailable" | "internal_error") && answer.status >= 500;
+        let is_of_ours = code == "store_unavailable" && answer.status == 503;
         is_of_ours || matches!(self, Self::Ports) && code == "port_allocation_failed"
     }
 }
