@@ -176,6 +176,24 @@ async fn a_launch_waits_for_a_store_that_is_locked() {
 }
 
 #[tokio::test]
+async fn who_would_wait_too_long_for_a_locked_store_is_told() {
+    let server = Server::start().await;
+    let apps = [server.user("ana").upload(&asgi("")).await, server.user("bo").upload(&asgi("")).await];
+    let lock = Lock::of(&server.data_dir().join("previewd.db"));
+    let mut launching = tokio::task::JoinSet::new();
+    for app in apps {
+        launching.spawn(async move { (app.try_launch(&json!({})).await, app) });
+    }
+    // One waits for the lock, the other for the connection that writes, which has less time.
+    let (refused, again) = launching.join_next().await.unwrap().unwrap();
+    refused.error(503, "store_unavailable");
+    assert_eq!(launching.len(), 1);
+    lock.release();
+    launching.join_next().await.unwrap().unwrap().0.expect(200);
+    again.launch().await;
+}
+
+#[tokio::test]
 async fn a_file_that_was_removed_takes_nothing_until_it_is_back() {
     let server = Server::start().await;
     let user = server.user_of("pro", "ana");
