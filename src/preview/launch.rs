@@ -100,6 +100,9 @@ impl Previews {
             };
             let ports = config.port_min..=config.port_max;
             let port = self.host.store.begin_preview(new, limit, ports, &taken).await;
+            if matches!(port, Err(BeginError::Doubtful(_))) {
+                Last::Withdrawn.record_later(self.host.store.clone(), id.clone());
+            }
             let port = port.map_err(|e| begin_error(e, config.port_min, config.port_max))?;
             let refused = match self.open(&id, port, now.plus_seconds(config.session_timeout)).await {
                 Ok(listener) => match self.host.store.preview(&id).await {
@@ -173,7 +176,7 @@ fn begin_error(error: BeginError, min: u16, max: u16) -> Error {
         BeginError::AlreadyRunning(preview_id) => Error::PreviewAlreadyRunning { preview_id },
         BeginError::LimitReached { limit, active } => Error::PreviewLimitReached { limit, active },
         BeginError::PortsExhausted => Error::PortsExhausted { min, max },
-        BeginError::Store(e) => e.into(),
+        BeginError::Doubtful(e) | BeginError::Store(e) => e.into(),
     }
 }
 

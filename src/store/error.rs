@@ -126,6 +126,9 @@ pub enum BeginError {
     /// No port of the pool is free.
     #[error("no port is free")]
     PortsExhausted,
+    /// The store did not say whether it has the launch: the connection broke in that moment.
+    #[error("whether it has begun is not known")]
+    Doubtful(#[source] StoreError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -37,7 +37,7 @@ impl Store {
     /// Racing calls are decided one after the other: the limit holds, and a generation has one active preview.
     ///
     /// # Errors
-    /// If it may not begin; then nothing has changed.
+    /// If it may not begin; then nothing has changed, unless that is [`BeginError::Doubtful`].
     pub async fn begin_preview(
         &self,
         new: NewPreview,
@@ -68,7 +68,7 @@ impl Store {
         .bind(self.server.to_string())
         .execute(&mut *tx)
         .await?;
-        tx.commit().await?;
+        tx.commit().await.map_err(|e| BeginError::Doubtful(e.into()))?;
         Ok(port)
     }
 

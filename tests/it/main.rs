@@ -38,6 +38,7 @@ mod log_command;
 mod log_content;
 mod log_history;
 mod log_stream;
+mod lost_answer;
 mod not_understood;
 mod openapi;
 mod operation;
