@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import os
+import select
 import sys
 import threading
 
@@ -27,14 +28,29 @@ class Records:
         self.lock = threading.RLock()
 
     def send(self, kind, **fields):
-        fields["kind"] = kind
+        self.send_all([{"kind": kind, **fields}])
+
+    def send_all(self, entries):
+        """In as few pieces as can be: what was said at once is heard at once, however busy the machine is.
+
+        No piece is longer than what stays whole beside those of other processes, unless a single entry is.
+        """
         rid = request_id.get()
-        if rid is not None:
-            fields.setdefault("requestId", rid)
-        line = json.dumps(fields, separators=(",", ":"), default=str).encode("utf-8", "replace") + b"\n"
+        piece = b""
+        for entry in entries:
+            if rid is not None:
+                entry.setdefault("requestId", rid)
+            line = json.dumps(entry, separators=(",", ":"), default=str).encode("utf-8", "replace") + b"\n"
+            if piece and len(piece) + len(line) > select.PIPE_BUF:
+                self.write(piece)
+                piece = b""
+            piece += line
+        self.write(piece)
+
+    def write(self, piece):
         with self.lock:
-            while line:
-                line = line[os.write(self.fd, line) :]
+            while piece:
+                piece = piece[os.write(self.fd, piece) :]
 
 
 def shorten(text):
@@ -118,8 +134,7 @@ class Spoken(io.TextIOWrapper):
             lines = []
         if rest:
             self.partial[speaker] = rest
-        for line in lines:
-            self.records.send("print", message=line, stream=self.spoken)
+        self.records.send_all({"kind": "print", "message": line, "stream": self.spoken} for line in lines)
         return length
 
     def end_lines(self, rid):
