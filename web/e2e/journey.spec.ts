@@ -8,6 +8,7 @@ test("from a folder to a request and its log line, in three clicks after the upl
   open,
 }) => {
   await open("/");
+  await expect(page.getByRole("heading", { name: "Run a generated backend" })).toBeVisible();
   await look(page, "home-empty");
   await page.getByLabel("Folder to upload").setInputFiles(SAMPLE);
   await expect(page.getByRole("heading", { name: "Try this backend" })).toBeVisible();
