@@ -13,6 +13,8 @@ use crate::runtime::{Kind, Places, Record};
 
 /// A traceback whose next line does not come within this time is taken to be over.
 pub const PATIENCE_MICROS: u64 = 100_000;
+/// The same while the line that says what was raised is still to come: whoever prints it may be interrupted on a busy machine.
+const UNFINISHED_MICROS: u64 = 1_000_000;
 /// Lines of one traceback; deeper ones go on in another entry.
 const MAX_LINES: usize = 500;
 /// Empty lines before the word on a further exception; Loguru has two.
@@ -54,6 +56,14 @@ enum State {
 }
 
 impl State {
+    /// Microseconds for the next line.
+    fn patience(self) -> u64 {
+        match self {
+            Self::Frames | Self::Chained => UNFINISHED_MICROS,
+            Self::Exception | Self::Group => PATIENCE_MICROS,
+        }
+    }
+
     /// That after the first line of a traceback: Python's own, one that Rich draws a box around, or that of a group.
     fn after_headline(bare: &str) -> Option<Self> {
         let line = bare.trim_start();
@@ -134,7 +144,7 @@ impl Classifier {
     /// Whether something is held back that `now` shows to be finished. A clock that was set back, by however much, shows it too.
     #[must_use]
     pub fn is_overdue(&self, now: u64) -> bool {
-        self.traceback.as_ref().is_some_and(|t| now.abs_diff(t.last_micros) > PATIENCE_MICROS)
+        self.traceback.as_ref().is_some_and(|t| now.abs_diff(t.last_micros) > t.state.patience())
     }
 
     /// Whether something is held back.
@@ -333,6 +343,22 @@ ValueError: the effect";
         );
         let clean: Vec<_> = out.iter().map(|d| d.clean).collect();
         assert_eq!(clean, [false, false, true], "reading may begin only where nothing is held back");
+    }
+
+    #[test]
+    fn what_was_raised_may_take_longer_than_what_follows() {
+        let late = UNFINISHED_MICROS;
+        let lines = ["Traceback (most recent call last):", "  File \"a.py\", line 1", "KeyError: 1"];
+        let at = |pause: u64| {
+            let records = [
+                (Kind::Stderr, 1, lines[0]),
+                (Kind::Stderr, 2, lines[1]),
+                (Kind::Stderr, 2 + pause, lines[2]),
+            ];
+            run(&records).into_iter().map(|draft| draft.message).collect::<Vec<_>>()
+        };
+        assert_eq!(at(late), [lines.join("\n")]);
+        assert_eq!(at(late + 1), [lines[..2].join("\n"), lines[2].to_owned()]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Generation, Guest, Preview, Stream, directory, eventually};
+use crate::harness::{Generation, Guest, NO_MORE_THAN_A_SERVER, Preview, Stream, directory, eventually};
 
 async fn started(server: &Guest) -> (Generation, Preview) {
     let app = server.user().upload(&directory("tests/apps/loggers")).await;
@@ -104,4 +104,39 @@ async fn everything_that_a_request_says_names_it() {
     assert_eq!(none, json!({ "logs": [], "nextAfterId": null }));
     let rest = Stream::new(app.open_stream("?requestId=req-1", None).await).rest().await;
     assert_eq!(rest.iter().filter(|event| event.is_line()).count(), 13);
+}
+
+/// Says several lines at once while another thread takes the interpreter for longer than a traceback's next line is waited for,
+/// whenever it can have it.
+const INTERRUPTED: &str = r#"
+import sys, threading
+
+SAID = 'Traceback (most recent call last):\n  File "shop.py", line 1, in sell\nValueError: sold out'
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    over = threading.Event()
+
+    def compute():
+        while not over.is_set():
+            pass
+
+    sys.setswitchinterval(1.5)
+    threading.Thread(target=compute).start()
+    sys.stdout.write(SAID + "\n")
+    over.set()
+    sys.setswitchinterval(0.005)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"{}"})
+"#;
+
+#[tokio::test]
+async fn what_is_said_at_once_is_one_entry_however_busy_the_machine_is() {
+    let server = Guest::arrive().await;
+    let files = json!({ "app/main.py": INTERRUPTED, "requirements.txt": NO_MORE_THAN_A_SERVER });
+    let app = server.user().upload(&files).await;
+    let preview = app.launch().await;
+    let log = said_by(&app, &preview, "/", "req-interrupted").await;
+    let said = about(&log, "ValueError: sold out");
+    assert!(said[0]["message"].as_str().unwrap().starts_with("Traceback"), "{log:#?}");
 }
