@@ -150,7 +150,7 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     let previews = Previews::new(Host {
         config: Arc::clone(&config),
         store: store.clone(),
-        runtime,
+        runtime: runtime.clone(),
         environments: environments.clone(),
         metrics: Arc::clone(&metrics),
         traces: traces.clone(),
@@ -168,6 +168,13 @@ pub(super) async fn start(config: Config) -> Result<Running, Failed> {
     );
     drain.serve(serve_previews(to_serve, gateway.clone()));
     previews.recover().await.map_err(doing("what runs cannot be taken over"))?;
+    let ends = drain.clone();
+    drain.serve(async move {
+        tokio::select! {
+            () = ends.deaf() => {}
+            () = runtime.keep_connected() => {}
+        }
+    });
     if store.is_shared() {
         drain.serve(sweep(store.clone(), Duration::from_secs(config.cleanup_interval), drain.clone()));
     }

@@ -308,8 +308,12 @@ async fn a_server_whose_file_was_replaced_starts_what_it_is_itself() {
     };
     let remove = || std::fs::remove_file(&file).unwrap();
     for meddle in [&replace as &dyn Fn(), &remove] {
+        let before = server.keeper_pid();
         meddle();
         server.kill_keeper();
+        // Nobody asks for anything.
+        let another = async || server.keeper().filter(|keeper| *keeper != before);
+        eventually("another keeper", another).await;
         let preview = app.launch().await;
         assert_eq!(preview.get("/x").await.status, 200);
         app.stop().await.expect(200);

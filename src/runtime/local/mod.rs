@@ -97,6 +97,19 @@ impl LocalRuntime {
         Ok(new)
     }
 
+    /// Has another keeper in the place of one that died, though nobody asks for anything: it removes what that one had made ahead.
+    pub async fn keep_connected(&self) {
+        /// Between two tries.
+        const PAUSE: Duration = Duration::from_secs(5);
+        loop {
+            self.connected().gone().await;
+            if let Err(error) = self.client().await {
+                tracing::warn!(%error, "there is no keeper at the moment");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
     /// The connection that there is, or was.
     fn connected(&self) -> Arc<Client> {
         Arc::clone(&self.client.lock().unwrap_or_else(PoisonError::into_inner))
