@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use tokio::time::Instant;
+
+use crate::environment::FileLock;
 
 /// The file that a server locks in its data directory, and writes its address to.
 const LOCK: &str = "serve.lock";
@@ -19,7 +20,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// The data directory is this server's, until the value is dropped or its process ends, however that does.
 #[derive(Debug)]
-pub(super) struct Served(File);
+pub(super) struct Served {
+    path: PathBuf,
+    _lock: FileLock,
+}
 
 /// Why a data directory cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -39,15 +43,15 @@ impl Served {
     /// # Errors
     /// If another server has it, or the file system has no such lock.
     pub async fn hold(data_dir: &Path) -> Result<Self, NotHad> {
-        let file = File::options().create(true).truncate(false).write(true).open(data_dir.join(LOCK))?;
-        let asked = Instant::now();
+        let (path, asked) = (data_dir.join(LOCK), Instant::now());
         loop {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Self(file)),
-                Err(Errno::WOULDBLOCK) if asked.elapsed() < HELD_ON => tokio::time::sleep(PAUSE).await,
-                Err(Errno::WOULDBLOCK) => return Err(NotHad::Another),
-                Err(error) => return Err(io::Error::from(error).into()),
+            if let Some(lock) = FileLock::try_acquire(&path)? {
+                return Ok(Self { path, _lock: lock });
             }
+            if asked.elapsed() >= HELD_ON {
+                return Err(NotHad::Another);
+            }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
@@ -56,10 +60,7 @@ impl Served {
     /// # Errors
     /// If it cannot be written.
     pub fn at(&self, address: SocketAddr) -> io::Result<()> {
-        use std::os::unix::fs::FileExt as _;
-        let line = format!("{address}\n");
-        self.0.set_len(0)?;
-        self.0.write_all_at(line.as_bytes(), 0)
+        std::fs::write(&self.path, format!("{address}\n"))
     }
 }
 

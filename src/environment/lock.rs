@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 /// Held until dropped.
-pub(super) struct FileLock(#[expect(dead_code, reason = "closing it lets go of the lock")] File);
+#[derive(Debug)]
+pub struct FileLock(#[expect(dead_code, reason = "closing it lets go of the lock")] File);
 
 impl FileLock {
     /// Waits for it.
@@ -21,7 +22,10 @@ impl FileLock {
     }
 
     /// Takes it if nobody has it.
-    pub(super) fn try_acquire(path: &Path) -> io::Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// If the file cannot be made or locked.
+    pub fn try_acquire(path: &Path) -> io::Result<Option<Self>> {
         let file = open(path)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Self(file))),

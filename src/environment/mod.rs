@@ -28,6 +28,7 @@ use std::sync::Arc;
 pub use bytecode::cached;
 pub use installer::find_uv;
 pub use interpreter::Interpreter;
+pub use lock::FileLock;
 pub use prepare::{Environments, Means};
 pub use requirements::{Requirements, RequirementsError};
 pub use shelf::Census;

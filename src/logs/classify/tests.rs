@@ -55,10 +55,10 @@ ValueError: the effect";
   |   File \"a.py\", line 1, in <module>
   | ExceptionGroup: two (2 sub-exceptions)
   +-+---------------- 1 ----------------
-| ValueError: 1
-+---------------- 2 ----------------
-| KeyError: 2
-+------------------------------------";
+    | ValueError: 1
+    +---------------- 2 ----------------
+    | KeyError: 2
+    +------------------------------------";
     for traceback in [boxed, group] {
         let lines = traceback.lines().chain(["after"]);
         let lines: Vec<_> = lines.map(|line| (Kind::Stdout, 1, line)).collect();
