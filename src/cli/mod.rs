@@ -6,6 +6,7 @@ mod check;
 mod doctor;
 mod keeper;
 mod line;
+mod listen;
 mod logging;
 mod logs;
 mod manual;

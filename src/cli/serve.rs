@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +20,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
-use super::served::Served;
+use super::served::{HELD_ON, Served};
 use super::supervisor::{self, State};
-use super::{fail, logging};
+use super::{fail, listen, logging};
 use crate::audit::Audit;
 use crate::auth::Auth;
 use crate::config::{Config, Isolation};
@@ -34,7 +35,6 @@ use crate::http::{self, App};
 use crate::id::random_hex;
 use crate::metrics::Metrics;
 use crate::preview::{Host, Previews, PublicAddress};
-use crate::private;
 use crate::runtime::local::{LocalRuntime, Settings};
 use crate::store::Store;
 use crate::time::UnixMillis;
@@ -74,7 +74,9 @@ pub(super) fn run(config: Config) -> ExitCode {
     logging::start(config.log_format);
     let result = runtime().and_then(|runtime| {
         runtime.block_on(async {
-            let running = start(config).await?;
+            let served = Served::hold(&config.data_dir, HELD_ON).await;
+            let served = served.map_err(doing(unusable(&config.data_dir)))?;
+            let running = start(config, served).await?;
             // Before anybody is told that it runs, and may end it.
             let end = told_to_end().map_err(doing("signals cannot be received"))?;
             let _stdout_closed =
@@ -112,12 +114,16 @@ pub(super) fn told_to_end() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Opens everything, takes over what runs, and accepts connections.
-pub(super) async fn start(config: Config) -> Result<Running, Failed> {
+/// What is said of a data directory that cannot be had.
+pub(super) fn unusable(data_dir: &Path) -> String {
+    format!("the data directory {} cannot be used", data_dir.display())
+}
+
+/// Opens everything, takes over what runs, and accepts connections. `served` is of the data directory.
+pub(super) async fn start(config: Config, served: Served) -> Result<Running, Failed> {
     take_descriptors();
     let config = Arc::new(config);
-    let served = have(&config.data_dir).await?;
-    let listener = TcpListener::bind(config.listen).await;
+    let listener = listen::on(config.listen, HELD_ON).await;
     let listener = listener.map_err(doing(format!("{} cannot be listened on", config.listen)))?;
     let address = listener.local_addr().map_err(doing("the address is not known"))?;
     served.at(address).map_err(doing("the data directory cannot be written"))?;
@@ -208,13 +214,13 @@ async fn open_store(config: &Config, address: SocketAddr) -> Result<Store, Faile
         return Ok(store);
     }
     let id = server_id(&config.data_dir).map_err(doing("the data directory cannot be written"))?;
-    let found_at = config.advertise.clone().unwrap_or_else(|| reachable(address).to_string());
+    let found_at = config.advertise.clone().unwrap_or_else(|| listen::reached_at(address).to_string());
     let found_at = crate::http::found_at(config, &found_at);
     store.of_server(&id, &found_at).await.map_err(doing("the store does not take this server"))
 }
 
 /// The name of this data directory's server, made at its first start.
-fn server_id(data_dir: &std::path::Path) -> io::Result<String> {
+fn server_id(data_dir: &Path) -> io::Result<String> {
     let path = data_dir.join(SERVER_ID);
     match std::fs::read_to_string(&path) {
         Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
@@ -226,18 +232,6 @@ fn server_id(data_dir: &std::path::Path) -> io::Result<String> {
     std::fs::write(&aside, format!("{id}\n"))?;
     std::fs::rename(aside, path)?;
     Ok(id)
-}
-
-/// Where this machine reaches what listens there.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() {
-            Ipv4Addr::LOCALHOST.into()
-        } else {
-            Ipv6Addr::LOCALHOST.into()
-        });
-    }
-    address
 }
 
 /// Records from time to time the ends that servers which are gone have not.
@@ -283,15 +277,6 @@ fn take_descriptors() {
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
-}
-
-/// Makes the data directory, if there is none, and has it for this server.
-async fn have(directory: &std::path::Path) -> Result<Served, Failed> {
-    private::make_dir(directory)
-        .map_err(doing(format!("the data directory {} cannot be made", directory.display())))?;
-    Served::hold(directory)
-        .await
-        .map_err(doing(format!("the data directory {} cannot be used", directory.display())))
 }
 
 /// Serves each preview's own address.

@@ -10,11 +10,13 @@ use rustix::fs::{FlockOperation, flock};
 use tokio::time::Instant;
 
 use crate::environment::FileLock;
+use crate::private;
 
 /// The file that a server locks in its data directory, and writes its address to.
 const LOCK: &str = "serve.lock";
-/// A server that was killed may leave a child between fork and exec, which has its lock until the exec.
-const HELD_ON: Duration = Duration::from_secs(2);
+/// For a server that was killed to be gone: its memory goes before its lock does, and a child of it between fork and exec
+/// has the lock until the exec.
+pub(super) const HELD_ON: Duration = Duration::from_secs(2);
 /// Between tries to have the lock.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -31,24 +33,28 @@ pub(super) enum NotHad {
     /// Somebody else has it, and goes on having it.
     #[error("another previewd serves this data directory; end it, or name another --data-dir")]
     Another,
+    /// It cannot be made.
+    #[error("it cannot be made")]
+    Make(#[source] io::Error),
     /// Its lock cannot be made or taken.
-    #[error("the data directory cannot be locked")]
-    Io(#[from] io::Error),
+    #[error("it cannot be locked")]
+    Lock(#[from] io::Error),
 }
 
 impl Served {
-    /// Has the data directory, which must be there, for its own. One server per data directory: two would serve the same
-    /// previews. Who is about to let go of it is waited for.
+    /// Makes the data directory, if there is none, and has it for its own. One server per data directory: two would serve
+    /// the same previews. Who is about to let go of it is waited for, as long as `patience` says.
     ///
     /// # Errors
-    /// If another server has it, or the file system has no such lock.
-    pub async fn hold(data_dir: &Path) -> Result<Self, NotHad> {
+    /// If another server has it, it cannot be made, or the file system has no such lock.
+    pub async fn hold(data_dir: &Path, patience: Duration) -> Result<Self, NotHad> {
+        private::make_dir(data_dir).map_err(NotHad::Make)?;
         let (path, asked) = (data_dir.join(LOCK), Instant::now());
         loop {
             if let Some(lock) = FileLock::try_acquire(&path)? {
                 return Ok(Self { path, _lock: lock });
             }
-            if asked.elapsed() >= HELD_ON {
+            if asked.elapsed() >= patience {
                 return Err(NotHad::Another);
             }
             tokio::time::sleep(PAUSE).await;
@@ -83,11 +89,11 @@ mod tests {
     #[tokio::test]
     async fn who_is_about_to_let_go_is_waited_for() {
         let root = TempDir::new();
-        let first = Served::hold(root.path()).await.unwrap();
+        let first = Served::hold(root.path(), Duration::ZERO).await.unwrap();
         assert!(is_served(root.path()));
         let second = tokio::spawn({
             let data_dir = root.path().to_owned();
-            async move { Served::hold(&data_dir).await.map(drop) }
+            async move { Served::hold(&data_dir, HELD_ON).await.map(drop) }
         });
         // It has found the lock held.
         tokio::task::yield_now().await;
@@ -99,8 +105,9 @@ mod tests {
     #[tokio::test]
     async fn who_goes_on_having_it_is_not() {
         let root = TempDir::new();
-        let _first = Served::hold(root.path()).await.unwrap();
-        assert!(matches!(Served::hold(root.path()).await, Err(NotHad::Another)));
+        let _first = Served::hold(root.path(), Duration::ZERO).await.unwrap();
+        let second = Served::hold(root.path(), PAUSE * 2).await;
+        assert!(matches!(second, Err(NotHad::Another)));
     }
 
     #[tokio::test]
@@ -109,7 +116,7 @@ mod tests {
         assert_eq!(address_of(root.path()), None);
         for address in ["127.0.0.1:65535", "[::1]:80"] {
             let address = address.parse().unwrap();
-            Served::hold(root.path()).await.unwrap().at(address).unwrap();
+            Served::hold(root.path(), Duration::ZERO).await.unwrap().at(address).unwrap();
             assert_eq!(address_of(root.path()), Some(address));
         }
     }

@@ -40,7 +40,8 @@ pub(super) fn run(config: Config, directory: &Path) -> ExitCode {
 
 async fn serve(config: Config, directory: PathBuf) -> Result<(), Failed> {
     let screen = Screen::new();
-    let running = start(place::of_its_own(config)).await?;
+    let (config, served) = place::of_its_own(config).await?;
+    let running = start(config, served).await?;
     let end = end_of_signal();
     let kept = &running.app.config.data_dir;
     // As events name it.

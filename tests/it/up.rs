@@ -1,7 +1,9 @@
 //! `previewd up`, as the person at the terminal sees it.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,6 +18,7 @@ const QUIET: Duration = Duration::from_millis(100);
 /// `up` with a project of its own; what it prints comes line by line.
 struct Up {
     root: PathBuf,
+    ports: (u16, u16),
     child: Child,
     lines: Receiver<String>,
 }
@@ -29,6 +32,10 @@ impl Up {
         share_environments(&root.join("data"));
         std::fs::write(root.join("project/requirements.txt"), "uvicorn\n").unwrap();
         write(&root, source);
+        Self::run(root, ports)
+    }
+
+    fn run(root: PathBuf, ports: (u16, u16)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_previewd"));
         // What the tests themselves are told is no setting.
         let told = std::env::vars_os().map(|(name, _)| name);
@@ -48,7 +55,15 @@ impl Up {
         std::thread::spawn(move || {
             stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
         });
-        Self { root, child, lines }
+        Self { root, ports, child, lines }
+    }
+
+    /// Kills it, and starts another one in its place before it can be gone.
+    fn replace(mut self) -> Self {
+        self.child.kill().unwrap();
+        let next = Self::run(self.root.clone(), self.ports);
+        self.child.wait().unwrap();
+        next
     }
 
     /// The next line that contains this.
@@ -68,17 +83,17 @@ impl Up {
         write(&self.root, source);
     }
 
-    /// Presses Ctrl-C and returns when it has ended.
+    /// Presses Ctrl-C and returns when it has ended, and nothing of it is left.
     fn end(mut self) {
+        self.stop();
+        std::fs::remove_dir_all(&self.root).unwrap();
+    }
+
+    fn stop(&mut self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
-        let deadline = Instant::now() + PATIENCE;
-        while keeper_runs(&self.root.join("data")) {
-            assert!(Instant::now() < deadline, "the keeper is still there");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        std::fs::remove_dir_all(&self.root).unwrap();
+        until("something of it is still there", || arguments_in(&self.root.join("data")).is_empty());
     }
 }
 
@@ -102,13 +117,22 @@ fn share_environments(data_dir: &Path) {
     }
 }
 
-fn keeper_runs(data_dir: &Path) -> bool {
-    let data_dir = data_dir.as_os_str().as_encoded_bytes();
-    std::fs::read_dir("/proc").unwrap().flatten().any(|process| {
-        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
-        let arguments: Vec<_> = line.split(|byte| *byte == 0).collect();
-        arguments.contains(&b"keeper".as_slice()) && arguments.contains(&data_dir)
-    })
+/// Arguments of processes that are in this data directory or one below it: a keeper has it, a zygote and what it forked a program.
+fn arguments_in(data_dir: &Path) -> Vec<PathBuf> {
+    let lines = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = lines.map(|process| std::fs::read(process.path().join("cmdline")).unwrap_or_default());
+    let arguments = lines.flat_map(|line| {
+        line.split(|byte| *byte == 0).map(|argument| OsStr::from_bytes(argument).into()).collect::<Vec<_>>()
+    });
+    arguments.filter(|argument: &PathBuf| argument.starts_with(data_dir)).collect()
+}
+
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// An application that says this to everything.
@@ -176,5 +200,33 @@ fn what_does_not_start_is_told_and_the_next_edit_tries_again() {
     up.line("Edits reload it");
     up.edit(&saying("now"));
     assert_eq!(get(&preview_of(&up.line("  Preview "))), "now");
+    up.end();
+}
+
+#[test]
+fn one_that_was_killed_is_followed_in_its_place_and_its_preview_is_stopped() {
+    let up = Up::start("killed", (47_160, 47_180), &saying("one"));
+    let first = preview_of(&up.line("  Preview "));
+    let up = up.replace();
+    let second = preview_of(&up.line("  Preview "));
+    assert_eq!(get(&second), "one");
+    assert!(!up.root.join("data/up-2").exists(), "it went beside one that is gone");
+    assert_ne!(first, second);
+    assert!(first.0 == second.0 || TcpStream::connect(first.0).is_err());
+    up.end();
+}
+
+#[test]
+fn ctrl_c_leaves_nothing_at_whichever_moment() {
+    let mut up = Up::start("moments", (47_190, 47_210), &saying("one"));
+    // It has been read; it starts; it serves, and what the next launch needs begins to be made.
+    for moment in ["files)", " startup ", "  Preview ", "Edits reload it"] {
+        up.line(moment);
+        up.stop();
+        up = Up::run(up.root.clone(), up.ports);
+    }
+    up.line("Edits reload it");
+    let is_zygote = |argument: &PathBuf| argument.ends_with("zygote.py");
+    until("nothing is made ahead", || arguments_in(&up.root.join("data")).iter().any(is_zygote));
     up.end();
 }

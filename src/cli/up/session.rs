@@ -1,7 +1,7 @@
 //! One directory and its preview.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::screen::Screen;
+use crate::cli::listen;
 use crate::cli::paint::Colour;
 use crate::config::Tier;
 use crate::error::{Error, LaunchFailure, Result};
@@ -202,10 +203,7 @@ impl Session {
     /// The generation's page, signed in.
     fn ui_address(&self) -> Result<String> {
         let token = self.app.auth.issue(&UserId(USER.to_owned()), Tier::Pro, TOKEN_LIFE)?;
-        let mut address = self.address;
-        if address.ip().is_unspecified() {
-            address.set_ip(Ipv4Addr::LOCALHOST.into());
-        }
+        let address = listen::reached_at(self.address);
         let scheme = self.app.config.scheme();
         Ok(format!("{scheme}://{address}/g/{}#token={token}", self.generation.id))
     }
