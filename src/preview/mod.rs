@@ -115,7 +115,7 @@ impl Previews {
 
     /// Whether what runs previews answers.
     pub async fn runtime_answers(&self) -> bool {
-        self.host.runtime.kept().await.is_ok()
+        self.host.runtime.answers().await
     }
 
     /// An active preview by its own id.

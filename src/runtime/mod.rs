@@ -171,6 +171,8 @@ pub trait Runtime: Send + Sync {
     fn memory_bytes<'a>(&'a self, id: &'a PreviewId) -> BoxFuture<'a, Option<u64>>;
     /// Ends everything of a preview. Afterwards its address is free and its files are gone.
     fn close<'a>(&'a self, id: &'a PreviewId) -> BoxFuture<'a, Result<(), RuntimeError>>;
+    /// Whether what runs previews is there and says so.
+    fn answers<'a>(&'a self) -> BoxFuture<'a, bool>;
     /// What is kept now.
     fn kept<'a>(&'a self) -> BoxFuture<'a, Result<Vec<Kept>, RuntimeError>>;
     /// Removes what dead runtimes left behind of previews that nobody keeps.

@@ -317,6 +317,10 @@ impl Runtime for LocalRuntime {
         .boxed()
     }
 
+    fn answers<'a>(&'a self) -> BoxFuture<'a, bool> {
+        async move { self.call(Request::Hello { version: protocol::VERSION }).await.is_ok() }.boxed()
+    }
+
     fn kept<'a>(&'a self) -> BoxFuture<'a, Result<Vec<Kept>, RuntimeError>> {
         async move {
             let mut all = Vec::new();
