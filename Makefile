@@ -1,6 +1,7 @@
 # make run     builds previewd and previews the sample project
 # make test    everything that CI runs
-# make bench   an optimised build, measured against plain uvicorn
+# make release previewd as it is to be shipped, target/guided/previewd: optimised by a profile of itself at work
+# make bench   that, measured against plain uvicorn, venv and pip, nginx, cat and others
 # make load    a hundred previews at once, a thousand launches and stops: what they take, and that nothing grows
 # make nightly an hour of the random walk (PREVIEW_WALK_SECONDS and PREVIEW_WALK_SEED make it another), over 10,000 cases
 #              of schemathesis, 200 reloads under load, and other values for the tests of properties than every day
@@ -14,7 +15,7 @@ SHELL := bash
 CORES := $(shell nproc)
 # Tests wait more than they compute: for servers to end, for time to be over.
 export RUST_TEST_THREADS ?= $(shell echo $$((3 * $$(nproc))))
-.PHONY: run test built it units crates rest browser bench load nightly coverage fmt web web-lint web-types web-typecheck web-test embed supply-chain
+.PHONY: run release test built it units crates rest browser bench load nightly coverage fmt web web-lint web-types web-typecheck web-test embed supply-chain
 
 # What build.rs compiles is no part of a crate, so that cargo does not format it.
 LIBRARY := --edition 2024 runner/template.rs
@@ -37,10 +38,14 @@ test:
 	$(MAKE) --jobs=1 built units
 	$(MAKE) --jobs=3 --keep-going it browser rest
 
-bench: $(UI_PACKAGES)
+release: $(UI_PACKAGES)
+	scripts/release
+
+bench load: export BENCH_BINARY := $(CURDIR)/target/guided/previewd
+bench: release
 	cargo bench --locked --bench previewd
 
-load: $(UI_PACKAGES)
+load: release
 	cargo bench --locked --bench previewd -- lasting
 
 nightly:

@@ -13,7 +13,6 @@ use tokio::process::{Child, Command};
 use crate::Outcome;
 use crate::processes::keeper_of;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_previewd");
 /// The first port of previews: not those of a server that somebody uses meanwhile.
 const PORTS: u16 = 4600;
 /// How many each server has.
@@ -40,6 +39,11 @@ pub struct Preview {
     pub start: Duration,
 }
 
+/// What is measured: the binary of `make release`, where the environment names it, else the one that cargo has just built.
+fn binary() -> PathBuf {
+    std::env::var_os("BENCH_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_previewd").into(), PathBuf::from)
+}
+
 impl Server {
     /// Starts it with these settings, named without `PREVIEW_`, and signs in. `number` tells it from others at the same time.
     pub async fn start(number: u16, settings: &[(&str, &str)]) -> Outcome<Self> {
@@ -47,7 +51,7 @@ impl Server {
         let settings: Vec<_> =
             settings.iter().map(|(name, value)| (format!("PREVIEW_{name}"), (*value).to_owned())).collect();
         let data_dir = std::env::temp_dir().join(format!("previewd-bench-{}", random_hex::<6>()?));
-        let mut child = Command::new(BINARY)
+        let mut child = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(["--port-min", &first.to_string(), "--port-max", &(first + SIZE - 1).to_string()])
             .args(["--max-instances-per-user", &SIZE.to_string()])
@@ -60,7 +64,7 @@ impl Server {
         let stdout = child.stdout.take().ok_or("no stdout")?;
         let line = BufReader::new(stdout).lines().next_line().await?.ok_or("serve did not start")?;
         let address = line.strip_prefix("listening on ").ok_or("serve said something else")?.to_owned();
-        let token = Command::new(BINARY)
+        let token = Command::new(binary())
             .args(["token", "--user", "bench", "--tier", "pro"])
             .env("PREVIEW_DATA_DIR", &data_dir)
             .output()

@@ -229,7 +229,8 @@ pub(super) async fn get(State(app): State<App>, owned: Owned) -> Result<axum::Js
 
 /// Deletes a generation, its preview and its kept database
 ///
-/// 503 where its preview does not end: the generation is still there then, to be deleted by another try.
+/// 503 where its preview does not end, or its kept database cannot be removed: the generation is still there then, to be deleted by
+/// another try.
 #[utoipa::path(delete, operation_id = "delete_generation", path = "/api/generations/{id}", tag = "generations", params(("id" = String, Path)),
     responses((status = 204, description = "The generation, its preview and its kept database are gone."), (status = 401, body = Failure), (status = 403, body = Failure),
         (status = 404, body = Failure), (status = 503, body = Failure)))]
@@ -242,7 +243,8 @@ pub(super) async fn delete(State(app): State<App>, owned: Owned) -> Result<Statu
             Ok(_) | Err(Error::NoActivePreview { .. }) => {}
             Err(other) => return Err(other),
         }
-        app.previews.forget_database(id).map_err(Error::internal)?;
+        let forgotten = app.previews.forget_database(id);
+        forgotten.map_err(|error| Error::StoreUnavailable(Box::new(error)))?;
         if app.store.delete_generation(id).await? {
             return Ok(StatusCode::NO_CONTENT);
         }

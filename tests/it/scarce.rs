@@ -173,6 +173,20 @@ async fn descriptors_of_the_server() {
 }
 
 #[tokio::test]
+async fn descriptors_for_what_is_to_be_deleted() {
+    let scene = Scene::on(Server::start().await).await;
+    let serve = Pid::from_raw(scene.server.serve_pid());
+    let limit = getrlimit(Resource::Nofile);
+    let path = scene.other.path("");
+    prlimit(serve, Resource::Nofile, Rlimit { current: Some(0), maximum: limit.maximum }).unwrap();
+    scene.other.user.delete(&path).await.error(503, "store_unavailable");
+    prlimit(serve, Resource::Nofile, limit).unwrap();
+    scene.other.user.get(&path).await.expect(200);
+    assert_eq!(scene.other.user.delete(&path).await.status, 204);
+    scene.goes_on().await;
+}
+
+#[tokio::test]
 async fn descriptors_of_the_keeper() {
     let scene = Scene::on(Server::start().await).await;
     let keeper = scene.server.keeper_pid();

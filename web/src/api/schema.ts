@@ -34,7 +34,8 @@ export interface paths {
         post?: never;
         /**
          * Deletes a generation, its preview and its kept database
-         * @description 503 where its preview does not end: the generation is still there then, to be deleted by another try.
+         * @description 503 where its preview does not end, or its kept database cannot be removed: the generation is still there then, to be deleted by
+         *     another try.
          */
         delete: operations["delete_generation"];
         options?: never;
