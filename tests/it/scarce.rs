@@ -175,6 +175,8 @@ async fn descriptors_of_the_server() {
 #[tokio::test]
 async fn descriptors_for_what_is_to_be_deleted() {
     let scene = Scene::on(Server::start().await).await;
+    scene.other.try_launch(&json!({ "database": "keep" })).await.expect(200);
+    scene.other.stop().await.expect(200);
     let serve = Pid::from_raw(scene.server.serve_pid());
     let limit = getrlimit(Resource::Nofile);
     let path = scene.other.path("");
