@@ -40,9 +40,16 @@ pub(super) fn run(config: Config, directory: &Path) -> ExitCode {
 
 async fn serve(config: Config, directory: PathBuf) -> Result<(), Failed> {
     let screen = Screen::new();
-    let (config, served) = place::of_its_own(config).await?;
-    let running = start(config, served).await?;
-    let end = end_of_signal();
+    let end = end_of_signal()?;
+    let begun = async {
+        let (config, served) = place::of_its_own(config).await?;
+        start(config, served).await
+    };
+    let running = tokio::select! {
+        // Nothing runs yet.
+        () = end.cancelled() => return Ok(()),
+        running = begun => running?,
+    };
     let kept = &running.app.config.data_dir;
     // As events name it.
     let watch = Watch::new(&directory, kept.canonicalize().unwrap_or_else(|_| kept.clone()));
@@ -76,15 +83,13 @@ async fn edited(watch: Option<&Watch>) {
 }
 
 /// Is cancelled at the first SIGINT or SIGTERM.
-fn end_of_signal() -> CancellationToken {
+fn end_of_signal() -> Result<CancellationToken, Failed> {
+    let told = told_to_end().map_err(doing("signals cannot be received"))?;
     let end = CancellationToken::new();
     let cancel = end.clone();
     tokio::spawn(async move {
-        match told_to_end() {
-            Ok(told) => told.await,
-            Err(error) => tracing::error!(%error, "signals cannot be received"),
-        }
+        told.await;
         cancel.cancel();
     });
-    end
+    Ok(end)
 }

@@ -219,6 +219,10 @@ fn one_that_was_killed_is_followed_in_its_place_and_its_preview_is_stopped() {
 #[test]
 fn ctrl_c_leaves_nothing_at_whichever_moment() {
     let mut up = Up::start("moments", (47_190, 47_210), &saying("one"));
+    // It has the directory, and nothing else yet.
+    until("it takes no directory", || up.root.join("data/serve.lock").exists());
+    up.stop();
+    up = Up::run(up.root.clone(), up.ports);
     // It has been read; it starts; it serves, and what the next launch needs begins to be made.
     for moment in ["files)", " startup ", "  Preview ", "Edits reload it"] {
         up.line(moment);
