@@ -160,13 +160,22 @@ async fn a_launch_moves_into_the_sandbox_that_is_there() {
     let answer = app.user.patch(&app.path("/files"), &changed).await.expect(200);
     assert_eq!(answer["reloaded"], true, "{answer}");
     app.line("lines 2").await;
-    // The next edit is expected, and finds one made for it, with that database too.
-    let expected = async || waiting(&server).into_iter().find(|one| *one != next);
-    let expected = eventually("one for the next edit", expected).await;
-    let changed = json!({ "files": { "extra.py": "1" } });
-    assert_eq!(app.user.patch(&app.path("/files"), &changed).await.expect(200)["reloaded"], true);
-    app.line("lines 3").await;
-    assert!(inside(&server).iter().any(|one| one.serves() && one.sandbox == expected));
+    // The next edit is expected, and finds one made for it, with that database too; on a busy machine the keeper may not have heard
+    // yet that its process is there.
+    let (mut seen, mut moved) = (BTreeSet::from([next.clone()]), false);
+    for edit in 1..=3 {
+        let expected = async || waiting(&server).into_iter().find(|one| !seen.contains(one));
+        let expected = eventually("one for the next edit", expected).await;
+        let changed = json!({ "files": { "extra.py": edit.to_string() } });
+        assert_eq!(app.user.patch(&app.path("/files"), &changed).await.expect(200)["reloaded"], true);
+        app.line(&format!("lines {}", 2 + edit)).await;
+        moved = inside(&server).iter().any(|one| one.serves() && one.sandbox == expected);
+        if moved {
+            break;
+        }
+        seen.insert(expected);
+    }
+    assert!(moved, "no edit used what was made for it");
     app.stop().await.expect(200);
     let left = async || (waiting(&server) == BTreeSet::from([next.clone()])).then_some(());
     eventually("nothing that was expected for it", left).await;
