@@ -1,6 +1,7 @@
 //! Wall-clock time as the API and the store speak it, and the steady time that ends are kept by.
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Milliseconds since the Unix epoch; on the wire `2025-10-20T12:20:05.123Z`.
@@ -24,10 +25,8 @@ impl UnixMillis {
     /// RFC 3339 in UTC with milliseconds.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
-        Timestamp::from_millisecond(self.0)
-            .unwrap_or(Timestamp::UNIX_EPOCH)
-            .strftime("%Y-%m-%dT%H:%M:%S.%3fZ")
-            .to_string()
+        const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+        PRINTER.timestamp_to_string(&Timestamp::from_millisecond(self.0).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 }
 

@@ -328,7 +328,9 @@ impl Client {
     /// A preview answers where its own name is called, else the API and the page.
     async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         match self.app.gateway.named(&request, &self.app.previews) {
-            Some(Named::Preview(origin)) => Ok(origin.answer_in_turn(request, self.peer).await),
+            Some(Named::Preview(origin)) => {
+                Ok(origin.answer_in_turn(request, gateway::address_of(self.peer)).await)
+            }
             Some(Named::Nobody) => Ok(Named::nobody(&request)),
             None => match self.app.gateway.misdirected(&request) {
                 Some(refusal) => Ok(refusal),

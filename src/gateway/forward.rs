@@ -77,11 +77,17 @@ impl Forwarder {
     }
 
     /// Sends a request, keeps it in the history, and gives the answer as it comes. Both bodies are streams.
-    /// A preview that sleeps is woken.
+    /// A preview that sleeps is woken. Until the end of the answer's body `held` is held.
     ///
     /// # Errors
     /// `preview_unavailable` if the code does not run yet or any more, or ends before it answers.
-    pub async fn send(&self, request: Request<Body>, via: Via, request_id: &str) -> Result<Answered> {
+    pub async fn send(
+        &self,
+        request: Request<Body>,
+        via: Via,
+        request_id: &str,
+        held: impl Send + Unpin + 'static,
+    ) -> Result<Answered> {
         let under_way = self.drain.under_way();
         let report = Report::begin(&self.traffic, &request, via, request_id);
         let watchers = Watchers { history: &self.history, traffic: &self.traffic };
@@ -94,8 +100,8 @@ impl Forwarder {
         );
         drop(span);
         let (answered, place) = answered?;
-        let held = is_awaited(&answered.response).then_some((place, under_way));
-        let response = recording.answered(answered.response, held);
+        let awaited = is_awaited(&answered.response).then_some((place, under_way));
+        let response = recording.answered(answered.response, (awaited, held));
         Ok(Answered { response, ..answered })
     }
 

@@ -29,7 +29,7 @@ use axum::http::{Request, Response, header};
 pub use forward::{Answered, Forwarder, hold};
 pub use hop::strip_request;
 pub use host::Named;
-pub use origin::{Origin, request_id};
+pub use origin::{Origin, address_of, request_id};
 pub use serve::{http_server, serve};
 pub use tls::{Reached, Tls};
 

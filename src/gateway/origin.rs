@@ -14,7 +14,6 @@ use super::forward::Forwarder;
 use super::limit::Meter;
 use super::serve::Seat;
 use super::token::{self, Door, Shown};
-use super::watched::holding;
 use super::{Gateway, REQUEST_ID_HEADER, hop, limit, page, rewrite, upgrade};
 use crate::config::ExchangeLimits;
 use crate::error::{Error, Result};
@@ -49,17 +48,22 @@ impl Origin {
 
     /// As [`Self::answer`], for a request on a connection that may be for other previews as well: the request takes the place that
     /// a connection takes at the preview's own port.
-    pub async fn answer_in_turn<B>(&self, request: Request<B>, peer: SocketAddr) -> Response<Body>
+    pub async fn answer_in_turn<B>(&self, request: Request<B>, client: HeaderValue) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let seat = self.forwarder.place().await.map(Arc::new);
-        self.answer(request, peer, seat).await
+        self.answer(request, client, seat).await
     }
 
-    /// Answers one request of the client at `peer`, which has its part in a place until its end.
-    pub async fn answer<B>(&self, request: Request<B>, peer: SocketAddr, seat: Option<Seat>) -> Response<Body>
+    /// Answers one request of a `client`, whose address this is by [`address_of`]. It has its part in a place until its end.
+    pub async fn answer<B>(
+        &self,
+        request: Request<B>,
+        client: HeaderValue,
+        seat: Option<Seat>,
+    ) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -67,10 +71,10 @@ impl Origin {
         let preview = self.forwarder.preview();
         let accept = request.headers().get(header::ACCEPT).cloned();
         let refuse = |error| page::refuse(error, accept.as_ref(), preview);
-        let request = request.map(Body::new);
+        let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
         match self.admit(&request) {
             Ok(Shown::InQuery) if is_page_visit(&request) => self.trade(request.uri()),
-            Ok(_) => self.pass_on(request, peer, seat).await.unwrap_or_else(refuse),
+            Ok(_) => self.pass_on(request, client, seat).await.unwrap_or_else(refuse),
             Err(error) => {
                 let answer = match error {
                     None => health(preview),
@@ -116,7 +120,7 @@ impl Origin {
     async fn pass_on(
         &self,
         request: Request<Body>,
-        peer: SocketAddr,
+        client: HeaderValue,
         seat: Option<Seat>,
     ) -> Result<Response<Body>> {
         let preview = Arc::clone(self.forwarder.preview());
@@ -130,12 +134,12 @@ impl Origin {
         self.door.strip(&mut parts.headers);
         // Before anything of ours is added: `Connection` may name it.
         let upgrades = hop::strip_request(&mut parts.headers).is_some();
-        let request_id = prepare(&mut parts.headers, &parts.uri, peer, self.secure);
+        let request_id = prepare(&mut parts.headers, &parts.uri, client, self.secure);
         let own = parts.headers.get(header::HOST).cloned();
         let request = Request::from_parts(parts, meter.request(body));
         let mut response = tokio::select! {
             biased;
-            answered = self.forwarder.send(request, Via::Address, &request_id) => {
+            answered = self.forwarder.send(request, Via::Address, &request_id, (in_use, seat.clone())) => {
                 answered.map_err(|error| meter.reason(error))?.response
             }
             late = meter.over() => return Err(late),
@@ -155,21 +159,27 @@ impl Origin {
             }
             return Ok(response);
         }
-        Ok(meter.response(response).map(|body| holding(body, (in_use, seat))))
+        Ok(meter.response(response))
     }
 }
 
+/// A client's address as applications learn it. It is the same for all requests of a connection.
+#[must_use]
+pub fn address_of(peer: SocketAddr) -> HeaderValue {
+    let address = HeaderValue::from_str(&peer.ip().to_canonical().to_string());
+    // RFC 7239, section 6.2. An address has nothing in it that no header may have.
+    address.unwrap_or(HeaderValue::from_static("unknown"))
+}
+
 /// What the application learns of the client. Whatever the client claims of itself is replaced.
-fn prepare(headers: &mut HeaderMap, uri: &Uri, peer: SocketAddr, secure: bool) -> String {
+fn prepare(headers: &mut HeaderMap, uri: &Uri, client: HeaderValue, secure: bool) -> String {
     // The target's authority, which HTTP/2 always has, overrules `Host`.
     let named = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
     if let Some(host) = named.or_else(|| headers.get(header::HOST).cloned()) {
         headers.insert(header::HOST, host.clone());
         headers.insert(FORWARDED_HOST, host);
     }
-    if let Ok(address) = HeaderValue::from_str(&peer.ip().to_canonical().to_string()) {
-        headers.insert(FORWARDED_FOR, address);
-    }
+    headers.insert(FORWARDED_FOR, client);
     let proto = if secure { "https" } else { "http" };
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(proto));
     for claimed in CLAIMED {

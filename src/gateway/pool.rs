@@ -81,9 +81,11 @@ impl Connection {
         if request.headers().contains_key(header::UPGRADE) {
             self.detach();
         }
-        let sending = Arc::new(());
-        let request =
-            request.map(|body| if body.is_end_stream() { body } else { holding(body, Arc::clone(&sending)) });
+        let sending = (!request.body().is_end_stream()).then(|| Arc::new(()));
+        let request = match &sending {
+            Some(sending) => request.map(|body| holding(body, Arc::clone(sending))),
+            None => request,
+        };
         let Self { requests, exchange } = self;
         let mut answer = pin!(requests.send_request(request));
         let answer = poll_fn(|cx| {
@@ -91,7 +93,7 @@ impl Connection {
             answer.as_mut().poll(&mut exchange.quiet(cx))
         })
         .await;
-        if Arc::strong_count(&sending) > 1 {
+        if sending.is_some_and(|sending| Arc::strong_count(&sending) > 1) {
             self.detach();
         }
         answer

@@ -42,7 +42,9 @@ impl Recording {
         request_id: &str,
     ) -> (Request<Body>, Self) {
         let Watchers { history, traffic } = *watchers;
-        let (request_body, response_body) = (history.capture(), history.capture());
+        let is_empty = request.body().is_end_stream();
+        let request_body = if is_empty { Capture::of_nothing() } else { history.capture() };
+        let response_body = history.capture();
         let draft = Draft {
             generation_id: preview.generation_id.clone(),
             preview_id: preview.id.clone(),
@@ -60,7 +62,7 @@ impl Recording {
             response_body: response_body.clone(),
             micros: 0,
         };
-        let request = if request.body().is_end_stream() {
+        let request = if is_empty {
             request
         } else {
             let bytes = traffic.from_clients.clone();

@@ -11,8 +11,8 @@ use crate::metrics::Traffic;
 use crate::preview::{Active, Place};
 
 /// What is to be told once the head of the answer has come.
-pub(super) struct Report {
-    traffic: Traffic,
+pub(super) struct Report<'a> {
+    traffic: &'a Traffic,
     began: Instant,
     /// For the log; nothing where nobody listens.
     asked: Option<Asked>,
@@ -26,8 +26,8 @@ struct Asked {
     request_id: String,
 }
 
-impl Report {
-    pub(super) fn begin(traffic: &Traffic, request: &Request<Body>, via: Via, request_id: &str) -> Self {
+impl<'a> Report<'a> {
+    pub(super) fn begin(traffic: &'a Traffic, request: &Request<Body>, via: Via, request_id: &str) -> Self {
         traffic.request();
         let asked = tracing::enabled!(tracing::Level::DEBUG).then(|| Asked {
             method: request.method().clone(),
@@ -35,7 +35,7 @@ impl Report {
             via,
             request_id: request_id.to_owned(),
         });
-        Self { traffic: traffic.clone(), began: Instant::now(), asked }
+        Self { traffic, began: Instant::now(), asked }
     }
 
     pub(super) fn end(self, preview: &Active, answered: &Result<(Answered, Place)>) {

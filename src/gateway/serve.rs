@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::quiet::Quiet;
-use super::{Gateway, Origin, Tls};
+use super::{Gateway, Origin, Tls, address_of};
 use crate::drain::Drain;
 use crate::preview::{PublicAddress, State};
 
@@ -128,11 +128,11 @@ impl Client {
         let Ok(stream) = taken else { return };
         // A request under way has a part in the place, and so has a connection that was changed to another protocol.
         let place = Arc::new(place);
-        let asked = AtomicU64::new(0);
+        let (asked, address) = (AtomicU64::new(0), address_of(peer));
         let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
             asked.fetch_add(1, Ordering::Relaxed);
-            let (origin, seat) = (Arc::clone(&origin), Arc::clone(&place));
-            async move { Ok::<_, Infallible>(origin.answer(request, peer, Some(seat)).await) }
+            let (origin, seat, address) = (Arc::clone(&origin), Arc::clone(&place), address.clone());
+            async move { Ok::<_, Infallible>(origin.answer(request, address, Some(seat)).await) }
         });
         let server = http_server(patience);
         let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);

@@ -1,6 +1,6 @@
 //! One request while it is under way.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::Method;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -72,7 +72,7 @@ pub struct Draft {
 
 /// The first bytes of a body, taken down as they pass.
 #[derive(Clone, Debug)]
-pub struct Capture(Arc<Mutex<Taken>>);
+pub struct Capture(Option<Arc<Mutex<Taken>>>);
 
 #[derive(Debug)]
 struct Taken {
@@ -85,12 +85,18 @@ struct Taken {
 
 impl Capture {
     pub(super) fn new(budget: Arc<Semaphore>) -> Self {
-        Self(Arc::new(Mutex::new(Taken { bytes: Vec::new(), total: 0, budget, held: None })))
+        Self(Some(Arc::new(Mutex::new(Taken { bytes: Vec::new(), total: 0, budget, held: None }))))
+    }
+
+    /// For a body that there is not.
+    #[must_use]
+    pub fn of_nothing() -> Self {
+        Self(None)
     }
 
     /// The next bytes. Where the limits are reached only their number is taken down.
     pub fn push(&self, data: &[u8]) {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut taken) = self.lock() else { return };
         let complete = taken.bytes.len() as u64 == taken.total;
         taken.total += data.len() as u64;
         let wanted = data.len().min(BODY - taken.bytes.len());
@@ -105,9 +111,13 @@ impl Capture {
 
     /// What was taken down, and how many bytes there were in all. Afterwards it is empty.
     pub(super) fn take(&self) -> (Vec<u8>, u64) {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut taken) = self.lock() else { return (Vec::new(), 0) };
         let total = std::mem::take(&mut taken.total);
         (std::mem::take(&mut taken.bytes), total)
+    }
+
+    fn lock(&self) -> Option<MutexGuard<'_, Taken>> {
+        Some(self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

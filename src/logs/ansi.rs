@@ -6,11 +6,13 @@ use std::borrow::Cow;
 /// colour codes (`ESC [ … m`, which can do no harm) are left.
 #[must_use]
 pub fn clean(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    if !text.chars().any(|c| c.is_control() && c != '\t') {
-        return text.into_owned();
-    }
-    filter(&text, true)
+    clean_text(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// The same of what is text already.
+#[must_use]
+pub fn clean_text(text: String) -> String {
+    if text.chars().any(|c| c.is_control() && c != '\t') { filter(&text, true) } else { text }
 }
 
 /// The text without colour codes.

@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use super::entry::{Draft, StreamName};
-use super::structured::{Structured, fields, note, plain, structured};
-use super::{ansi, level};
+use super::structured::{Structured, note, plain, structured};
+use super::{Fields, ansi, level};
 use crate::config::LogLevel;
 use crate::runtime::{Kind, Places, Record};
 
@@ -168,7 +168,7 @@ impl Classifier {
     /// What a request printed is complete when its own record comes.
     fn end_of_request(&mut self, record: Option<&Structured>, out: &mut Vec<Draft>) {
         let Some(Structured::Request { request_id: Some(id), .. }) = record else { return };
-        let waiting = self.traceback.as_ref().and_then(|t| t.draft.fields.get("requestId"));
+        let waiting = self.traceback.as_ref().and_then(|t| t.draft.fields.text("requestId"));
         if waiting.is_some_and(|waiting| waiting == id) {
             self.flush(out);
         }
@@ -180,7 +180,7 @@ impl Classifier {
         if said.cut {
             message.push_str(CUT);
         }
-        let fields = fields([("requestId", said.request_id.clone())]);
+        let fields = Fields::of([("requestId", said.request_id.clone())]);
         // Of two requests that print at once, each has tracebacks of its own; so has the code before and after a reload.
         let by_same =
             |draft: &Draft| (draft.stream, draft.slot) == (said.stream, said.slot) && draft.fields == fields;
@@ -190,9 +190,10 @@ impl Classifier {
             }
             self.flush(out);
         }
-        let bare = ansi::plain(&message).into_owned();
+        let bare = ansi::plain(&message);
         let begun = State::after_headline(&bare);
         let level = level::of_line(&bare).unwrap_or(LogLevel::Info);
+        drop(bare);
         let draft =
             Draft { level, fields, slot: said.slot, ..plain(said.micros, offset, said.stream, message) };
         let Some(state) = begun else { return Some(draft) };

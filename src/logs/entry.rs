@@ -1,13 +1,14 @@
 //! One entry of a log.
 
 use std::borrow::Cow;
+use std::io::Write as _;
 use std::ops::Range;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::ansi;
+use super::{Fields, ansi};
 use crate::config::LogLevel;
 use crate::store::LogRow;
 use crate::time::UnixMillis;
@@ -98,7 +99,7 @@ pub struct Draft {
     /// The text, with colour codes as the program wrote them.
     pub message: String,
     /// Further fields: `logger`, `requestId`, `method`, `path`, `statusCode`, `durationMs`, ….
-    pub fields: Map<String, Value>,
+    pub fields: Fields,
     /// Which start of the code said it; 0 for previewd itself.
     pub slot: u16,
     /// Where its first record begins in the output.
@@ -118,8 +119,21 @@ struct Wire<'a> {
     plain: Option<&'a str>,
     source: Source,
     stream: StreamName,
-    #[serde(flatten)]
-    fields: &'a Map<String, Value>,
+}
+
+/// Where an entry is in its event.
+struct Place {
+    json: Range<usize>,
+    fields: usize,
+}
+
+/// What of an entry the store has besides what is known without reading it.
+#[derive(Deserialize)]
+struct Kept<'a> {
+    timestamp: &'a str,
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+    stream: StreamName,
 }
 
 /// An entry as it is kept: serialised once, shared by all who read it.
@@ -139,6 +153,8 @@ pub struct Entry {
     pub clean: bool,
     frame: Bytes,
     json: Range<usize>,
+    /// Where the further fields begin: with a comma, or with the brace behind the others where there are none.
+    fields: usize,
 }
 
 impl Entry {
@@ -146,8 +162,8 @@ impl Entry {
     #[must_use]
     pub fn new(id: u64, draft: &Draft) -> Self {
         let mut frame = Vec::new();
-        let json = write(id, draft, &mut frame);
-        Self::of(id, draft, Bytes::from(frame), json)
+        let place = write(id, draft, &mut frame);
+        Self::of(id, draft, Bytes::from(frame), place)
     }
 
     /// Gives drafts their ids, from `first_id` on. Many share one piece of memory, which goes with the last of them:
@@ -162,33 +178,34 @@ impl Entry {
                 && let Some((id, draft)) = rest.next()
             {
                 let from = piece.len();
-                let json = write(id, draft, &mut piece);
-                places.push((id, draft, from..piece.len(), json));
+                let place = write(id, draft, &mut piece);
+                places.push((id, draft, from..piece.len(), place));
             }
             piece.shrink_to_fit();
             let piece = Bytes::from(piece);
-            let of_place = |(id, draft, frame, json)| Self::of(id, draft, piece.slice(frame), json);
+            let of_place = |(id, draft, frame, place)| Self::of(id, draft, piece.slice(frame), place);
             entries.extend(places.into_iter().map(of_place));
         }
         entries
     }
 
-    fn of(id: u64, draft: &Draft, frame: Bytes, json: Range<usize>) -> Self {
+    fn of(id: u64, draft: &Draft, frame: Bytes, Place { json, fields }: Place) -> Self {
         let &Draft { level, source, slot, offset, clean, .. } = draft;
-        Self { id, level, source, slot, offset, clean, frame, json }
+        Self { id, level, source, slot, offset, clean, frame, json, fields }
     }
 
     /// An entry that the store kept.
     #[must_use]
     pub fn from_row(row: &LogRow) -> Option<Self> {
-        let fields = row.fields.as_deref().and_then(|fields| serde_json::from_str(fields).ok());
+        let fields: Option<Map<String, Value>> =
+            row.fields.as_deref().and_then(|fields| serde_json::from_str(fields).ok());
         let draft = Draft {
             micros: u64::try_from(row.at.0).ok()? * 1000,
             level: row.level,
             source: Source::parse(&row.source)?,
             stream: StreamName::parse(&row.stream)?,
             message: row.message.clone(),
-            fields: fields.unwrap_or_default(),
+            fields: fields.unwrap_or_default().into(),
             slot: 0,
             offset: 0,
             clean: false,
@@ -199,19 +216,18 @@ impl Entry {
     /// For the store.
     #[must_use]
     pub fn to_row(&self) -> Option<LogRow> {
-        const COLUMNS: [&str; 5] = ["id", "level", "source", "timestamp", "plain"];
-        let mut parsed = self.read();
-        parsed.fields.retain(|name, _| !COLUMNS.contains(&name.as_str()));
-        let at: jiff::Timestamp = parsed.timestamp.parse().ok()?;
+        let kept: Kept<'_> = serde_json::from_str(self.json()).ok()?;
+        let at: jiff::Timestamp = kept.timestamp.parse().ok()?;
+        let fields = std::str::from_utf8(self.frame.get(self.fields + 1..self.json.end)?).ok()?;
         Some(LogRow {
             id: i64::try_from(self.id).ok()?,
             at: UnixMillis(at.as_millisecond()),
             level: self.level,
             source: self.source.as_str().to_owned(),
-            searched: ansi::plain(&parsed.message).to_lowercase(),
-            stream: parsed.stream,
-            message: parsed.message,
-            fields: serde_json::to_string(&parsed.fields).ok().filter(|_| !parsed.fields.is_empty()),
+            searched: ansi::plain(&kept.message).to_lowercase(),
+            stream: kept.stream.as_str().to_owned(),
+            message: kept.message.into_owned(),
+            fields: (!fields.is_empty()).then(|| format!("{{{fields}")),
         })
     }
 
@@ -240,8 +256,8 @@ impl Entry {
     }
 }
 
-/// Appends a draft as an event. Gives the place of the JSON in it.
-fn write(id: u64, draft: &Draft, out: &mut Vec<u8>) -> Range<usize> {
+/// Appends a draft as an event.
+fn write(id: u64, draft: &Draft, out: &mut Vec<u8>) -> Place {
     let plain = ansi::plain(&draft.message);
     let wire = Wire {
         id,
@@ -251,16 +267,21 @@ fn write(id: u64, draft: &Draft, out: &mut Vec<u8>) -> Range<usize> {
         plain: matches!(plain, Cow::Owned(_)).then_some(plain.as_ref()),
         source: draft.source,
         stream: draft.stream,
-        fields: &draft.fields,
     };
     let from = out.len();
-    out.extend_from_slice(format!("id: {id}\ndata: ").as_bytes());
-    let json = out.len() - from;
     // Strings, numbers and maps with string keys, into memory: this cannot fail.
+    let _infallible = write!(out, "id: {id}\ndata: ");
+    let json = out.len() - from;
     let _infallible = serde_json::to_writer(&mut *out, &wire);
+    let brace = out.len() - 1;
+    if !draft.fields.is_empty() {
+        out.truncate(brace);
+        let _infallible = serde_json::to_writer(&mut *out, &draft.fields);
+        out[brace] = b',';
+    }
     let end = out.len() - from;
     out.extend_from_slice(b"\n\n");
-    json..end
+    Place { json: json..end, fields: brace - from }
 }
 
 /// What [`Entry::read`] gives back.
@@ -294,6 +315,22 @@ mod tests {
         for ((id, draft), entry) in (5..).zip(&drafts).zip(&entries) {
             let alone = Entry::new(id, draft);
             assert_eq!((entry.id, entry.frame(), entry.json()), (id, alone.frame(), alone.json()));
+        }
+    }
+
+    #[test]
+    fn an_entry_is_the_same_after_the_store_kept_it() {
+        let fields = Fields::of([("logger", Some("a\"b".to_owned())), ("requestId", Some("r1".to_owned()))]);
+        for fields in [fields, Fields::default()] {
+            let draft = Draft { fields, ..draft("\x1b[1mBold\x1b[0m \"quoted\"") };
+            let entry = Entry::all(6, &[draft.clone(), draft]).pop().unwrap();
+            let row = entry.to_row().unwrap();
+            assert_eq!(
+                (row.message.as_str(), row.searched.as_str()),
+                ("\x1b[1mBold\x1b[0m \"quoted\"", "bold \"quoted\"")
+            );
+            assert_eq!((row.at, row.stream.as_str()), (UnixMillis(1_760_962_805_123), "stdout"));
+            assert_eq!(Entry::from_row(&row).unwrap().json(), entry.json());
         }
     }
 

@@ -7,6 +7,7 @@
 mod ansi;
 mod classify;
 mod entry;
+mod fields;
 mod follow;
 mod hub;
 mod level;
@@ -18,6 +19,7 @@ mod structured;
 pub use ansi::plain;
 pub use classify::Classifier;
 pub use entry::{Draft, Entry, Source, StreamName};
+pub use fields::Fields;
 pub use follow::{Event, Follow, Start};
 pub use hub::Hub;
 pub use note::Note;

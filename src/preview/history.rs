@@ -21,6 +21,8 @@ use crate::store::{LogQuery, Preview, Status, Store, StoreError};
 const GATHER: Duration = Duration::from_secs(1);
 /// Lines of one transaction: others write between two of them.
 const BATCH: usize = 500;
+/// Lines that are made rows without a pause.
+const AT_ONCE: usize = 20;
 /// A store that takes longer for a batch delays history.
 const SLOW: Duration = Duration::from_secs(2);
 /// Between two tries.
@@ -117,8 +119,13 @@ impl Writer {
         self.saved = Some(saved);
         let keep = self.host.config.max_log_lines;
         let missing = self.hub.newest(saved, keep, BATCH);
-        let rows: Vec<_> = missing.iter().filter_map(|entry| entry.to_row()).collect();
         let Some(last) = missing.last() else { return Ok(Some(0)) };
+        let mut rows = Vec::with_capacity(missing.len());
+        for some in missing.chunks(AT_ONCE) {
+            rows.extend(some.iter().filter_map(Entry::to_row));
+            // This thread may be the one that is to hear of what arrives.
+            tokio::task::yield_now().await;
+        }
         let writing = store.append_logs(&id, &rows, keep);
         tokio::pin!(writing);
         let there = match tokio::time::timeout(SLOW, &mut writing).await {

@@ -3,12 +3,21 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem::Finder;
 use regex::Regex;
 
 /// Patterns of paths, and what stands for each.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
-    known: Vec<(Regex, &'static str)>,
+    known: Vec<Place>,
+}
+
+#[derive(Clone, Debug)]
+struct Place {
+    /// Nearly no line names one. This finds that out sooner than the pattern does.
+    directory: Finder<'static>,
+    pattern: Regex,
+    shown: &'static str,
 }
 
 impl Places {
@@ -17,7 +26,8 @@ impl Places {
     /// # Errors
     /// If `rest` is no regular expression.
     pub fn add(&mut self, directory: &str, rest: &str, shown: &'static str) -> Result<(), regex::Error> {
-        self.known.push((Regex::new(&format!("{}{rest}", regex::escape(directory)))?, shown));
+        let pattern = Regex::new(&format!("{}{rest}", regex::escape(directory)))?;
+        self.known.push(Place { directory: Finder::new(directory).into_owned(), pattern, shown });
         Ok(())
     }
 
@@ -25,8 +35,10 @@ impl Places {
     #[must_use]
     pub fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut out = Cow::Borrowed(text);
-        for (pattern, shown) in &self.known {
-            if let Cow::Owned(changed) = pattern.replace_all(&out, *shown) {
+        for Place { directory, pattern, shown } in &self.known {
+            if directory.find(out.as_bytes()).is_some()
+                && let Cow::Owned(changed) = pattern.replace_all(&out, *shown)
+            {
                 out = Cow::Owned(changed);
             }
         }

@@ -83,7 +83,7 @@ pub(in crate::http) async fn exchange(app: &App, preview: Arc<Active>, outgoing:
     let limit = Duration::from_secs(app.config.request_timeout);
     let wished = timeout_ms.map(|ms| Duration::from_millis(ms.max(1)));
     let limit = wished.map_or(limit, |wished| wished.min(limit));
-    let _in_use = preview.in_use();
+    let in_use = preview.in_use();
     let path = request.uri().path().to_owned();
     if let Some(session) = &session {
         app.jars.fill(&preview.id, session, &path, request.headers_mut())?;
@@ -92,8 +92,8 @@ pub(in crate::http) async fn exchange(app: &App, preview: Arc<Active>, outgoing:
     let began = Instant::now();
     let too_late = |_| Error::RequestTimeout { seconds: limit.as_secs().max(1) };
     let forwarder = app.gateway.forwarder(&preview);
-    let answered =
-        timeout_at(began + limit, forwarder.send(request, via, &sent_id)).await.map_err(too_late)??;
+    let answered = forwarder.send(request, via, &sent_id, in_use);
+    let answered = timeout_at(began + limit, answered).await.map_err(too_late)??;
     let first_byte = began.elapsed();
     let (parts, body) = answered.response.into_parts();
     let (bytes, truncated) = read_until(body, BODY, began + limit).await?;

@@ -122,7 +122,7 @@ fn a_record_of_logging_has_its_own_level_and_a_request_its_fields() {
     let request =
         r#"{"kind":"request","method":"GET","path":"/errors","status":200,"millis":14.6,"client":null}"#;
     let out = run(&[(Kind::Record, 1, log), (Kind::Record, 2, request), (Kind::Record, 3, "{not json")]);
-    assert_eq!((out[0].level, out[0].fields["requestId"].as_str()), (LogLevel::Error, Some("r1")));
+    assert_eq!((out[0].level, out[0].fields.text("requestId")), (LogLevel::Error, Some("r1")));
     assert_eq!((out[1].level, out[1].message.as_str()), (LogLevel::Info, "GET /errors 200 OK in 15 ms"));
     assert_eq!(out[2].message, "{not json");
 }
@@ -138,7 +138,7 @@ fn a_printed_line_names_its_request_and_is_read_like_any_other() {
     let other = print("ERROR: between", "b");
     let all = [&lines[0], &other, &lines[1], &lines[2]].map(|line| (Kind::Record, 1, line.as_str()));
     let out = run(&all);
-    let told: Vec<_> = out.iter().map(|d| (d.fields["requestId"].as_str().unwrap(), d.level)).collect();
+    let told: Vec<_> = out.iter().map(|d| (d.fields.text("requestId").unwrap(), d.level)).collect();
     assert_eq!(told, [("b", LogLevel::Error), ("a", LogLevel::Error)]);
     assert_eq!(out[1].message, format!("{HEADLINE}:\n> File \"a.py\", line 1\nKeyError: 1"));
 }
