@@ -127,15 +127,6 @@ struct Place {
     fields: usize,
 }
 
-/// What of an entry the store has besides what is known without reading it.
-#[derive(Deserialize)]
-struct Kept<'a> {
-    timestamp: &'a str,
-    #[serde(borrow)]
-    message: Cow<'a, str>,
-    stream: StreamName,
-}
-
 /// An entry as it is kept: serialised once, shared by all who read it.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -216,18 +207,17 @@ impl Entry {
     /// For the store.
     #[must_use]
     pub fn to_row(&self) -> Option<LogRow> {
-        let kept: Kept<'_> = serde_json::from_str(self.json()).ok()?;
-        let at: jiff::Timestamp = kept.timestamp.parse().ok()?;
-        let fields = std::str::from_utf8(self.frame.get(self.fields + 1..self.json.end)?).ok()?;
+        let parsed = self.read();
+        let at: jiff::Timestamp = parsed.timestamp.parse().ok()?;
         Some(LogRow {
             id: i64::try_from(self.id).ok()?,
             at: UnixMillis(at.as_millisecond()),
             level: self.level,
             source: self.source.as_str().to_owned(),
-            searched: ansi::plain(&kept.message).to_lowercase(),
-            stream: kept.stream.as_str().to_owned(),
-            message: kept.message.into_owned(),
-            fields: (!fields.is_empty()).then(|| format!("{{{fields}")),
+            searched: ansi::plain(&parsed.message).to_lowercase(),
+            stream: parsed.stream.to_owned(),
+            message: parsed.message.into_owned(),
+            fields: self.fields_json(),
         })
     }
 
@@ -243,10 +233,22 @@ impl Entry {
         std::str::from_utf8(&self.frame[self.json.clone()]).unwrap_or_default()
     }
 
-    /// The entry taken apart again, for searching and for the store.
+    /// What is not known without reading the entry.
     #[must_use]
-    pub fn read(&self) -> Parsed {
+    pub fn read(&self) -> Parsed<'_> {
         serde_json::from_str(self.json()).unwrap_or_default()
+    }
+
+    /// The further fields.
+    #[must_use]
+    pub fn fields(&self) -> Map<String, Value> {
+        self.fields_json().and_then(|fields| serde_json::from_str(&fields).ok()).unwrap_or_default()
+    }
+
+    /// The same as a JSON object, if there are any.
+    fn fields_json(&self) -> Option<String> {
+        let fields = std::str::from_utf8(self.frame.get(self.fields + 1..self.json.end)?).ok()?;
+        (!fields.is_empty()).then(|| format!("{{{fields}"))
     }
 
     /// Bytes that it occupies.
@@ -273,6 +275,7 @@ fn write(id: u64, draft: &Draft, out: &mut Vec<u8>) -> Place {
     let _infallible = write!(out, "id: {id}\ndata: ");
     let json = out.len() - from;
     let _infallible = serde_json::to_writer(&mut *out, &wire);
+    // Behind the others, so that the store gets them as they are, and nobody has to read them to tell them from these.
     let brace = out.len() - 1;
     if !draft.fields.is_empty() {
         out.truncate(brace);
@@ -286,16 +289,14 @@ fn write(id: u64, draft: &Draft, out: &mut Vec<u8>) -> Place {
 
 /// What [`Entry::read`] gives back.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub struct Parsed {
+pub struct Parsed<'a> {
     /// RFC 3339.
-    pub timestamp: String,
+    pub timestamp: &'a str,
     /// The text.
-    pub message: String,
+    #[serde(borrow)]
+    pub message: Cow<'a, str>,
     /// `stdout`, `stderr` or `system`.
-    pub stream: String,
-    /// The further fields, and those above once more.
-    #[serde(flatten)]
-    pub fields: Map<String, Value>,
+    pub stream: &'a str,
 }
 
 #[cfg(test)]

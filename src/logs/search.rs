@@ -67,7 +67,7 @@ impl RequestId {
 
     pub(super) fn is_of(&self, entry: &Entry) -> bool {
         self.hint.find(entry.json().as_bytes()).is_some()
-            && entry.read().fields.get("requestId").and_then(|id| id.as_str()) == Some(&self.id)
+            && entry.fields().get("requestId").and_then(|id| id.as_str()) == Some(&self.id)
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use serde::Deserialize;
+
 use super::entry::{Draft, Source, StreamName};
 use super::{Fields, Note, ansi};
 use crate::config::LogLevel;
 use crate::runtime::Record;
-use serde::Deserialize;
 
 /// Bytes of what a request's line says behind method and path, with a usual phrase.
 const OUTCOME: usize = 48;

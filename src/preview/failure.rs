@@ -106,13 +106,13 @@ fn without_place(text: &str) -> String {
 fn import_failure(hub: &Hub, slot: u32) -> Option<ImportFailure> {
     let entries = hub.last_of(slot, ENTRIES);
     let entry = entries.iter().rev().find(|e| e.source == Source::Startup && is_import_failure(e))?;
-    let fields = entry.read().fields;
+    let fields = entry.fields();
     let text = |name: &str| fields.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
     Some(ImportFailure { kind: text("exceptionType"), text: text("exceptionMessage") })
 }
 
 fn is_import_failure(entry: &crate::logs::Entry) -> bool {
-    entry.read().fields.contains_key("exceptionType")
+    entry.fields().contains_key("exceptionType")
 }
 
 fn signal_name(number: i32) -> String {

@@ -125,6 +125,8 @@ fn a_record_of_logging_has_its_own_level_and_a_request_its_fields() {
     assert_eq!((out[0].level, out[0].fields.text("requestId")), (LogLevel::Error, Some("r1")));
     assert_eq!((out[1].level, out[1].message.as_str()), (LogLevel::Info, "GET /errors 200 OK in 15 ms"));
     assert_eq!(out[2].message, "{not json");
+    let lacking = r#"{"kind":"request","method":"GET","path":"/errors"}"#;
+    assert_eq!(run(&[(Kind::Record, 1, lacking)])[0].message, lacking);
 }
 
 #[test]
