@@ -1,6 +1,7 @@
 //! Identifiers: a prefix that says what is meant, then 96 random bits in hexadecimal.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ macro_rules! id {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// A new one that nobody can guess.
@@ -20,7 +21,7 @@ macro_rules! id {
             /// # Errors
             /// If the operating system has no randomness to give.
             pub fn random() -> Result<Self, getrandom::Error> {
-                Ok(Self(format!("{}{}", $prefix, random_hex::<12>()?)))
+                Ok(Self(format!("{}{}", $prefix, random_hex::<12>()?).into()))
             }
 
             /// Takes what a request or a row says; `None` for what can be no identifier of this kind.
@@ -29,7 +30,7 @@ macro_rules! id {
                 let rest = text.strip_prefix($prefix)?;
                 let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
                 (!rest.is_empty() && text.len() <= MAX_LEN && rest.bytes().all(plain))
-                    .then(|| Self(text.to_owned()))
+                    .then(|| Self(text.into()))
             }
 
             /// The text that goes over the wire.

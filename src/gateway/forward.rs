@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{Method, Request, Response, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -85,7 +85,7 @@ impl Forwarder {
         &self,
         request: Request<Body>,
         via: Via,
-        request_id: &str,
+        request_id: &HeaderValue,
         held: impl Send + Unpin + 'static,
     ) -> Result<Answered> {
         let under_way = self.drain.under_way();

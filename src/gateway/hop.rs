@@ -23,6 +23,10 @@ pub fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
 
 /// Takes off what is meant for us alone, and what `Connection` names.
 pub fn strip(headers: &mut HeaderMap) {
+    // Most messages have none of them.
+    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        return;
+    }
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .into_iter()

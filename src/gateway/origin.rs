@@ -145,9 +145,7 @@ impl Origin {
             late = meter.over() => return Err(late),
         };
         rewrite::response(response.headers_mut(), own.as_ref(), self.secure, preview.port);
-        if let Ok(value) = HeaderValue::from_str(&request_id) {
-            response.headers_mut().entry(REQUEST_ID).or_insert(value);
-        }
+        response.headers_mut().entry(REQUEST_ID).or_insert(request_id);
         if response.status() == StatusCode::SWITCHING_PROTOCOLS && upgrades {
             if let Some(client_side) = client_side {
                 let code_side = hyper::upgrade::on(&mut response);
@@ -172,7 +170,7 @@ pub fn address_of(peer: SocketAddr) -> HeaderValue {
 }
 
 /// What the application learns of the client. Whatever the client claims of itself is replaced.
-fn prepare(headers: &mut HeaderMap, uri: &Uri, client: HeaderValue, secure: bool) -> String {
+fn prepare(headers: &mut HeaderMap, uri: &Uri, client: HeaderValue, secure: bool) -> HeaderValue {
     // The target's authority, which HTTP/2 always has, overrules `Host`.
     let named = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
     if let Some(host) = named.or_else(|| headers.get(header::HOST).cloned()) {
@@ -189,26 +187,29 @@ fn prepare(headers: &mut HeaderMap, uri: &Uri, client: HeaderValue, secure: bool
 }
 
 /// The request's own id if it has a usable one, else a new one.
-pub fn request_id(headers: &mut HeaderMap) -> String {
+pub fn request_id(headers: &mut HeaderMap) -> HeaderValue {
     const LONGEST: usize = 128;
-    let given = headers.get(REQUEST_ID).and_then(|v| v.to_str().ok());
-    let usable =
-        |id: &&str| !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|b| b.is_ascii_graphic());
-    if let Some(id) = given.filter(usable) {
-        return id.to_owned();
+    let usable = |id: &&HeaderValue| {
+        !id.is_empty() && id.len() <= LONGEST && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    if let Some(id) = headers.get(REQUEST_ID).filter(usable) {
+        // A copy: what came is a part of the buffer that the connection reads into.
+        return HeaderValue::from_bytes(id.as_bytes()).unwrap_or_else(|_| id.clone());
     }
     let id = new_request_id();
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        headers.insert(REQUEST_ID, value);
-    }
+    headers.insert(REQUEST_ID, id.clone());
     id
 }
 
 /// One that no other request has. It is no secret, and need not be asked of the system.
-fn new_request_id() -> String {
+fn new_request_id() -> HeaderValue {
     static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    hex::encode(KEYS.hash_one(COUNT.fetch_add(1, Ordering::Relaxed)).to_be_bytes())
+    let id = KEYS.hash_one(COUNT.fetch_add(1, Ordering::Relaxed)).to_be_bytes();
+    let mut text = [b'0'; 2 * size_of::<u64>()];
+    // Of that length, and in digits that a header may have.
+    let _fits = hex::encode_to_slice(id, &mut text);
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("none"))
 }
 
 fn is_health_check<B>(request: &Request<B>) -> bool {

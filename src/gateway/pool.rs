@@ -12,6 +12,7 @@ use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 
+use super::later;
 use super::watched::holding;
 use crate::preview::Active;
 
@@ -105,7 +106,7 @@ impl Connection {
         }
     }
 
-    /// Whether it can take a request. One that is kept is looked at by nobody meanwhile.
+    /// Whether it can take a request. Nobody is woken by one that is kept, and nobody by a request that it takes then.
     fn is_free(&mut self) -> bool {
         self.exchange.drive(&mut Context::from_waker(Waker::noop()));
         !matches!(self.exchange, Exchange::Over) && self.requests.is_ready()
@@ -131,15 +132,9 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// One that is open and free.
+    /// One that was free when it was put here. The code may have closed it since.
     pub fn take(&self, slot: u32) -> Option<Connection> {
-        let mut kept = self.of(slot);
-        while let Some(mut connection) = kept.connections.pop() {
-            if connection.is_free() {
-                return Some(connection);
-            }
-        }
-        None
+        self.of(slot).connections.pop()
     }
 
     /// One that was never used. The code closes it at its end and not before.
@@ -173,10 +168,28 @@ impl Pool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put(&self, slot: u32, connection: Connection) {
+    fn put(&self, slot: u32, mut connection: Connection) {
+        if !connection.is_free() {
+            return;
+        }
         let mut kept = self.lock();
         if kept.slot == slot && kept.connections.len() < MOST {
             kept.connections.push(connection);
+        }
+    }
+}
+
+/// A connection that goes back to the pool when this is dropped.
+struct Lent {
+    connection: Option<Connection>,
+    pool: Arc<Pool>,
+    slot: u32,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.pool.put(self.slot, connection);
         }
     }
 }
@@ -212,10 +225,15 @@ impl Answering {
     }
 
     fn give_back_if_over(&mut self) {
-        if self.body.is_end_stream()
-            && let Some(connection) = self.connection.take()
-        {
-            self.back.0.put(self.back.1, connection);
+        if self.body.is_end_stream() {
+            self.give_back();
+        }
+    }
+
+    /// Behind what is left to do for the answer.
+    fn give_back(&mut self) {
+        if let connection @ Some(_) = self.connection.take() {
+            later::let_go(Lent { connection, pool: Arc::clone(&self.back.0), slot: self.back.1 });
         }
     }
 }
@@ -234,9 +252,9 @@ impl hyper::body::Body for Answering {
         }
         let polled = match &mut this.connection {
             Some(connection) => {
-                connection.exchange.drive(cx);
+                // What came with the head is to leave with the head.
                 let first = Pin::new(&mut this.body).poll_frame(&mut connection.exchange.quiet(cx));
-                // That the body is wanted the connection learns by that. What came with the head is to leave with the head.
+                // That more is wanted the connection has learnt by that.
                 if first.is_pending() {
                     connection.exchange.drive(cx);
                     Pin::new(&mut this.body).poll_frame(&mut connection.exchange.quiet(cx))
@@ -247,11 +265,7 @@ impl hyper::body::Body for Answering {
             None => Pin::new(&mut this.body).poll_frame(cx),
         };
         match &polled {
-            Poll::Ready(None) => {
-                if let Some(connection) = this.connection.take() {
-                    this.back.0.put(this.back.1, connection);
-                }
-            }
+            Poll::Ready(None) => this.give_back(),
             // What broke off is of no use any more.
             Poll::Ready(Some(Err(_))) => this.connection = None,
             Poll::Ready(Some(Ok(_))) => this.give_back_if_over(),

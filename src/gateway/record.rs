@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::http::{Request, Response};
+use axum::http::{HeaderValue, Request, Response};
 use hyper::body::Body as _;
 use prometheus_client::metrics::counter::Counter;
 use tokio::time::Instant;
 
+use super::later;
 use super::watched::{Polled, Watch, watched};
 use crate::history::{Capture, Draft, Head, History, TakenDown, Via};
 use crate::metrics::Traffic;
@@ -39,7 +40,7 @@ impl Recording {
         preview: &Arc<Active>,
         request: Request<Body>,
         via: Via,
-        request_id: &str,
+        request_id: &HeaderValue,
     ) -> (Request<Body>, Self) {
         let Watchers { history, traffic } = *watchers;
         let is_empty = request.body().is_end_stream();
@@ -51,7 +52,7 @@ impl Recording {
             revision: preview.revision(),
             at: UnixMillis::now(),
             began: Instant::now(),
-            request_id: request_id.to_owned(),
+            request_id: request_id.clone(),
             via,
             method: request.method().clone(),
             target: request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned(),
@@ -66,7 +67,7 @@ impl Recording {
             request
         } else {
             let bytes = traffic.from_clients.clone();
-            request.map(|body| watched(body, Captured { capture: request_body, bytes, _held: () }))
+            request.map(|body| watched(body, Captured { capture: request_body, bytes, held: None::<()> }))
         };
         let (taken_down, to_clients) = (history.take_down(draft), traffic.to_clients.clone());
         (request, Self { taken_down, response_body, to_clients })
@@ -83,15 +84,23 @@ impl Recording {
             return response;
         }
         let Self { taken_down, response_body: capture, to_clients: bytes } = self;
-        response.map(|body| watched(body, Captured { capture, bytes, _held: (taken_down, held) }))
+        response.map(|body| watched(body, Captured { capture, bytes, held: Some((taken_down, held)) }))
     }
 }
 
 /// Takes down the first bytes of a body. The request is over when its answer's body is dropped.
-struct Captured<T> {
+struct Captured<T: Send + 'static> {
     capture: Capture,
     bytes: Counter,
-    _held: T,
+    held: Option<T>,
+}
+
+impl<T: Send + 'static> Drop for Captured<T> {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            later::let_go(held);
+        }
+    }
 }
 
 impl<T: Send + Unpin + 'static> Watch for Captured<T> {

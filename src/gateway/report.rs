@@ -1,7 +1,7 @@
 //! A request in the metrics, and in the server's own log for those who turn that on.
 
 use axum::body::Body;
-use axum::http::{Method, Request};
+use axum::http::{HeaderValue, Method, Request};
 use tokio::time::Instant;
 
 use super::Answered;
@@ -23,17 +23,22 @@ struct Asked {
     /// Without its query, which may have a secret in it.
     path: String,
     via: Via,
-    request_id: String,
+    request_id: HeaderValue,
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn begin(traffic: &'a Traffic, request: &Request<Body>, via: Via, request_id: &str) -> Self {
+    pub(super) fn begin(
+        traffic: &'a Traffic,
+        request: &Request<Body>,
+        via: Via,
+        request_id: &HeaderValue,
+    ) -> Self {
         traffic.request();
         let asked = tracing::enabled!(tracing::Level::DEBUG).then(|| Asked {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             via,
-            request_id: request_id.to_owned(),
+            request_id: request_id.clone(),
         });
         Self { traffic, began: Instant::now(), asked }
     }
@@ -50,7 +55,7 @@ impl<'a> Report<'a> {
             preview = %preview.id,
             generation = %preview.generation_id,
             user = preview.user_id.0.as_str(),
-            request = asked.request_id,
+            request = asked.request_id.to_str().unwrap_or_default(),
             via = asked.via.as_str(),
             method = %asked.method,
             path = asked.path,

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::http::Method;
+use axum::http::{HeaderValue, Method};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use utoipa::ToSchema;
@@ -49,7 +49,7 @@ pub struct Draft {
     /// From here its duration counts.
     pub began: Instant,
     /// Its name in the log.
-    pub request_id: String,
+    pub request_id: HeaderValue,
     /// Which way it came.
     pub via: Via,
     /// Its method.

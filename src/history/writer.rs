@@ -196,7 +196,7 @@ fn to_row(draft: Draft) -> (RequestRow, String) {
         preview_id: draft.preview_id,
         revision: draft.revision,
         at: draft.at,
-        request_id: draft.request_id,
+        request_id: String::from_utf8_lossy(draft.request_id.as_bytes()).into_owned(),
         via: draft.via.as_str().to_owned(),
         method: draft.method.to_string(),
         target: shorten(target),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, header};
+use axum::http::{HeaderMap, HeaderValue, Request, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use serde::Serialize;
@@ -113,7 +113,7 @@ pub(in crate::http) async fn exchange(app: &App, preview: Arc<Active>, outgoing:
         },
         data_encoding,
         truncated,
-        request_id: own_id(&parts.headers, sent_id),
+        request_id: own_id(&parts.headers, &sent_id),
         cookies: session.as_deref().map(take_up),
         redacted: None,
     })
@@ -124,8 +124,9 @@ fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
-fn own_id(headers: &HeaderMap, sent: String) -> String {
-    headers.get(REQUEST_ID_HEADER).and_then(|id| id.to_str().ok()).map_or(sent, str::to_owned)
+fn own_id(headers: &HeaderMap, sent: &HeaderValue) -> String {
+    let text = |id: &HeaderValue| id.to_str().map(str::to_owned).ok();
+    headers.get(REQUEST_ID_HEADER).and_then(text).or_else(|| text(sent)).unwrap_or_default()
 }
 
 /// The first `limit` bytes that come before the deadline, and whether there were more.
