@@ -5,7 +5,6 @@ mod forward;
 pub(crate) mod hop;
 mod host;
 mod known;
-mod later;
 mod limit;
 mod origin;
 mod page;

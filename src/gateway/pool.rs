@@ -12,7 +12,6 @@ use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 
-use super::later;
 use super::watched::holding;
 use crate::preview::Active;
 
@@ -106,10 +105,14 @@ impl Connection {
         }
     }
 
-    /// Whether it can take a request. Nobody is woken by one that is kept, and nobody by a request that it takes then.
-    fn is_free(&mut self) -> bool {
+    /// Does what is left to do behind an answer, so that it can take the next request. From here on it wakes nobody.
+    fn settle(&mut self) {
         self.exchange.drive(&mut Context::from_waker(Waker::noop()));
-        !matches!(self.exchange, Exchange::Over) && self.requests.is_ready()
+    }
+
+    /// Whether it can take a request, for all that was heard of it.
+    fn is_free(&self) -> bool {
+        self.requests.is_ready()
     }
 }
 
@@ -132,14 +135,22 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// One that was free when it was put here. The code may have closed it since.
+    /// One that is free. The code may have closed it: a request that is sent on it tells.
     pub fn take(&self, slot: u32) -> Option<Connection> {
-        self.of(slot).connections.pop()
+        let mut kept = self.of(slot);
+        while let Some(connection) = kept.connections.pop() {
+            if connection.is_free() {
+                return Some(connection);
+            }
+        }
+        None
     }
 
     /// One that was never used. The code closes it at its end and not before.
     pub fn take_unused(&self, slot: u32) -> Option<Connection> {
-        self.of(slot).unused.take().and_then(|mut unused| unused.is_free().then_some(unused))
+        let mut unused = self.of(slot).unused.take()?;
+        unused.settle();
+        unused.is_free().then_some(unused)
     }
 
     /// Opens one for the next who needs one that was never used.
@@ -169,27 +180,10 @@ impl Pool {
     }
 
     fn put(&self, slot: u32, mut connection: Connection) {
-        if !connection.is_free() {
-            return;
-        }
+        connection.settle();
         let mut kept = self.lock();
         if kept.slot == slot && kept.connections.len() < MOST {
             kept.connections.push(connection);
-        }
-    }
-}
-
-/// A connection that goes back to the pool when this is dropped.
-struct Lent {
-    connection: Option<Connection>,
-    pool: Arc<Pool>,
-    slot: u32,
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            self.pool.put(self.slot, connection);
         }
     }
 }
@@ -230,10 +224,9 @@ impl Answering {
         }
     }
 
-    /// Behind what is left to do for the answer.
     fn give_back(&mut self) {
-        if let connection @ Some(_) = self.connection.take() {
-            later::let_go(Lent { connection, pool: Arc::clone(&self.back.0), slot: self.back.1 });
+        if let Some(connection) = self.connection.take() {
+            self.back.0.put(self.back.1, connection);
         }
     }
 }

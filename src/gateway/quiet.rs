@@ -7,8 +7,6 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::task::AtomicWaker;
 
-use super::later::Later;
-
 /// Looks at a future before others get their turn.
 const AT_ONCE: usize = 16;
 
@@ -19,7 +17,6 @@ pub struct Quiet<F> {
     future: F,
     bell: Arc<Bell>,
     waker: Waker,
-    later: Later,
 }
 
 /// Rings for the future's task, unless that is awake anyway.
@@ -49,7 +46,7 @@ impl<F: Future + Unpin> Quiet<F> {
     pub fn new(future: F) -> Self {
         let bell = Arc::new(Bell::default());
         let waker = Waker::from(Arc::clone(&bell));
-        Self { future, bell, waker, later: Later::default() }
+        Self { future, bell, waker }
     }
 }
 
@@ -57,21 +54,19 @@ impl<F: Future + Unpin> Future for Quiet<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let Self { future, bell, waker, later } = &mut *self;
+        let Self { future, bell, waker } = &mut *self;
         bell.task.register(cx.waker());
-        later.after(|| {
-            for _ in 0..AT_ONCE {
-                bell.is_awake.store(true, Ordering::SeqCst);
-                bell.rung.store(false, Ordering::SeqCst);
-                let polled = Pin::new(&mut *future).poll(&mut Context::from_waker(waker));
-                bell.is_awake.store(false, Ordering::SeqCst);
-                if polled.is_ready() || !bell.rung.load(Ordering::SeqCst) {
-                    return polled;
-                }
+        for _ in 0..AT_ONCE {
+            bell.is_awake.store(true, Ordering::SeqCst);
+            bell.rung.store(false, Ordering::SeqCst);
+            let polled = Pin::new(&mut *future).poll(&mut Context::from_waker(waker));
+            bell.is_awake.store(false, Ordering::SeqCst);
+            if polled.is_ready() || !bell.rung.load(Ordering::SeqCst) {
+                return polled;
             }
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        })
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

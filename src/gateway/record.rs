@@ -10,7 +10,6 @@ use hyper::body::Body as _;
 use prometheus_client::metrics::counter::Counter;
 use tokio::time::Instant;
 
-use super::later;
 use super::watched::{Polled, Watch, watched};
 use crate::history::{Capture, Draft, Head, History, TakenDown, Via};
 use crate::metrics::Traffic;
@@ -67,7 +66,7 @@ impl Recording {
             request
         } else {
             let bytes = traffic.from_clients.clone();
-            request.map(|body| watched(body, Captured { capture: request_body, bytes, held: None::<()> }))
+            request.map(|body| watched(body, Captured { capture: request_body, bytes, _held: () }))
         };
         let (taken_down, to_clients) = (history.take_down(draft), traffic.to_clients.clone());
         (request, Self { taken_down, response_body, to_clients })
@@ -84,23 +83,15 @@ impl Recording {
             return response;
         }
         let Self { taken_down, response_body: capture, to_clients: bytes } = self;
-        response.map(|body| watched(body, Captured { capture, bytes, held: Some((taken_down, held)) }))
+        response.map(|body| watched(body, Captured { capture, bytes, _held: (taken_down, held) }))
     }
 }
 
 /// Takes down the first bytes of a body. The request is over when its answer's body is dropped.
-struct Captured<T: Send + 'static> {
+struct Captured<T> {
     capture: Capture,
     bytes: Counter,
-    held: Option<T>,
-}
-
-impl<T: Send + 'static> Drop for Captured<T> {
-    fn drop(&mut self) {
-        if let Some(held) = self.held.take() {
-            later::let_go(held);
-        }
-    }
+    _held: T,
 }
 
 impl<T: Send + Unpin + 'static> Watch for Captured<T> {

@@ -1,11 +1,13 @@
 //! The preview's token: where a request carries it, and taking it off again.
 
-use axum::http::{HeaderMap, HeaderValue, Uri, header, uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri};
 
 use super::TOKEN_HEADER;
 use crate::auth::is_same_token;
 use crate::id::PreviewId;
 
+/// Looked for by its hash, which a name has to be read for.
+const TOKEN: HeaderName = HeaderName::from_static(TOKEN_HEADER);
 const QUERY_KEY: &str = "preview_token";
 /// Cookies ignore ports: each preview's has a name of its own, and all of them are kept from the application.
 const COOKIE_PREFIX: &str = "preview_token_";
@@ -39,7 +41,7 @@ impl Door {
     /// Looks for the token.
     pub fn shown(&self, headers: &HeaderMap, uri: &Uri) -> Shown {
         let check = |token: &str| self.is_opened_by(token);
-        if let Some(value) = headers.get(TOKEN_HEADER) {
+        if let Some(value) = headers.get(TOKEN) {
             return if value.to_str().is_ok_and(check) { Shown::Token } else { Shown::Wrong };
         }
         if let Some(token) = in_query(uri) {
@@ -60,7 +62,7 @@ impl Door {
 
     /// Takes everything off that is the preview's and not the application's.
     pub fn strip(&self, headers: &mut HeaderMap) {
-        headers.remove(TOKEN_HEADER);
+        headers.remove(TOKEN);
         if bearer(headers).is_some_and(|token| self.is_opened_by(token)) {
             headers.remove(header::AUTHORIZATION);
         }

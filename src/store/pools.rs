@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -75,15 +76,22 @@ impl Backend {
     /// Placeholders for `rows` rows of `columns` values each: `($1, $2), ($3, $4)`. SQLite looks for a name among all others
     /// each time that it is used, which takes longer than the rows: there they have none.
     pub(super) fn placeholders(self, rows: usize, columns: usize) -> String {
-        let value = |row: usize, column: usize| match self {
-            Self::Sqlite => "?".to_owned(),
-            Self::Postgres => format!("${}", row * columns + column),
-        };
-        let row = |row: usize| {
-            let values: Vec<_> = (1..=columns).map(|column| value(row, column)).collect();
-            format!("({})", values.join(", "))
-        };
-        (0..rows).map(row).collect::<Vec<_>>().join(", ")
+        let mut text = String::new();
+        for value in 0..rows * columns {
+            text.push_str(match value {
+                0 => "(",
+                _ if value % columns == 0 => "), (",
+                _ => ", ",
+            });
+            match self {
+                Self::Sqlite => text.push('?'),
+                Self::Postgres => {
+                    // A text takes what is written to it.
+                    let _written = write!(text, "${}", value + 1);
+                }
+            }
+        }
+        text + ")"
     }
 
     fn blob_type(self) -> &'static str {
@@ -232,4 +240,15 @@ async fn migrate(store: &Store, migrations: &[Step]) -> Result<()> {
     }
     migrator.run_direct(None, &mut *tx, false).await.map_err(failed)?;
     Ok(tx.commit().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_their_places() {
+        assert_eq!(Backend::Sqlite.placeholders(2, 3), "(?, ?, ?), (?, ?, ?)");
+        assert_eq!(Backend::Postgres.placeholders(2, 2), "($1, $2), ($3, $4)");
+    }
 }
