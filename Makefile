@@ -1,6 +1,6 @@
 # make run     builds previewd and previews the sample project
 # make test    everything that CI runs
-# make release previewd as it is to be shipped, target/guided/previewd: optimised by a profile of itself at work
+# make release previewd as it is to be shipped, target/guided/previewd: optimised and laid out by profiles of itself at work
 # make bench   that, measured against plain uvicorn, venv and pip, nginx, cat and others
 # make load    a hundred previews at once, a thousand launches and stops: what they take, and that nothing grows
 # make nightly an hour of the random walk (PREVIEW_WALK_SECONDS and PREVIEW_WALK_SEED make it another), over 10,000 cases
