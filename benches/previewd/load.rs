@@ -34,8 +34,10 @@ pub struct Ask {
     pub sent: usize,
     /// Bytes that the answer has.
     pub answered: usize,
-    /// Requests of a round.
+    /// Requests of a round, at the least.
     pub requests: usize,
+    /// Of each connection, at the least.
+    pub each: usize,
 }
 
 /// A round of one way.
@@ -52,7 +54,8 @@ pub async fn round(way: &Way, ask: Ask, connections: usize) -> Outcome<Round> {
     let ready = Arc::new(Barrier::new(connections + 1));
     let clients: Vec<_> = (0..connections)
         .map(|_| {
-            tokio::spawn(client(way.clone(), ask, ask.requests.div_ceil(connections), Arc::clone(&ready)))
+            let each = ask.requests.div_ceil(connections).max(ask.each);
+            tokio::spawn(client(way.clone(), ask, each, Arc::clone(&ready)))
         })
         .collect();
     ready.wait().await;
