@@ -206,10 +206,8 @@ fn new_request_id() -> HeaderValue {
     static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let id = KEYS.hash_one(COUNT.fetch_add(1, Ordering::Relaxed)).to_be_bytes();
-    let mut text = [b'0'; 2 * size_of::<u64>()];
-    // Of that length, and in digits that a header may have.
-    let _fits = hex::encode_to_slice(id, &mut text);
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("none"))
+    // Digits have nothing in them that no header may have.
+    HeaderValue::try_from(hex::encode(id)).unwrap_or(HeaderValue::from_static("none"))
 }
 
 fn is_health_check<B>(request: &Request<B>) -> bool {

@@ -6,7 +6,7 @@ use super::TOKEN_HEADER;
 use crate::auth::is_same_token;
 use crate::id::PreviewId;
 
-/// Looked for by its hash, which a name has to be read for.
+/// As a name, so that it need not be read as one for each request.
 const TOKEN: HeaderName = HeaderName::from_static(TOKEN_HEADER);
 const QUERY_KEY: &str = "preview_token";
 /// Cookies ignore ports: each preview's has a name of its own, and all of them are kept from the application.
