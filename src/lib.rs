@@ -24,6 +24,7 @@ pub mod logs;
 pub mod metrics;
 pub mod preview;
 pub mod private;
+pub mod processors;
 pub mod runtime;
 pub mod store;
 #[cfg(test)]

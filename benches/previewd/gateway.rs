@@ -29,6 +29,8 @@ const SMALL: Ask = Ask {
 };
 /// The same from rest, which is over before there is a stream of it.
 const FROM_REST: Ask = Ask { name: "small JSON, twice each", requests: 512, each: 2, ..SMALL };
+/// The same with `PREVIEW_CPU_AWAKE=off`.
+const HALTING: Ask = Ask { name: "small JSON, processors that halt", ..SMALL };
 const SMALL_ANSWER: &str = r#"{"status":"ok","items":[1,2,3]}"#;
 
 /// It answers as fast as Python can, so that what is in front of it shows.
@@ -77,8 +79,21 @@ fn middle(rounds: &[Turns], of: impl Fn(&Turns) -> f64) -> f64 {
     all[all.len() / 2]
 }
 
-/// Latency that is added, and requests a second.
+/// Latency that is added, and requests a second; at last what they are where processors halt between two steps of a request.
 pub async fn measure(server: &Server, table: &mut Table) -> Outcome<()> {
+    beside_nginx(server, table, compare_all).await?;
+    let halting = Server::start(3, &[("CPU_AWAKE", "off")]).await?;
+    let compared = async |ways: &[Way; 3], table: &mut Table| compare(ways, HALTING, 1, table).await;
+    beside_nginx(&halting, table, compared).await?;
+    halting.end().await
+}
+
+/// Launches the application, and compares the ways to it.
+async fn beside_nginx(
+    server: &Server,
+    table: &mut Table,
+    compare: impl AsyncFnOnce(&[Way; 3], &mut Table) -> Outcome<()>,
+) -> Outcome<()> {
     let generation = server.upload(&app()).await?;
     let preview = server.launch(&generation).await?;
     let socket = socket_of(server, &preview)?;
@@ -91,7 +106,7 @@ pub async fn measure(server: &Server, table: &mut Table) -> Outcome<()> {
     let port = preview.base_url.rsplit_once(':').ok_or("no port")?.1.parse()?;
     let ours = Way::Through(([127, 0, 0, 1], port).into(), preview.token.clone());
     let ways = [ours, Way::Through(nginx.address, preview.token.clone()), Way::Direct(socket)];
-    let compared = compare_all(&ways, table).await;
+    let compared = compare(&ways, table).await;
     nginx.stop().await?;
     compared?;
     server.stop(&generation).await

@@ -55,6 +55,7 @@ async fn diagnose(config: &Config) -> Diagnosis {
     checks.push(checks::ports(config));
     checks.push(checks::limits(config));
     checks.push(checks::isolation(config, &isolation, probed));
+    checks.push(checks::cpu_awake(config.cpu_awake));
     checks.extend(config.memory_merge.then(|| checks::memory_merge(sandbox::memory_merging())));
     Diagnosis { ok: checks.iter().all(|check| check.ok), checks, isolation, limits: config.limits }
 }

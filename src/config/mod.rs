@@ -99,6 +99,8 @@ pub struct Config {
     pub egress: bool,
     /// Whether the kernel may merge equal memory of previews.
     pub memory_merge: bool,
+    /// Whether processors wait awake while requests follow at once on each other.
+    pub cpu_awake: CpuAwake,
     /// Launches per user and minute; no limit if absent.
     pub launches_per_minute: Option<u32>,
     /// Uploads per user and minute; no limit if absent.
@@ -157,6 +159,17 @@ pub enum Isolation {
     /// All of them, or no launch.
     Strict,
     /// None.
+    Off,
+}
+
+/// Whether processors wait awake while requests follow at once on each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CpuAwake {
+    /// On a machine of few processors, where the server may ask for it.
+    Auto,
+    /// On any.
+    On,
+    /// Never.
     Off,
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::{IdleAction, Isolation};
+use super::{CpuAwake, IdleAction, Isolation};
 
 pub(super) fn whole<T: FromStr + PartialOrd + Display>(value: &str, range: RangeInclusive<T>) -> Option<T> {
     value.bytes().all(|b| b.is_ascii_digit()).then(|| value.parse().ok())?.filter(|n| range.contains(n))
@@ -43,6 +43,15 @@ pub(super) fn idle_action(value: &str) -> Option<IdleAction> {
     match value {
         "stop" => Some(IdleAction::Stop),
         "sleep" => Some(IdleAction::Sleep),
+        _ => None,
+    }
+}
+
+pub(super) fn cpu_awake(value: &str) -> Option<CpuAwake> {
+    match value {
+        "auto" => Some(CpuAwake::Auto),
+        "on" => Some(CpuAwake::On),
+        "off" => Some(CpuAwake::Off),
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
 use super::reading::{
-    collector, host_and_port, idle_action, isolation, path, store_url, switch, template, text, whole,
+    collector, cpu_awake, host_and_port, idle_action, isolation, path, store_url, switch, template, text,
+    whole,
 };
 use super::{Config, LogFormat, LogLevel, callers};
 
@@ -299,6 +300,13 @@ pub const SETTINGS: &[Setting] = &[
         "on or off",
         "Whether the kernel may merge equal memory of previews",
         |d, v| put(&mut d.memory_merge, switch(v)),
+    ),
+    setting(
+        "PREVIEW_CPU_AWAKE",
+        Some("auto"),
+        "auto, on or off",
+        "Whether processors wait awake while requests follow within 2 ms: `auto` on up to four of them, as root",
+        |d, v| put(&mut d.cpu_awake, cpu_awake(v)),
     ),
     setting(
         "PREVIEW_LAUNCHES_PER_MINUTE",

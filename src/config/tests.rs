@@ -1,7 +1,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{Config, ConfigError, Flags, Isolation, LogLevel, SETTINGS, Tier};
+use super::{Config, ConfigError, CpuAwake, Flags, Isolation, LogLevel, SETTINGS, Tier};
 use crate::id::PreviewId;
 
 /// A directory that goes when the test ends.
@@ -57,6 +57,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(config.db_path, Path::new("/nowhere/storage/previews"));
     assert_eq!(config.store_url, "sqlite:///nowhere/storage/previewd.db");
     assert_eq!((config.isolation, config.egress, config.memory_merge), (Isolation::Auto, false, false));
+    assert_eq!(config.cpu_awake, CpuAwake::Auto);
     assert_eq!((config.limit_for(Tier::Free), config.limit_for(Tier::Pro)), (1, 3));
     assert_eq!(
         serde_json::to_value(config.limits).unwrap(),
@@ -108,6 +109,7 @@ fn malformed_values_are_named_with_what_they_held() {
         ("PREVIEW_CPU_LIMIT", "0"),
         ("PREVIEW_EGRESS", "maybe"),
         ("PREVIEW_MEMORY_MERGE", "1.5"),
+        ("PREVIEW_CPU_AWAKE", "always"),
         ("PREVIEW_LISTEN", "3000"),
         ("PREVIEW_BASE_URL_TEMPLATE", "http://localhost"),
         ("PREVIEW_BASE_URL_TEMPLATE", "http://{host}:{port}"),

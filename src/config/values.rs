@@ -7,7 +7,7 @@ use super::callers;
 use super::error::{self, ConfigError};
 use super::settings::{DATA_DIR, SETTINGS};
 use super::sources::Given;
-use super::{Config, ExchangeLimits, IdleAction, Isolation, Limits, LogFormat, LogLevel, Quotas};
+use super::{Config, CpuAwake, ExchangeLimits, IdleAction, Isolation, Limits, LogFormat, LogLevel, Quotas};
 
 /// What means something in a `sqlite:` address.
 const IN_URL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
@@ -123,6 +123,7 @@ fn blank() -> Config {
         limits: Limits { memory_mb: 0, tasks: 0, open_files: 0, disk_mb: 0, cpu: 0.0 },
         egress: false,
         memory_merge: false,
+        cpu_awake: CpuAwake::Off,
         launches_per_minute: None,
         uploads_per_minute: None,
         quotas: Quotas::default(),

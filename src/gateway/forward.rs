@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::history::{History, Via};
 use crate::metrics::Traffic;
 use crate::preview::{Active, Place};
+use crate::processors::Processors;
 use crate::traces::{Parent, Span, Traces};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -31,6 +32,7 @@ pub struct Forwarder {
     history: History,
     traffic: Traffic,
     drain: Drain,
+    processors: Processors,
     traces: Traces,
     room: Arc<Semaphore>,
 }
@@ -54,6 +56,7 @@ impl Forwarder {
             history: gateway.history.clone(),
             traffic: gateway.metrics.traffic.clone(),
             drain: gateway.drain.clone(),
+            processors: gateway.processors.clone(),
             traces: gateway.traces.clone(),
             room: Arc::new(Semaphore::new(gateway.config.connection_limit)),
         }
@@ -89,6 +92,7 @@ impl Forwarder {
         held: impl Send + Unpin + 'static,
     ) -> Result<Answered> {
         let under_way = self.drain.under_way();
+        self.processors.request();
         let report = Report::begin(&self.traffic, &request, via, request_id);
         let watchers = Watchers { history: &self.history, traffic: &self.traffic };
         let (mut request, recording) = Recording::begin(&watchers, &self.preview, request, via, request_id);

@@ -41,6 +41,7 @@ use crate::history::History;
 use crate::id::PreviewId;
 use crate::metrics::Metrics;
 use crate::preview::{Active, Previews, State};
+use crate::processors::Processors;
 use crate::traces::Traces;
 
 /// Request header that carries the preview's token.
@@ -62,6 +63,7 @@ pub struct Gateway {
     pub drain: Drain,
     /// Where it is told what became of requests, and of calls.
     pub traces: Traces,
+    processors: Processors,
     known: Arc<Known>,
     forwarders: Arc<Mutex<HashMap<PreviewId, Forwarder>>>,
 }
@@ -79,7 +81,19 @@ impl Gateway {
         traces: Traces,
     ) -> Self {
         let known = Arc::new(Known::of_server(&config));
-        Self { config, auth, metrics, tls, history, drain, traces, known, forwarders: Arc::default() }
+        let processors = Processors::of(config.cpu_awake);
+        Self {
+            config,
+            auth,
+            metrics,
+            tls,
+            history,
+            drain,
+            traces,
+            processors,
+            known,
+            forwarders: Arc::default(),
+        }
     }
 
     /// The way to the code of a preview, with its open connections.

@@ -149,7 +149,7 @@ impl Hub {
     }
 
     /// The id of the newest entry; 0 while there is none.
-    #[cfg(test)]
+    #[must_use]
     pub fn newest_id(&self) -> u64 {
         self.ring().next_id - 1
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::active::Active;
@@ -19,6 +20,8 @@ use crate::store::{LogQuery, Preview, Status, Store, StoreError};
 
 /// How long lines gather before they are written together.
 const GATHER: Duration = Duration::from_secs(1);
+/// The same while more come than are kept: what is pushed out in that time is never written.
+const LONGEST_GATHER: Duration = Duration::from_secs(5);
 /// Lines of one transaction: others write between two of them.
 const BATCH: usize = 500;
 /// Lines that are made rows without a pause.
@@ -84,7 +87,7 @@ impl Writer {
             }
             tokio::select! {
                 () = finish.cancelled() => break,
-                () = tokio::time::sleep(GATHER) => {}
+                () = self.gather() => {}
             }
             if !self.catch_up().await {
                 return;
@@ -92,6 +95,18 @@ impl Writer {
         }
         // What came since the last look is all that is missing.
         self.catch_up().await;
+    }
+
+    async fn gather(&self) {
+        let began = Instant::now();
+        loop {
+            tokio::time::sleep(GATHER).await;
+            let saved = self.saved.unwrap_or_default();
+            let come = usize::try_from(self.hub.newest_id().saturating_sub(saved)).unwrap_or(usize::MAX);
+            if come <= self.host.config.max_log_lines || began.elapsed() >= LONGEST_GATHER {
+                return;
+            }
+        }
     }
 
     /// Writes until nothing is missing. `false` if there is nothing to keep it for.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use futures_util::{SinkExt, StreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,7 +13,8 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::harness::{
-    Answer, Generation, Guest, PATIENCE, Preview, Server, User, example, probe, probe_with_websockets,
+    Answer, Generation, Guest, PATIENCE, Preview, Server, User, eventually, example, probe,
+    probe_with_websockets,
 };
 
 async fn started(user: User) -> (Generation, Preview) {
@@ -218,4 +220,28 @@ async fn no_connection_to_a_preview_outlives_it() {
         let rest = std::io::Read::read_to_end(&mut stream, &mut Vec::new());
         assert!(rest.is_ok(), "still open: {rest:?}");
     }
+}
+
+/// What somebody asks of the kernel by opening this file is asked for as long as it is open, and reading it tells what is asked in sum.
+#[tokio::test]
+async fn processors_wait_awake_while_requests_follow_at_once_on_each_other() {
+    const DEVICE: &str = "/dev/cpu_dma_latency";
+    let server = Server::with(&[("CPU_AWAKE", "on")]).await;
+    let asked = || {
+        let mut microseconds = [0; 4];
+        std::io::Read::read_exact(&mut std::fs::File::open(DEVICE).unwrap(), &mut microseconds).unwrap();
+        i32::from_ne_bytes(microseconds)
+    };
+    if let Err(why) = std::fs::File::options().write(true).open(DEVICE) {
+        assert!(server.log().contains("PREVIEW_CPU_AWAKE is on, and processors halt as they like"), "{why}");
+        return;
+    }
+    let (_app, preview) = started(server.user("ada")).await;
+    eventually("processors that wait awake", async || {
+        let at_once = (0..16).map(|_| echo(preview.call(Method::GET, "/echo")));
+        join_all(at_once).await;
+        (asked() == 0).then_some(())
+    })
+    .await;
+    eventually("processors that may halt", async || (asked() > 0).then_some(())).await;
 }

@@ -11,8 +11,9 @@ use sandbox::{Finding, Layer};
 use serde::Serialize;
 
 use super::name_of;
-use crate::config::{Config, Isolation};
+use crate::config::{Config, CpuAwake, Isolation};
 use crate::environment::{Census, Interpreter, find_uv};
+use crate::processors::kept_awake;
 use crate::store::Store;
 
 /// How long the store may take to answer.
@@ -44,6 +45,12 @@ impl Check {
 pub(super) fn memory_merge(found: Finding) -> Check {
     let Finding { detail, fix, .. } = found;
     Check { fix, ..Check::good("memory merge", format!("on; {detail}")) }
+}
+
+/// Whether processors wait awake for requests. Those are answered without it as well, and later.
+pub(super) fn cpu_awake(wanted: CpuAwake) -> Check {
+    let Finding { detail, fix, .. } = kept_awake(wanted);
+    Check { fix: fix.filter(|_| wanted == CpuAwake::On), ..Check::good("cpu awake", detail) }
 }
 
 /// The interpreter, and what installs packages for it.
