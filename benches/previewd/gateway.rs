@@ -11,6 +11,10 @@ use crate::server::{Preview, Server};
 const CONNECTIONS: [usize; 3] = [1, 32, 256];
 /// Of each way. They are short, so that the ways of one follow each other closely, and odd in number.
 const ROUNDS: usize = 15;
+/// Of so many requests a round is long, and fewer tell as much.
+const LONG: usize = 10_000;
+/// Rounds of so many requests.
+const LONG_ROUNDS: usize = 5;
 const LARGE: usize = 1_000_000;
 
 /// Small answers, large answers, large requests.
@@ -25,9 +29,10 @@ const SMALL: Ask = Ask {
     sent: 0,
     answered: SMALL_ANSWER.len(),
     requests: 2048,
-    each: 16,
+    // The first ones, which all begin at once, are less than one in a hundred.
+    each: 110,
 };
-/// The same from rest, which is over before there is a stream of it.
+/// The same from rest: two in a row, the first ones all at once.
 const FROM_REST: Ask = Ask { name: "small JSON, twice each", requests: 512, each: 2, ..SMALL };
 /// The same with `PREVIEW_CPU_AWAKE=off`.
 const HALTING: Ask = Ask { name: "small JSON, processors that halt", ..SMALL };
@@ -122,8 +127,9 @@ async fn compare_all(ways: &[Way; 3], table: &mut Table) -> Outcome<()> {
 }
 
 async fn compare(ways: &[Way; 3], ask: Ask, connections: usize, table: &mut Table) -> Outcome<()> {
-    let mut rounds: Vec<Turns> = Vec::with_capacity(ROUNDS);
-    for number in 0..ROUNDS {
+    let count = if ask.of_each(connections) * connections > LONG { LONG_ROUNDS } else { ROUNDS };
+    let mut rounds: Vec<Turns> = Vec::with_capacity(count);
+    for number in 0..count {
         rounds.push(turns(ways, ask, connections, number).await?);
     }
     let what = format!("{}, {connections} at once", ask.name);

@@ -40,6 +40,13 @@ pub struct Ask {
     pub each: usize,
 }
 
+impl Ask {
+    /// Requests of each of so many connections.
+    pub fn of_each(&self, connections: usize) -> usize {
+        self.requests.div_ceil(connections).max(self.each)
+    }
+}
+
 /// A round of one way.
 pub struct Round {
     pub took: Samples,
@@ -53,10 +60,7 @@ pub struct Round {
 pub async fn round(way: &Way, ask: Ask, connections: usize) -> Outcome<Round> {
     let ready = Arc::new(Barrier::new(connections + 1));
     let clients: Vec<_> = (0..connections)
-        .map(|_| {
-            let each = ask.requests.div_ceil(connections).max(ask.each);
-            tokio::spawn(client(way.clone(), ask, each, Arc::clone(&ready)))
-        })
+        .map(|_| tokio::spawn(client(way.clone(), ask, ask.of_each(connections), Arc::clone(&ready))))
         .collect();
     ready.wait().await;
     let began = Instant::now();

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Generation, Guest, Server, asgi, eventually, probe, probe_with_websockets};
@@ -173,10 +174,13 @@ async fn stopping_waits_for_the_application_but_not_for_ever() {
     tidy.stop().await.expect(200);
     assert!(tidy.log().await.iter().any(|line| line["message"] == "closing the books"));
 
-    let deaf = "import time\n\n@app.get('/deaf')\ndef deaf():\n    return 1\n\n@app.on_event('startup')\nasync def ignore():\n    import asyncio\n    asyncio.get_running_loop().call_later(0.1, hang)\n\ndef hang():\n    print('hanging', flush=True)\n    time.sleep(600)";
+    let deaf = "import time\n\n@app.get('/deaf')\nasync def deaf():\n    print('hanging', flush=True)\n    time.sleep(600)";
     let deaf = user.upload(&crate::harness::fastapi(deaf)).await;
-    deaf.launch().await;
-    deaf.line("hanging").await;
+    let preview = deaf.launch().await;
+    tokio::select! {
+        answer = preview.call(Method::GET, "/deaf").send() => panic!("it answers: {answer:?}"),
+        _ = deaf.line("hanging") => {}
+    }
     let began = Instant::now();
     deaf.stop().await.expect(200);
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
