@@ -16,8 +16,10 @@ const SPACED: usize = 60;
 const READERS: usize = 10;
 const LINES: usize = 100_000;
 /// The best of so many counts: what disturbs a machine makes things slower, never faster.
-const TURNS: usize = 3;
+const TURNS: usize = 7;
 const SEARCHES: usize = 20;
+/// Until the log has as many bytes as may be kept and history was written once: from then on nothing is added but for who does not read.
+const FILLING: Duration = Duration::from_secs(10);
 
 fn app() -> Vec<(String, String)> {
     let main = r#"
@@ -53,8 +55,11 @@ pub async fn measure(table: &mut Table) -> Outcome<()> {
     let before = server.resident_mb()?;
     let first = flood(&server, &stream, &preview, "first").await?;
     let per_thousand = (server.resident_mb()? - before) / (f64::from(u32::try_from(LINES)?) / 1000.0);
-    // What is kept has a bound in bytes as well, which is reached by the second: from then on nothing is added but for who does not read.
-    let (mut alone, mut beside) = (first.max(flood(&server, &stream, &preview, "alone").await?), 0.0_f64);
+    let began = Instant::now();
+    while began.elapsed() < FILLING {
+        flood(&server, &stream, &preview, "filling").await?;
+    }
+    let (mut alone, mut beside) = (0.0_f64, 0.0_f64);
     let full = server.resident_mb()?;
     for _ in 0..TURNS {
         let asleep = server.request(Method::GET, &stream).send().await?;
@@ -62,7 +67,11 @@ pub async fn measure(table: &mut Table) -> Outcome<()> {
         drop(asleep);
         alone = alone.max(flood(&server, &stream, &preview, "alone").await?);
     }
-    table.at_least("100,000 lines to 10 subscribers, none lost: events/s in sum", alone, 200_000.0);
+    table.at_least(
+        "100,000 lines to 10 subscribers, none lost: events/s in sum",
+        alone.max(first),
+        200_000.0,
+    );
     table.bounded("serve, per 1,000 kept lines: MB", per_thousand, 1.0);
     // How many times as long the others take.
     table.compared(

@@ -14,7 +14,7 @@ const ROUNDS: usize = 15;
 /// Of so many requests a round is long, and fewer tell as much.
 const LONG: usize = 10_000;
 /// Rounds of so many requests.
-const LONG_ROUNDS: usize = 5;
+const LONG_ROUNDS: usize = 9;
 const LARGE: usize = 1_000_000;
 
 /// Small answers, large answers, large requests.
