@@ -82,7 +82,10 @@ async fn client(way: Way, ask: Ask, requests: usize, ready: Arc<Barrier>) -> Out
     let mut connection = open(&way).await;
     // One that has answered once is open all the way.
     if let Ok(connection) = &mut connection {
-        let _counted_below = exchange(connection, &way, ask, &body).await;
+        // Where it failed so does the next, which is counted.
+        if let Err(e) = exchange(connection, &way, ask, &body).await {
+            eprintln!("{}, the first request of a connection failed: {e}", ask.name);
+        }
     }
     ready.wait().await;
     let mut connection = connection?;
@@ -91,7 +94,8 @@ async fn client(way: Way, ask: Ask, requests: usize, ready: Arc<Barrier>) -> Out
         let began = Instant::now();
         match exchange(&mut connection, &way, ask, &body).await {
             Ok(()) => samples.add(began.elapsed()),
-            Err(_) => {
+            Err(e) => {
+                eprintln!("{}, request {} of a connection failed: {e}", ask.name, samples.len() + failed + 1);
                 failed += 1;
                 connection = open(&way).await?;
             }
