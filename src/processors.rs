@@ -7,7 +7,6 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -127,7 +126,7 @@ fn open(wanted: CpuAwake) -> Result<File, Finding> {
         }
         CpuAwake::Auto | CpuAwake::On => {}
     }
-    File::options().write(true).open(Path::new(DEVICE)).map_err(|e| {
+    File::options().write(true).open(DEVICE).map_err(|e| {
         let fix = format!("Run the server as root, or let its user write to {DEVICE}.");
         unavailable(format!("off: {DEVICE} cannot be written to: {e}"), Some(fix))
     })
@@ -135,6 +134,8 @@ fn open(wanted: CpuAwake) -> Result<File, Finding> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::test_support::TempDir;
 

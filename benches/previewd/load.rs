@@ -82,7 +82,7 @@ async fn client(way: Way, ask: Ask, requests: usize, ready: Arc<Barrier>) -> Out
     let mut connection = open(&way).await;
     // One that has answered once is open all the way.
     if let Ok(connection) = &mut connection {
-        // Where it failed so does the next, which is counted.
+        // Not counted; where it ends the connection the next one fails, which is, and says less.
         if let Err(e) = exchange(connection, &way, ask, &body).await {
             eprintln!("{}, the first request of a connection failed: {e}", ask.name);
         }

@@ -97,6 +97,7 @@ impl Writer {
         self.catch_up().await;
     }
 
+    /// Waits while waiting saves work: once more came than are kept, all that would have been written before is pushed out again.
     async fn gather(&self) {
         let began = Instant::now();
         loop {
