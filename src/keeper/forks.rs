@@ -7,7 +7,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Pid;
 use serde::Deserialize;
 use tokio::sync::oneshot;
@@ -55,11 +54,10 @@ impl Forked {
         send_once(&self.gate, b"!", &[spec, listener, records, stdout, stderr].map(AsFd::as_fd))
     }
 
-    /// Whether it has not ended.
+    /// Whether it [`lives`](sandbox::lives).
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        let at_once = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-        poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&at_once)) == Ok(0)
+        sandbox::lives(self.pidfd.as_fd())
     }
 }
 

@@ -19,6 +19,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+mod alive;
 mod cgroup;
 mod confine;
 mod conversation;
@@ -42,6 +43,7 @@ mod sys;
 mod syscalls;
 mod wire;
 
+pub use alive::lives;
 pub use cgroup::{Cgroups, Controller, Leaf};
 pub use confine::Confinement;
 pub use error::{Error, Result};

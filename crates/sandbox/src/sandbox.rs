@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
+use crate::alive::lives;
 use crate::cgroup::{Cgroups, Leaf};
 use crate::confine::{Confinement, rlimits};
 use crate::conversation::{Conversation, News, readable};
@@ -220,10 +221,10 @@ impl Sandbox {
         Ok(Furnisher::new(talk, target, self.made.owner))
     }
 
-    /// Whether its init lives.
+    /// Whether its init [`lives`].
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        self.init.as_ref().is_none_or(|init| readable(init.pidfd.as_fd(), 0).is_ok_and(|ended| !ended))
+        self.init.as_ref().is_none_or(|init| lives(init.pidfd.as_fd()))
     }
 
     /// Starts a program inside, with a helper that becomes it.

@@ -221,3 +221,17 @@ fn a_policy_that_cannot_be_met_says_why_and_leaves_nothing() {
 fn all_this_as_an_ordinary_user() {
     common::again_as_nobody();
 }
+
+/// The first process of a sandbox waits until all inside is gone, and a child of somebody outside is gone when he has noticed.
+#[test]
+fn a_sandbox_that_was_killed_does_not_live_while_it_ends() {
+    let range = Range::new();
+    let mut sandbox = range.sandbox();
+    let child = range.start(&mut sandbox, "import time; time.sleep(600)", Vec::new()).process;
+    assert!(sandbox.is_alive() && sandbox::lives(child.pidfd()));
+    sandbox.kill().unwrap();
+    let stat = format!("/proc/{}/stat", child.pid().as_raw_nonzero());
+    eventually("its end", || std::fs::read_to_string(&stat).unwrap().contains(") Z "));
+    assert!(!sandbox.is_alive() && !sandbox::lives(child.pidfd()));
+    sandbox.destroy().unwrap();
+}
