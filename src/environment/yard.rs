@@ -56,7 +56,8 @@ impl Yard {
         self.give(directory)
     }
 
-    /// Gives a directory to the installers, with what is in it if it was somebody else's.
+    /// Gives a directory to the installers, with what is in it if it was somebody else's. It is theirs last of all: one that was
+    /// given in part is given once more.
     fn give(&self, directory: &Path) -> io::Result<()> {
         let owner = self.identity().unwrap_or(rustix::process::geteuid().as_raw());
         if std::fs::symlink_metadata(directory)?.uid() == owner {
@@ -64,14 +65,15 @@ impl Yard {
         }
         let mut open = vec![directory.to_owned()];
         while let Some(path) = open.pop() {
-            lchown(&path, Some(owner), Some(owner))?;
-            if std::fs::symlink_metadata(&path)?.is_dir() {
-                for entry in std::fs::read_dir(&path)? {
-                    open.push(entry?.path());
+            for entry in std::fs::read_dir(&path)? {
+                let entry = entry?;
+                lchown(entry.path(), Some(owner), Some(owner))?;
+                if entry.file_type()?.is_dir() {
+                    open.push(entry.path());
                 }
             }
         }
-        Ok(())
+        lchown(directory, Some(owner), Some(owner))
     }
 
     /// Runs an installer to its end with this on its stdin. Dropping the future ends it.
@@ -117,5 +119,48 @@ impl Yard {
         let finished = confiner.run(job).await?;
         let success = finished.status.is_some_and(|status| status.success());
         Ok(Output::of(success, &finished.stdout, &finished.stderr))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+
+    use super::*;
+    use crate::test_support::TempDir;
+
+    const SOMEBODY: u32 = 210_001;
+
+    #[test]
+    fn what_was_given_in_part_is_given_once_more() {
+        if !sandbox::is_privileged() {
+            return;
+        }
+        let directory = TempDir::new();
+        let cache = directory.path().join("cache");
+        let (deep, file) = (cache.join("deep"), cache.join("some/file"));
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::create_dir(&deep).unwrap();
+        std::fs::write(&file, "").unwrap();
+        for path in [&file, file.parent().unwrap(), &deep, &cache] {
+            lchown(path, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
+        }
+        // Paths have up to 4,096 bytes: what is further down cannot be given.
+        let name = "x".repeat(255);
+        let mut bottom = openat(CWD, &deep, OFlags::PATH, Mode::empty()).unwrap();
+        for _ in 0..17 {
+            mkdirat(&bottom, &name, Mode::RWXU).unwrap();
+            bottom = openat(&bottom, &name, OFlags::PATH, Mode::empty()).unwrap();
+        }
+        let own = [cache.clone()];
+        let yard = || Yard::new(None, cache.clone(), &own, Vec::new(), Duration::ZERO).map(drop);
+        let owner = |path: &Path| std::fs::symlink_metadata(path).unwrap().uid();
+        assert!(yard().is_err());
+        assert_eq!(owner(&cache), SOMEBODY);
+        std::fs::remove_dir_all(deep.join(&name)).unwrap();
+        yard().unwrap();
+        for path in [&file, file.parent().unwrap(), &deep, &cache] {
+            assert_eq!(owner(path), rustix::process::geteuid().as_raw(), "{}", path.display());
+        }
     }
 }

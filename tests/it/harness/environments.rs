@@ -43,9 +43,11 @@ pub async fn again_as_an_ordinary_user(tests: &str) {
     assert!(output.status.success() && !text.contains(" 0 passed"), "{text}");
 }
 
-/// Environments are expensive and made to be shared: all servers of all runs use the same.
-pub fn share(data_dir: &Path) {
-    for (name, place) in [("environments", shared_by_user()), ("tools", shared())] {
+/// Environments are expensive and made to be shared: all servers of all runs use the same, but for those that isolate nothing. The
+/// installers of these are the server's own user, who takes what they keep from the others.
+pub fn share(data_dir: &Path, is_isolated: bool) {
+    let environments = if is_isolated { shared_by_user() } else { shared_by_user().join("not-isolated") };
+    for (name, place) in [("environments", environments), ("tools", shared())] {
         std::fs::create_dir_all(place.join(name)).unwrap();
         std::os::unix::fs::symlink(place.join(name), data_dir.join(name)).unwrap();
     }

@@ -57,7 +57,7 @@ impl Server {
     pub(super) async fn at_once(settings: &[(&str, &str)], prepare: impl FnOnce(&Path)) -> Self {
         let root = litter::new_root();
         prepare(&root.join("data"));
-        environments::share(&root.join("data"));
+        environments::share(&root.join("data"), !settings.contains(&("ISOLATION", "off")));
         let ports = Ports::reserve();
         // On a busy machine a launch takes longer than anybody waits who looks at a page.
         let own = [
