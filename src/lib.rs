@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod audit;
 pub mod auth;
+pub mod backlog;
 pub mod cli;
 pub mod config;
 pub mod confined;

@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
+use crate::backlog;
+
 /// Between tries to have the address.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -22,7 +24,11 @@ pub(super) async fn on(address: SocketAddr, patience: Duration) -> io::Result<Tc
             Err(e) if e.kind() == io::ErrorKind::AddrInUse && asked.elapsed() < patience => {
                 tokio::time::sleep(PAUSE).await;
             }
-            result => return result,
+            result => {
+                let listener = result?;
+                backlog::widen(&listener)?;
+                return Ok(listener);
+            }
         }
     }
 }

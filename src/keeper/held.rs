@@ -28,6 +28,7 @@ use super::process::{self, Process};
 use super::protocol::{Exit, Isolation, Kept, Message, Open, Start};
 use super::successor::Successor;
 use super::{Layout, journal};
+use crate::backlog;
 use crate::time::{Steady, UnixMillis};
 
 /// How often limits are looked at.
@@ -346,6 +347,7 @@ impl Held {
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
+    backlog::widen(&listener)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

@@ -3,18 +3,20 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::Method;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::harness::{
-    Answer, Generation, Guest, PATIENCE, Preview, Server, User, probe, probe_with_websockets, raw,
+    Answer, Generation, Guest, PATIENCE, Preview, Server, User, probe, probe_with_websockets, raw, signal,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -43,6 +45,29 @@ async fn until_closed(stream: &mut TcpStream) -> (String, Duration) {
     };
     tokio::time::timeout(PATIENCE, read).await.expect("an end");
     (String::from_utf8_lossy(&bytes).into_owned(), began.elapsed())
+}
+
+/// While the server does something else the kernel takes who comes, as many as come at once.
+#[tokio::test]
+async fn a_crowd_waits_to_be_accepted() {
+    const CROWD: usize = 300;
+    let server = Server::start().await;
+    let (_, preview, address) = started(server.user("ana")).await;
+    for (address, path) in [(address, "/text"), (server.address(), "/healthz")] {
+        let request = head(&preview, &format!("GET {path}")) + "Connection: close\r\n\r\n";
+        signal(server.serve_pid(), Signal::STOP);
+        let comes = async || {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            stream
+        };
+        let crowd = tokio::time::timeout(PATIENCE, join_all((0..CROWD).map(|_| comes()))).await;
+        signal(server.serve_pid(), Signal::CONT);
+        for mut stream in crowd.expect("nobody is left outside") {
+            let (answer, _) = until_closed(&mut stream).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer:?}");
+        }
+    }
 }
 
 #[tokio::test]
