@@ -4,12 +4,12 @@
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
-use crate::harness::{Server, asgi, eventually, unique};
+use crate::harness::{Server, asgi, eventually, shim, unique};
 
 /// What a session lasts, and what may come on top on a busy machine.
 const SESSION: Duration = Duration::from_secs(20);
@@ -27,7 +27,7 @@ const SHIM: &str = r#"
 int clock_gettime(clockid_t id, struct timespec *at) {
     long failed = syscall(SYS_clock_gettime, id, at);
     char text[32] = {0};
-    int fd = !failed && id == CLOCK_REALTIME ? open(OFFSET, O_RDONLY | O_CLOEXEC) : -1;
+    int fd = !failed && id == CLOCK_REALTIME ? open(PLACE, O_RDONLY | O_CLOEXEC) : -1;
     if (fd >= 0) {
         if (read(fd, text, sizeof text - 1) > 0) at->tv_sec += atol(text);
         close(fd);
@@ -37,36 +37,29 @@ int clock_gettime(clockid_t id, struct timespec *at) {
 "#;
 
 /// A wall clock that can be set.
-struct Clock(PathBuf);
+struct Clock {
+    directory: PathBuf,
+    library: PathBuf,
+}
 
 impl Clock {
     fn new() -> Self {
         let directory = std::env::temp_dir().join(unique("previewd-clock"));
         std::fs::create_dir(&directory).unwrap();
-        let clock = Self(directory);
-        std::fs::write(clock.0.join("shim.c"), SHIM).unwrap();
-        let offset = format!("-DOFFSET=\"{}\"", clock.0.join("offset").display());
-        let mut compile = Command::new("cc");
-        compile.args(["-shared", "-fPIC", &offset, "-o"]).arg(clock.library()).arg(clock.0.join("shim.c"));
-        let output = compile.output().expect("a compiler of C, which Rust's linker comes with");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        clock
-    }
-
-    fn library(&self) -> PathBuf {
-        self.0.join("shim.so")
+        let library = shim(&directory, SHIM, &directory.join("offset"));
+        Self { directory, library }
     }
 
     fn set(&self, seconds: i64) {
-        let aside = self.0.join("aside");
+        let aside = self.directory.join("aside");
         std::fs::write(&aside, seconds.to_string()).unwrap();
-        std::fs::rename(aside, self.0.join("offset")).unwrap();
+        std::fs::rename(aside, self.directory.join("offset")).unwrap();
     }
 }
 
 impl Drop for Clock {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
@@ -82,7 +75,7 @@ fn start_keeper(server: &Server) -> Child {
 
 async fn with_clock(clock: &Clock) -> (Server, Child) {
     let server = Server::with(&[("SESSION_TIMEOUT", &SESSION.as_secs().to_string())]).await;
-    server.preload(&clock.library());
+    server.preload(&clock.library);
     server.terminate_serve();
     let over = async || server.keeper().is_none().then_some(());
     eventually("the end of a keeper with nothing to keep", over).await;

@@ -1,7 +1,5 @@
 //! The preview's own address: everything that HTTP can do passes through.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -15,8 +13,8 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::harness::{
-    Answer, BINARY, Generation, Guest, PATIENCE, Preview, Server, User, eventually, example, probe,
-    probe_with_websockets,
+    Answer, Generation, Guest, PATIENCE, Preview, Server, User, eventually, example, probe,
+    probe_with_websockets, shim,
 };
 
 async fn started(user: User) -> (Generation, Preview) {
@@ -224,24 +222,39 @@ async fn no_connection_to_a_preview_outlives_it() {
     }
 }
 
-/// What is asked of the kernel goes into a file here that this one server has in the device's place: what the device itself tells is
-/// what all on the machine ask for in sum.
+/// Has another file opened in the place of the kernel's device, which tells what all on the machine ask for in sum.
+const OTHER_DEVICE: &str = r#"
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int open64(const char *path, int flags, ...) {
+    va_list more;
+    va_start(more, flags);
+    unsigned mode = va_arg(more, unsigned);
+    va_end(more);
+    return syscall(SYS_openat, AT_FDCWD, strcmp(path, "/dev/cpu_dma_latency") ? path : PLACE, flags, mode);
+}
+"#;
+
 #[tokio::test]
 async fn processors_wait_awake_while_requests_follow_at_once_on_each_other() {
-    const DEVICE: &str = "/dev/cpu_dma_latency";
     let server = Server::with(&[("CPU_AWAKE", "on")]).await;
-    if let Err(why) = std::fs::File::options().write(true).open(DEVICE) {
-        assert!(server.log().contains("PREVIEW_CPU_AWAKE is on, and processors halt as they like"), "{why}");
-        return;
-    }
-    let (asked, program) = (server.data_dir().join("../asked"), server.data_dir().join("../program"));
+    let directory = server.data_dir().parent().unwrap().to_owned();
+    let asked = directory.join("asked");
+    server.preload(&shim(&directory, OTHER_DEVICE, &asked));
+    let again = async || {
+        assert!(server.terminate_serve().success());
+        server.serve_again().await;
+    };
+    // There is none yet.
+    again().await;
+    assert!(server.log().contains("PREVIEW_CPU_AWAKE is on, and processors halt as they like"));
     std::fs::write(&asked, "").unwrap();
-    let mount = format!("mount --bind {} {DEVICE} && exec {BINARY} \"$@\"", asked.display());
-    std::fs::write(&program, format!("#!/bin/sh\nexec unshare --mount sh -c '{mount}' sh \"$@\"\n")).unwrap();
-    std::fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
-    assert!(server.terminate_serve().success());
-    server.run_file(&program);
-    server.serve_again().await;
+    again().await;
 
     let microseconds = || {
         let bytes = std::fs::read(&asked).unwrap();

@@ -13,6 +13,7 @@ mod postgres;
 mod raw;
 mod server;
 mod shared;
+mod shim;
 mod sse;
 mod user;
 
@@ -34,6 +35,7 @@ pub use leftovers::{
 pub use postgres::new_database as postgres_database;
 pub use raw::{raw, raw_head};
 pub use server::{BINARY, Server, signal};
+pub use shim::shim;
 pub use sse::{Event, Parser, Stream};
 pub use user::{Generation, Preview, User};
 
