@@ -11,6 +11,7 @@ const WAITING: i32 = 4096;
 ///
 /// # Errors
 /// If it does not listen.
-pub fn widen(listener: &impl AsFd) -> io::Result<()> {
-    Ok(rustix::net::listen(listener, WAITING)?)
+pub fn widen<L: AsFd>(listener: L) -> io::Result<L> {
+    rustix::net::listen(&listener, WAITING)?;
+    Ok(listener)
 }

@@ -24,11 +24,7 @@ pub(super) async fn on(address: SocketAddr, patience: Duration) -> io::Result<Tc
             Err(e) if e.kind() == io::ErrorKind::AddrInUse && asked.elapsed() < patience => {
                 tokio::time::sleep(PAUSE).await;
             }
-            result => {
-                let listener = result?;
-                backlog::widen(&listener)?;
-                return Ok(listener);
-            }
+            result => return backlog::widen(result?),
         }
     }
 }

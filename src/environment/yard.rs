@@ -142,7 +142,8 @@ mod tests {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::create_dir(&deep).unwrap();
         std::fs::write(&file, "").unwrap();
-        for path in [&file, file.parent().unwrap(), &deep, &cache] {
+        let all = [&file, file.parent().unwrap(), &deep, &cache];
+        for path in all {
             lchown(path, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
         }
         // Paths have up to 4,096 bytes: what is further down cannot be given.
@@ -159,7 +160,7 @@ mod tests {
         assert_eq!(owner(&cache), SOMEBODY);
         std::fs::remove_dir_all(deep.join(&name)).unwrap();
         yard().unwrap();
-        for path in [&file, file.parent().unwrap(), &deep, &cache] {
+        for path in all {
             assert_eq!(owner(path), rustix::process::geteuid().as_raw(), "{}", path.display());
         }
     }

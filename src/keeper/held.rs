@@ -346,8 +346,7 @@ impl Held {
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    backlog::widen(&listener)?;
+    let listener = backlog::widen(TcpListener::bind(address)?)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

@@ -268,6 +268,7 @@ async fn processors_wait_awake_while_requests_follow_at_once_on_each_other() {
         (microseconds().len() > before).then_some(())
     })
     .await;
+    // Whatever was asked for is taken back: numbers come in pairs.
     eventually("processors that may halt", async || microseconds().len().is_multiple_of(2).then_some(()))
         .await;
     for pair in microseconds().chunks(2) {

@@ -7,6 +7,7 @@ use crate::conversation::readable;
 
 /// `PF_EXITING` of the kernel's `include/linux/sched.h`: on its way out.
 const EXITING: u64 = 4;
+/// Among the signals that a process has still to take.
 const KILLED: u64 = 1 << (libc::SIGKILL - 1);
 
 /// Whether a process of the caller's lives and nobody has killed it. One that was killed still has to end, which takes time where
@@ -16,7 +17,7 @@ pub fn lives(pidfd: BorrowedFd<'_>) -> bool {
     readable(pidfd, 0).is_ok_and(|ended| !ended) && is_to_go_on(pidfd).unwrap_or(false)
 }
 
-/// `None` if it is gone. The fields are numbered as in proc_pid_stat(5).
+/// `None` if it is gone. A pidfd tells of the end alone, and not that there will be one. The fields are numbered as in proc_pid_stat(5).
 fn is_to_go_on(pidfd: BorrowedFd<'_>) -> Option<bool> {
     let told = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
     let pid: i32 = told.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()?;

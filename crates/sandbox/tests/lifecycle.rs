@@ -217,11 +217,6 @@ fn a_policy_that_cannot_be_met_says_why_and_leaves_nothing() {
     assert!(refused.to_string().contains("/no/such/directory"), "{refused}");
 }
 
-#[test]
-fn all_this_as_an_ordinary_user() {
-    common::again_as_nobody();
-}
-
 /// The first process of a sandbox waits until all inside is gone, and a child of somebody outside is gone when he has noticed.
 #[test]
 fn a_sandbox_that_was_killed_does_not_live_while_it_ends() {
@@ -234,4 +229,9 @@ fn a_sandbox_that_was_killed_does_not_live_while_it_ends() {
     eventually("its end", || std::fs::read_to_string(&stat).unwrap().contains(") Z "));
     assert!(!sandbox.is_alive() && !sandbox::lives(child.pidfd()));
     sandbox.destroy().unwrap();
+}
+
+#[test]
+fn all_this_as_an_ordinary_user() {
+    common::again_as_nobody();
 }
